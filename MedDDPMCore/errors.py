@@ -1,0 +1,52 @@
+"""Errors that a user is meant to read: each says what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+
+class MedDDPMError(Exception):
+    """A failure the user can act on.
+
+    message: one sentence naming the thing that is wrong.
+    hint: what to do about it, or "".
+    code: a short stable word for programs (the worker protocol, exit codes).
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class VolumeError(MedDDPMError):
+    """A file or array that cannot be used as a volume."""
+
+    code = "volume"
+
+
+class LabelError(MedDDPMError):
+    """A segmentation whose labels do not fit the model."""
+
+    code = "labels"
+
+
+class ModelError(MedDDPMError):
+    """A model folder or checkpoint that cannot be used."""
+
+    code = "model"
+
+
+class TrainingError(MedDDPMError):
+    """Training data or a training run that cannot go on."""
+
+    code = "training"
+
+
+class ResourceError(MedDDPMError):
+    """Not enough memory, disk or device."""
+
+    code = "resources"
