@@ -1,0 +1,46 @@
+"""What the network is trained to predict, and how x0 is had from it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .schedule import Schedule, expand
+
+PREDICTIONS = ("noise", "v", "x0")
+LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
+
+
+def q_sample(schedule: Schedule, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """x_t = alpha_t x_0 + sigma_t noise (Ho et al. 2020, eq. 4). All (batch, channel, z, y, x); t (batch,) integers."""
+    return expand(schedule.alphas, t, x0) * x0 + expand(schedule.sigmas, t, x0) * noise
+
+
+def target(prediction: str, schedule: Schedule, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """What the network should output for this x0, step and noise; v as in Salimans and Ho 2022, appendix D."""
+    if prediction == "noise":
+        return noise
+    if prediction == "x0":
+        return x0
+    return expand(schedule.alphas, t, x0) * noise - expand(schedule.sigmas, t, x0) * x0
+
+
+def x0_from(prediction: str, schedule: Schedule, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    """The x0 that the network's output means, given the noisy x at step t. Float32 arithmetic."""
+    output, x = output.float(), x.float()
+    if prediction == "x0":
+        return output
+    alpha, sigma = expand(schedule.alphas, t, x), expand(schedule.sigmas, t, x)
+    if prediction == "noise":
+        return (x - sigma * output) / alpha
+    return alpha * x - sigma * output
+
+
+def diffusion_loss(
+    network, prediction: str, loss: str, schedule: Schedule, x0: Tensor, condition: Tensor, t: Tensor, noise: Tensor
+) -> Tensor:
+    """Mean loss (a scalar) of the network on x0 noised to step t, with condition (batch, channels, z, y, x) joined behind it."""
+    x = q_sample(schedule, x0, t, noise)
+    output = network(torch.cat([x, condition], dim=1), t)
+    return LOSSES[loss](output.float(), target(prediction, schedule, x0, t, noise))

@@ -1,0 +1,107 @@
+"""Building blocks of the 3D diffusion U-Net.
+
+Parameter names follow the published Med-DDPM checkpoints, whose U-Net descends from OpenAI's MIT-licensed guided-diffusion (Dhariwal and
+Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021), so that those checkpoints load without renaming.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tensor:
+    """Sinusoidal embedding of step numbers (Vaswani et al. 2017), cosine half first.
+
+    t: (batch,) step numbers, any real dtype. Returns (batch, dim) float32.
+    """
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
+    angles = t.float()[:, None] * frequencies[None]
+    embedding = torch.cat([angles.cos(), angles.sin()], dim=-1)
+    return F.pad(embedding, (0, dim - 2 * half))
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group norm whose statistics are float32 whatever the input's precision, and whose output keeps the input's dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return F.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+
+
+class ResBlock(nn.Module):
+    """Two norm-SiLU-convolution layers with the step embedding added between them, around a skip connection."""
+
+    def __init__(self, channels: int, out_channels: int, embedding_channels: int, groups: int):
+        super().__init__()
+        self.in_layers = nn.Sequential(
+            GroupNorm(groups, channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, out_channels))
+        self.out_layers = nn.Sequential(
+            GroupNorm(groups, out_channels),
+            nn.SiLU(),
+            nn.Identity(),
+            nn.Conv3d(out_channels, out_channels, 3, padding=1),
+        )
+        self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv3d(channels, out_channels, 1)
+        nn.init.zeros_(self.out_layers[3].weight)
+        nn.init.zeros_(self.out_layers[3].bias)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.in_layers(x)
+        h = h + self.emb_layers(embedding).to(h.dtype)[:, :, None, None, None]
+        return self.skip_connection(x) + self.out_layers(h)
+
+
+class AttentionBlock(nn.Module):
+    """Single-head self-attention over all voxels, added to its input."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__()
+        self.norm = GroupNorm(groups, channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = nn.Conv1d(channels, channels, 1)
+        nn.init.zeros_(self.proj_out.weight)
+        nn.init.zeros_(self.proj_out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(2)
+        q, k, v = self.qkv(self.norm(flat)).transpose(1, 2).chunk(3, dim=2)
+        h = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
+        return (flat + self.proj_out(h.transpose(1, 2))).reshape(x.shape)
+
+
+class Downsample(nn.Module):
+    """Halves each axis with a strided convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.op = nn.Conv3d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """Doubles each axis by trilinear interpolation, then convolves."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv3d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="trilinear"))
+
+
+class EmbedSequential(nn.Sequential):
+    """A sequence that hands the step embedding to those of its layers that take it."""
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for layer in self:
+            x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
+        return x

@@ -1,0 +1,94 @@
+"""The 3D U-Net of Med-DDPM (Dorjsembe et al., IEEE JBHI 2024), with its sizes as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import AttentionBlock, Downsample, EmbedSequential, GroupNorm, ResBlock, Upsample, timestep_embedding
+
+
+class UNet(nn.Module):
+    """Predicts noise (or v, or x0) from a noisy volume joined with its condition channels.
+
+    in_channels: image channels plus condition channels. out_channels: image channels.
+    base_channels times channel_multipliers[i] is the width of level i, each level half the size of the one before.
+    attention_factors: the down-sampling factors at whose levels attention follows each residual block; the bottom always has it.
+    groups: groups of each group norm.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        base_channels: int = 64,
+        channel_multipliers: Sequence[int] = (1, 1, 2, 3, 4),
+        res_blocks: int = 1,
+        attention_factors: Sequence[int] = (8,),
+        groups: int = 32,
+    ):
+        super().__init__()
+        self.in_channels, self.out_channels, self.base_channels = in_channels, out_channels, base_channels
+        self.size_factor = 2 ** (len(channel_multipliers) - 1)
+        widths = [base_channels * m for m in channel_multipliers]
+        embedding = 4 * base_channels
+        self.time_embed = nn.Sequential(nn.Linear(base_channels, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+
+        def level_layers(channels: int, width: int, factor: int) -> list[nn.Module]:
+            layers: list[nn.Module] = [ResBlock(channels, width, embedding, groups)]
+            if factor in attention_factors:
+                layers.append(AttentionBlock(width, groups))
+            return layers
+
+        channels = widths[0]
+        self.input_blocks = nn.ModuleList([EmbedSequential(nn.Conv3d(in_channels, channels, 3, padding=1))])
+        skips = [channels]
+        for level, width in enumerate(widths):
+            for _ in range(res_blocks):
+                self.input_blocks.append(EmbedSequential(*level_layers(channels, width, 2**level)))
+                channels = width
+                skips.append(channels)
+            if level < len(widths) - 1:
+                self.input_blocks.append(EmbedSequential(Downsample(channels)))
+                skips.append(channels)
+        self.middle_block = EmbedSequential(
+            ResBlock(channels, channels, embedding, groups),
+            AttentionBlock(channels, groups),
+            ResBlock(channels, channels, embedding, groups),
+        )
+        self.output_blocks = nn.ModuleList()
+        for level, width in reversed(list(enumerate(widths))):
+            for index in range(res_blocks + 1):
+                layers = level_layers(channels + skips.pop(), width, 2**level)
+                channels = width
+                if level and index == res_blocks:
+                    layers.append(Upsample(channels))
+                self.output_blocks.append(EmbedSequential(*layers))
+        self.out = nn.Sequential(
+            GroupNorm(groups, channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
+        )
+        nn.init.zeros_(self.out[2].weight)
+        nn.init.zeros_(self.out[2].bias)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x (batch, in_channels, z, y, x), t (batch,) step numbers; returns (batch, out_channels, z, y, x).
+
+        An axis that size_factor does not divide is padded at its end by repeating the last plane, and cropped back.
+        """
+        size = x.shape[2:]
+        padding = [-n % self.size_factor for n in size]
+        if any(padding):
+            x = F.pad(x, (0, padding[2], 0, padding[1], 0, padding[0]), mode="replicate")
+        embedding = self.time_embed(timestep_embedding(t, self.base_channels).to(self.time_embed[0].weight.dtype))
+        h, skips = x, []
+        for block in self.input_blocks:
+            h = block(h, embedding)
+            skips.append(h)
+        h = self.middle_block(h, embedding)
+        for block in self.output_blocks:
+            h = block(torch.cat([h, skips.pop()], dim=1), embedding)
+        h = self.out(h)
+        return h[:, :, : size[0], : size[1], : size[2]] if any(padding) else h
