@@ -112,7 +112,8 @@ class ModelGrid:
         grid_high = own.to_index(geometry.to_world(np.array(geometry.size) - 0.5)) + 0.5
         warnings = []
         for axis, letter in enumerate(self.axes):
-            for side, excess in ((_OPPOSITE[letter], grid_low[axis] - low[axis]), (letter, high[axis] - grid_high[axis])):
+            below, above = grid_low[axis] - low[axis], high[axis] - grid_high[axis]
+            for side, excess in ((_OPPOSITE[letter], below), (letter, above)):
                 excess_mm = float(excess * own.spacing[axis])
                 if side != "I" and excess_mm > _OVERFLOW / 2 * self.extent_mm[axis]:
                     warnings.append(

@@ -1,0 +1,16 @@
+"""Fixtures for the tests of MedDDPMCore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real images and golden numbers beside the project; the test is skipped where there is none."""
+    folder = Path(__file__).resolve().parents[3] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("needs the images in ../shared/data, which are not here")
+    return folder
