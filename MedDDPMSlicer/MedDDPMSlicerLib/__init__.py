@@ -1,0 +1,1 @@
+"""The parts of the MedDDPM module for 3D Slicer."""

@@ -1,0 +1,279 @@
+"""Segments to mask: everything that reads a segmentation. MRML only, no Qt, so that it runs under slicer-core alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from MedDDPMCore.errors import LabelError, VolumeError
+
+from .roles import Role
+
+BINARY_LABELMAP = "Binary labelmap"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A voxel grid in MRML terms.
+
+    dimensions: (i, j, k). ijk_to_ras: 4x4 array, millimetres, in the space of `transform_id`'s node (None: world).
+    """
+
+    dimensions: tuple[int, int, int]
+    ijk_to_ras: np.ndarray
+    transform_id: str | None = None
+
+    @property
+    def voxels(self) -> int:
+        return int(np.prod(self.dimensions))
+
+
+@dataclass
+class Mask:
+    """A label array (k, j, i), uint8, in the model's values, and what became of the segments.
+
+    counts: voxels of each label. overlaps: (loser, winner) titles -> voxels taken by the winner.
+    """
+
+    array: np.ndarray
+    geometry: Geometry
+    counts: dict[str, int]
+    overlaps: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def overlap_text(self) -> str:
+        """One sentence about the overlaps, or ""."""
+        parts = [f"{count:,} voxels of {loser} lie in {winner} and count as {winner}"
+                 for (loser, winner), count in self.overlaps.items()]
+        return "; ".join(parts) + "." if parts else ""
+
+
+def terminology_codes(segment) -> tuple[str, str]:
+    """The (category, type) code values of a segment's terminology entry, "" where it has none."""
+    entry = vtk.mutable("")
+    if not segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry):
+        return "", ""
+    parts = str(entry).split("~")
+    if len(parts) < 3:
+        return "", ""
+    category, kind = ((part.split("^") + ["", ""])[1] for part in parts[1:3])
+    return category, kind
+
+
+def segments_of(segmentation_node) -> dict[str, str]:
+    """Segment id -> name, in the user's order."""
+    segmentation = segmentation_node.GetSegmentation()
+    ids = [segmentation.GetNthSegmentID(index) for index in range(segmentation.GetNumberOfSegments())]
+    return {segment_id: segmentation.GetSegment(segment_id).GetName() for segment_id in ids}
+
+
+def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Which segments play which role: by the user's choice, by terminology, by name, in this order.
+
+    chosen: label -> segment id; an id that is gone counts as no choice. A segment plays one role only.
+    """
+    names = segments_of(segmentation_node)
+    found = {role.label: (chosen[role.label],) for role in roles if chosen.get(role.label) in names}
+    taken = {segment_id for ids in found.values() for segment_id in ids}
+    codes = {segment_id: terminology_codes(segmentation_node.GetSegmentation().GetSegment(segment_id))[1]
+             for segment_id in names}
+    specific = sorted(roles, key=lambda role: -role.rank)
+    by_name = {segment_id: next((role.label for role in specific if role.is_named(name)), None)
+               for segment_id, name in names.items()}
+    for role in specific:
+        if role.label in found:
+            continue
+        free = [segment_id for segment_id in names if segment_id not in taken]
+        coded = [s for s in free if codes[s] in role.codes and by_name[s] in (role.label, None)]
+        named = [s for s in free if by_name[s] == role.label and s not in coded]
+        matches = coded + named if role.several else (coded or named)[:1]
+        found[role.label] = tuple(s for s in names if s in matches)
+        taken.update(matches)
+    return found
+
+
+def create_segment(segmentation_node, role: Role) -> str:
+    """Add an empty segment for a role after the user's own, and return its id."""
+    segmentation_node.CreateDefaultDisplayNodes()
+    segmentation = segmentation_node.GetSegmentation()
+    names = segments_of(segmentation_node).values()
+    name, number = role.title, 2
+    while name in names:
+        name, number = f"{role.title} {number}", number + 1
+    segment_id = segmentation.AddEmptySegment("", name, role.color)
+    segment = segmentation.GetSegment(segment_id)
+    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), role.terminology)
+    display = segmentation_node.GetDisplayNode()
+    display.SetSegmentOpacity2DFill(segment_id, role.fill_opacity)
+    display.SetSegmentOpacity3D(segment_id, role.surface_opacity)
+    return segment_id
+
+
+def is_empty(segmentation_node, segment_id: str) -> bool:
+    """Whether a segment has no voxel (or no surface) at all."""
+    segmentation = segmentation_node.GetSegmentation()
+    if segmentation.GetSourceRepresentationName() != BINARY_LABELMAP:
+        surface = segmentation_node.GetClosedSurfaceInternalRepresentation(segment_id)
+        return surface is None or surface.GetNumberOfPoints() == 0
+    image = segmentation_node.GetBinaryLabelmapInternalRepresentation(segment_id)
+    if image is None or image.IsEmpty():
+        return True
+    label = segmentation.GetSegment(segment_id).GetLabelValue()
+    return not bool((vtk_to_numpy(image.GetPointData().GetScalars()) == label).any())
+
+
+def geometry_of_volume(volume_node) -> Geometry:
+    if volume_node.GetImageData() is None:
+        raise VolumeError(f"The volume “{volume_node.GetName()}” holds no image.", "Choose another volume.")
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix),
+                    volume_node.GetTransformNodeID())
+
+
+def geometry_of_segmentation(segmentation_node) -> Geometry:
+    """The grid on which the segmentation was made, with its first voxel at index 0."""
+    segmentation = segmentation_node.GetSegmentation()
+    converter = slicer.vtkSegmentationConverter
+    text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    image = slicer.vtkOrientedImageData()
+    if not text or not converter.DeserializeImageGeometry(text, image, False) or 0 in image.GetDimensions():
+        raise VolumeError(
+            f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
+            "Choose the MRI it was drawn on, or paint something in it first.")
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    ijk_to_ras, extent = _array(matrix), image.GetExtent()
+    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
+    return Geometry(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
+
+
+def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], volume_node=None) -> Mask:
+    """The segments as one label array on the volume's grid (or the segmentation's own); the segments stay as they are.
+
+    Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were.
+    """
+    geometry = geometry_of_volume(volume_node) if volume_node else geometry_of_segmentation(segmentation_node)
+    node = _with_labelmap(segmentation_node, geometry)
+    target = _oriented(geometry, _between(segmentation_node, geometry))
+    filled = [(role, [s for s in found.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
+    pairs = [(segment_id, role.value) for role, ids in filled for segment_id in ids]
+    if not pairs:
+        raise LabelError(f"Nothing is painted in “{segmentation_node.GetName()}” that the model knows.",
+                         "Choose or paint the segments listed under Input.")
+    merged = _merge(node, pairs, target).astype(np.uint8)
+    totals = np.bincount(merged.ravel(), minlength=256)
+    mask = Mask(merged, geometry, {role.label: int(totals[role.value]) for role in roles})
+    _note_overlaps(mask, node, [(role, ids) for role, ids in filled if ids], target)
+    return mask
+
+
+def write_mask(mask: Mask, path: str) -> None:
+    """Write the mask as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids."""
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ mask.geometry.ijk_to_ras
+    vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))
+    origin = "({!r},{!r},{!r})".format(*map(float, lps[:3, 3]))
+    header = ("NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\n"
+              f"sizes: {' '.join(map(str, mask.geometry.dimensions))}\nspace directions: {vectors}\n"
+              f"kinds: domain domain domain\nencoding: raw\nspace origin: {origin}\n\n")
+    with open(path, "wb") as file:
+        file.write(header.encode("ascii"))
+        np.ascontiguousarray(mask.array).tofile(file)
+
+
+def add_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
+    """Fill an empty segment from a (k, j, i) array on a grid; other segments keep their voxels."""
+    image = _oriented(geometry, _between(segmentation_node, geometry))
+    scalars = numpy_to_vtk(np.ascontiguousarray(array, np.uint8).ravel(), deep=True)
+    image.GetPointData().SetScalars(scalars)
+    segmentation = segmentation_node.GetSegmentation()
+    name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    if not segmentation.GetConversionParameter(name):
+        segmentation.SetConversionParameter(name, slicer.vtkSegmentationConverter.SerializeImageGeometry(image))
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    if not logic.SetBinaryLabelmapToSegment(image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()):
+        raise LabelError("The new segment could not be stored.", "Try again in a new segmentation.")
+
+
+def _array(matrix) -> np.ndarray:
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def _oriented(geometry: Geometry, ijk_to_local: np.ndarray):
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(list(ijk_to_local.ravel()))
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(*(bound for size in geometry.dimensions for bound in (0, size - 1)))
+    image.SetGeometryFromImageToWorldMatrix(matrix)
+    return image
+
+
+def _between(segmentation_node, geometry: Geometry) -> np.ndarray:
+    """The grid's IJK to RAS in the segmentation's own space; parent transforms must be linear."""
+    if geometry.transform_id == segmentation_node.GetTransformNodeID():
+        return geometry.ijk_to_ras
+    scene = segmentation_node.GetScene()
+    source = scene.GetNodeByID(geometry.transform_id) if geometry.transform_id else None
+    general, linear = vtk.vtkGeneralTransform(), vtk.vtkTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, segmentation_node.GetParentTransformNode(), general)
+    if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
+        raise VolumeError("The segmentation and the MRI are related by a warping transform.",
+                          "Harden the transform first (Transforms module).")
+    return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
+
+
+def _with_labelmap(segmentation_node, geometry: Geometry):
+    """The node itself if it is made of voxels, else a voxel copy outside the scene."""
+    if segmentation_node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP:
+        return segmentation_node
+    copy = slicer.vtkMRMLSegmentationNode()
+    copy.GetSegmentation().DeepCopy(segmentation_node.GetSegmentation())
+    target = _oriented(geometry, _between(segmentation_node, geometry))
+    converter = slicer.vtkSegmentationConverter
+    copy.GetSegmentation().SetConversionParameter(converter.GetReferenceImageGeometryParameterName(),
+                                                  converter.SerializeImageGeometry(target))
+    if not copy.CreateBinaryLabelmapRepresentation():
+        raise LabelError(f"The surfaces of “{segmentation_node.GetName()}” could not be turned into voxels.",
+                         "In the Segmentations module, create the binary labelmap representation.")
+    return copy
+
+
+def _merge(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
+    ids, values, image = vtk.vtkStringArray(), vtk.vtkIntArray(), slicer.vtkOrientedImageData()
+    for segment_id, value in pairs:
+        ids.InsertNextValue(segment_id)
+        values.InsertNextValue(value)
+    mode = slicer.vtkSegmentation.EXTENT_REFERENCE_GEOMETRY
+    if not node.GenerateMergedLabelmapForAllSegments(image, mode, target, ids, values):
+        raise LabelError(f"The segments of “{node.GetName()}” could not be read.", "Save the scene and load it again.")
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+
+
+def _note_overlaps(mask: Mask, node, filled: list[tuple[Role, list[str]]], target) -> None:
+    """Count, inside each winner's bounding box only, the voxels that a lower role had claimed too."""
+    for index, (winner, _) in enumerate(filled):
+        box = _bounding_box(mask.array == winner.value)
+        if index == 0 or box is None:
+            continue
+        part = slicer.vtkOrientedImageData()
+        part.ShallowCopy(target)
+        part.SetExtent(*(bound for axis in reversed(box) for bound in (axis.start, axis.stop - 1)))
+        won = mask.array[box] == winner.value
+        for loser, ids in filled[:index]:
+            claimed = _merge(node, [(segment_id, 1) for segment_id in ids], part) > 0
+            count = int(np.count_nonzero(claimed & won))
+            if count:
+                mask.overlaps[loser.title, winner.title] = count
+
+
+def _bounding_box(hit: np.ndarray) -> tuple[slice, slice, slice] | None:
+    slices = []
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        where = np.flatnonzero(hit.any(axis=axes))
+        if where.size == 0:
+            return None
+        slices.append(slice(int(where[0]), int(where[-1]) + 1))
+    return tuple(slices)

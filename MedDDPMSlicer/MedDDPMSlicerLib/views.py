@@ -1,0 +1,58 @@
+"""What the slice views show: source behind, synthetic in front, one fade for all. MRML only, no Qt."""
+
+from __future__ import annotations
+
+import slicer
+
+
+def _composites(scene) -> list:
+    nodes = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+    nodes.UnRegister(None)
+    return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+
+
+def show(scene, synthetic, source, fade: float) -> None:
+    """Show a synthetic volume over its source (or alone), in all slice views, linked.
+
+    fade: 0 shows the source only, 1 the synthetic volume only.
+    """
+    for composite in _composites(scene):
+        composite.SetLinkedControl(True)
+        if source is None:
+            composite.SetBackgroundVolumeID(synthetic.GetID())
+            composite.SetForegroundVolumeID(None)
+        else:
+            composite.SetBackgroundVolumeID(source.GetID())
+            composite.SetForegroundVolumeID(synthetic.GetID())
+            composite.SetForegroundOpacity(fade)
+
+
+def set_fade(scene, fade: float) -> None:
+    for composite in _composites(scene):
+        composite.SetForegroundOpacity(fade)
+
+
+def layers(scene) -> dict[str, tuple]:
+    """What each slice view shows now, to be given back to `restore`."""
+    return {node.GetID(): (node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetForegroundOpacity(),
+                           node.GetLinkedControl()) for node in _composites(scene)}
+
+
+def restore(scene, saved: dict[str, tuple]) -> None:
+    """Show again what `layers` saw; volumes that are gone since are left out."""
+    for composite in _composites(scene):
+        if composite.GetID() in saved:
+            background, foreground, opacity, linked = saved[composite.GetID()]
+            composite.SetBackgroundVolumeID(background if background and scene.GetNodeByID(background) else None)
+            composite.SetForegroundVolumeID(foreground if foreground and scene.GetNodeByID(foreground) else None)
+            composite.SetForegroundOpacity(opacity)
+            composite.SetLinkedControl(linked)
+
+
+def fit(scene, application_logic) -> None:
+    """Centre every slice view on what it shows."""
+    logics = application_logic.GetSliceLogics() if application_logic else None
+    for index in range(logics.GetNumberOfItems() if logics else 0):
+        logic = logics.GetItemAsObject(index)
+        if isinstance(logic, slicer.vtkMRMLSliceLogic):
+            logic.FitSliceToBackground()

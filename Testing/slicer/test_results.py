@@ -1,0 +1,209 @@
+"""Result files to volumes, sequences and folders, under slicer-core alone."""
+
+import json
+
+import numpy as np
+import phantom
+import pytest
+import SimpleITK
+import slicer
+import slicer.util
+from MedDDPMCore.errors import VolumeError
+from MedDDPMSlicerLib import results, scene, views
+
+
+@pytest.fixture(autouse=True)
+def empty_scene():
+    slicer.mrmlScene.Clear(False)
+    yield
+    slicer.mrmlScene.Clear(False)
+
+
+def written(tmp_path, array, ijk_to_ras, name="result.nii.gz"):
+    """Write an array with SimpleITK, as the worker does."""
+    image = SimpleITK.GetImageFromArray(array)
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    path = str(tmp_path / name)
+    SimpleITK.WriteImage(image, path)
+    return path
+
+
+def random_image(seed=0):
+    return np.random.default_rng(seed).uniform(0, 1, phantom.SHAPE).astype(np.float32)
+
+
+@pytest.mark.parametrize("left_handed", [True, False])
+@pytest.mark.parametrize("extension", [".nii.gz", ".nrrd"])
+def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extension):
+    matrix, array = phantom.oblique(left_handed), random_image()
+    mri = phantom.volume(matrix)
+    path = written(tmp_path, array, matrix, "result" + extension)
+    file = results.ResultFile(path, 0, 7)
+    node, = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "Case", "default", {})
+    assert np.array_equal(slicer.util.arrayFromVolume(node), array)
+    read = slicer.util.vtkMatrixFromArray(np.eye(4))
+    node.GetIJKToRASMatrix(read)
+    assert np.allclose(slicer.util.arrayFromVTKMatrix(read), matrix, atol=1e-9)
+    assert node.GetName() == "Case synthetic (default, seed 7)"
+    assert node.GetStorageNode() is None
+
+
+def test_a_result_follows_the_transform_of_the_mask(tmp_path):
+    mri = phantom.volume()
+    shift = phantom.transform(phantom.oblique())
+    mri.SetAndObserveTransformNodeID(shift.GetID())
+    path = written(tmp_path, random_image(), phantom.oblique())
+    node, = results.add_results(slicer.mrmlScene, [results.ResultFile(path, 0, 1)], scene.geometry_of_volume(mri), "S", "m", {})
+    first, second = [0.0] * 6, [0.0] * 6
+    node.GetRASBounds(first)
+    mri.GetRASBounds(second)
+    assert first == pytest.approx(second)
+
+
+@pytest.mark.parametrize("spoil", ["shifted", "other size"])
+def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, spoil):
+    mri = phantom.volume()
+    matrix, array = phantom.oblique(), random_image()
+    if spoil == "shifted":
+        matrix[0, 3] += 0.5
+    else:
+        array = array[1:]
+    good = results.ResultFile(written(tmp_path, random_image(), phantom.oblique(), "good.nii.gz"), 0, 1)
+    bad = results.ResultFile(written(tmp_path, array, matrix), 1, 2)
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    with pytest.raises(VolumeError, match="grid of the mask"):
+        results.add_results(slicer.mrmlScene, [good, bad], scene.geometry_of_volume(mri), "S", "m", {})
+    assert slicer.mrmlScene.GetNumberOfNodes() - count <= 1  # the display node of the volume that was removed
+
+
+def test_a_missing_file_is_said_in_words():
+    with pytest.raises(VolumeError, match="could not be read"):
+        results.load_image("/nowhere/at/all.nii.gz", slicer.vtkMRMLScalarVolumeNode())
+
+
+@pytest.mark.parametrize("array, low, high", [
+    (np.where(phantom.head_array(), 0.5, 0.0), 0.0, 0.5),
+    (np.zeros(phantom.SHAPE), -0.5, 0.5),
+    (np.linspace(0, 100, int(np.prod(phantom.SHAPE))).reshape(phantom.SHAPE), 0.0, 99.8),
+])
+def test_window_and_level_fit_the_image(array, low, high):
+    node = phantom.volume(dtype=np.float32)
+    slicer.util.updateVolumeFromArray(node, array.astype(np.float32))
+    results.set_window(node)
+    display = node.GetDisplayNode()
+    assert not display.GetAutoWindowLevel()
+    assert display.GetWindowLevelMin() == pytest.approx(low, abs=0.3)
+    assert display.GetWindowLevelMax() == pytest.approx(high, abs=0.3)
+
+
+def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
+    sidecar = tmp_path / "result.json"
+    sidecar.write_text(json.dumps({"model_sha256": "abc", "steps": 15, "versions": {"torch": "2"}}), encoding="utf-8")
+    mri = phantom.volume()
+    path = written(tmp_path, random_image(), phantom.oblique())
+    file = results.ResultFile(path, 0, 3, "", str(sidecar))
+    node, = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
+    assert results.is_synthetic(node) and not results.is_synthetic(mri)
+    assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
+    assert node.GetAttribute("MedDDPM.steps") == "15"
+    assert json.loads(node.GetAttribute("MedDDPM.versions")) == {"torch": "2"}
+    assert node.GetAttribute("MedDDPM.seed") == "3" and node.GetAttribute("MedDDPM.mask") == "Seg"
+    assert "not for diagnosis" in node.GetDescription()
+
+
+def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
+    mri = phantom.volume()
+    arrays = [random_image(seed) for seed in range(3)]
+    files = [results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), n, 10 + n)
+             for n, array in enumerate(arrays)]
+    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "default", {})
+    sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
+    browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
+    assert sequence.GetNumberOfDataNodes() == 3
+    assert sequence.GetName() == "Case synthetic (default, seeds 10, 11, 12)"
+    for number, array in enumerate(arrays):
+        browser.SetSelectedItemNumber(number)
+        assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), array)
+        assert shown[0].GetAttribute("MedDDPM.seed") == str(10 + number)
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert len(volumes) == 2  # the MRI and the proxy
+
+
+def test_four_modalities_lie_in_one_folder(tmp_path):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    mri = phantom.volume()
+    names = ["T1", "T1ce", "T2", "FLAIR"]
+    files = [results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 0, 5, name)
+             for n, name in enumerate(names)]
+    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
+    assert [node.GetName() for node in shown] == [f"Case synthetic {name} (brats, seed 5)" for name in names]
+    folder = hierarchy.GetItemByName("Case synthetic (brats, seed 5)")
+    children = []
+    hierarchy.GetItemChildren(folder, children)
+    assert [hierarchy.GetItemDataNode(child).GetID() for child in children] == [node.GetID() for node in shown]
+
+
+def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
+    mri = phantom.volume()
+    files = [results.ResultFile(written(tmp_path, random_image(10 * s + m), phantom.oblique(), f"{s}{name}.nii.gz"), s, s, name)
+             for s in range(2) for m, name in enumerate(["T1", "T2"])]
+    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
+    browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
+    browser.SetSelectedItemNumber(1)
+    assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), random_image(10))
+    assert np.array_equal(slicer.util.arrayFromVolume(shown[1]), random_image(11))
+
+
+def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
+    mri = phantom.volume()
+    file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 0, 1)
+    geometry = scene.geometry_of_volume(mri)
+    names = [results.add_results(slicer.mrmlScene, [file], geometry, "S", "m", {})[0].GetName() for _ in range(2)]
+    assert names == ["S synthetic (m, seed 1)", "S synthetic (m, seed 1)_1"]
+
+
+def test_a_preview_is_one_node_that_is_not_saved(tmp_path):
+    mri = phantom.volume()
+    geometry = scene.geometry_of_volume(mri)
+    preview = None
+    for seed in range(3):
+        path = written(tmp_path, random_image(seed), phantom.oblique(), f"preview{seed}.nii")
+        preview = results.show_preview(slicer.mrmlScene, path, preview, geometry, "preview")
+        assert np.array_equal(slicer.util.arrayFromVolume(preview), random_image(seed))
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    assert not preview.GetSaveWithScene()
+
+
+def slice_views(count=3):
+    for color in ("Red", "Green", "Yellow")[:count]:
+        node = slicer.vtkMRMLSliceCompositeNode()
+        node.SetLayoutName(color)
+        node.SetSingletonTag(color)
+        slicer.mrmlScene.AddNode(node)
+    return slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+
+
+def test_the_views_show_source_and_result_with_a_fade_and_can_be_put_back():
+    mri, old, new = phantom.volume(), phantom.volume(name="old"), phantom.volume(name="new")
+    composites = slice_views()
+    for composite in composites:
+        composite.SetBackgroundVolumeID(old.GetID())
+    saved = views.layers(slicer.mrmlScene)
+    views.show(slicer.mrmlScene, new, mri, 0.5)
+    for composite in composites:
+        assert composite.GetBackgroundVolumeID() == mri.GetID()
+        assert composite.GetForegroundVolumeID() == new.GetID()
+        assert composite.GetForegroundOpacity() == 0.5 and composite.GetLinkedControl()
+    views.set_fade(slicer.mrmlScene, 1.0)
+    assert {composite.GetForegroundOpacity() for composite in composites} == {1.0}
+    views.show(slicer.mrmlScene, new, None, 0.5)
+    assert {composite.GetBackgroundVolumeID() for composite in composites} == {new.GetID()}
+    views.restore(slicer.mrmlScene, saved)
+    assert {composite.GetBackgroundVolumeID() for composite in composites} == {old.GetID()}
+    slicer.mrmlScene.RemoveNode(old)
+    views.restore(slicer.mrmlScene, saved)
+    assert {composite.GetBackgroundVolumeID() for composite in composites} == {None}
