@@ -45,10 +45,10 @@ class Volume:
         return volume_files.read(Path(path), labels)
 
     def write(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-        """Write NIfTI, NRRD or MetaImage, whole or not at all; see `volume_files.write`."""
-        from MedDDPMCore import volume_files
+        """Write NIfTI, NRRD or MetaImage, whole or not at all; see `volume_writers.write`."""
+        from MedDDPMCore import volume_writers
 
-        volume_files.write(self, Path(path), metadata or {})
+        volume_writers.write(self, Path(path), metadata or {})
 
 
 def reorient(volume: Volume, axes: str) -> Volume:
