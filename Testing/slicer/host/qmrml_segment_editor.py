@@ -1,0 +1,321 @@
+"""The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints by itself."""
+import slicer
+from PySide6.QtCore import Property, QObject, Signal
+from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
+
+from .observing import Observations
+from .qmrml_nodes import qMRMLNodeComboBox, qMRMLWidget
+from .qmrml_segments import qMRMLSegmentsTableView, segment_events, segment_ids
+from .stand_in import designer, stored
+
+EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices", "Margin", "Hollow",
+           "Smoothing", "Scissors", "Islands", "Logical operators", "Mask volume")
+_UNDO_STATES = 10
+
+
+class qSlicerSegmentEditorAbstractEffect(QObject):
+    def __init__(self, editor, name):
+        super().__init__(editor)
+        self._editor, self._name = editor, name
+
+    def active(self):
+        return self._editor.activeEffect() is self
+
+    def scene(self):
+        return self._editor.mrmlScene()
+
+    def parameterSetNode(self):
+        return self._editor.mrmlSegmentEditorNode()
+
+    def parameter(self, name):
+        return self.parameterSetNode().GetAttribute(f"{self._name}.{name}") or ""
+
+    def integerParameter(self, name):
+        return int(self.parameter(name) or 0)
+
+    def doubleParameter(self, name):
+        return float(self.parameter(name) or 0.0)
+
+    def parameterDefined(self, name):
+        return self.parameterSetNode().GetAttribute(f"{self._name}.{name}") is not None
+
+    def setParameter(self, name, value):
+        self.parameterSetNode().SetAttribute(f"{self._name}.{name}", str(value))
+
+    def setParameterDefault(self, name, value):
+        if not self.parameterDefined(name):
+            self.setParameter(name, value)
+
+    def saveStateForUndo(self):
+        self._editor.saveStateForUndo()
+
+    name = Property(str, lambda self: self._name)
+    title = Property(str, lambda self: self._name)
+
+
+@designer
+class qMRMLSegmentEditorWidget(qMRMLWidget):
+    currentSegmentIDChanged = Signal(str)
+    sourceVolumeNodeChanged = Signal(object)
+    segmentationNodeChanged = Signal(object)
+    _signals = {"sourceVolumeNodeChanged(vtkMRMLVolumeNode*)": "sourceVolumeNodeChanged",
+                "segmentationNodeChanged(vtkMRMLSegmentationNode*)": "segmentationNodeChanged"}
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._editor_node, self._segmentation, self._source, self._effect = None, None, None, None
+        self._updating = False
+        self._node_observations, self._segment_observations = Observations(self), Observations(self)
+        self._history = slicer.vtkSegmentationHistory()
+        self._history.SetMaximumNumberOfStates(_UNDO_STATES)
+        self._effects = {name: qSlicerSegmentEditorAbstractEffect(self, name) for name in EFFECTS}
+        self._build()
+        self._show()
+
+    def _build(self):
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._nodes = self._selector(layout, "SegmentationNodeComboBox", "Segmentation:", "vtkMRMLSegmentationNode")
+        self._nodes.currentNodeChanged.connect(self.setSegmentationNode)
+        self._volumes = self._selector(layout, "SourceVolumeNodeComboBox", "Source volume:", "vtkMRMLScalarVolumeNode")
+        self._volumes.currentNodeChanged.connect(self.setSourceVolumeNode)
+        buttons = QHBoxLayout()
+        layout.addLayout(buttons)
+        self._add = self._button(buttons, "AddSegmentButton", "Add", self._add_segment)
+        self._remove = self._button(buttons, "RemoveSegmentButton", "Remove", self._remove_segment)
+        self._table = qMRMLSegmentsTableView(self)
+        self._table.setMinimumHeight(110)
+        self._table.selectionChanged.connect(self._table_selected)
+        layout.addWidget(self._table)
+        layout.addWidget(self._effect_buttons())
+        frame = QFrame(self)
+        frame.setObjectName("UndoRedoGroupBox")
+        row = QHBoxLayout(frame)
+        self._undo = self._button(row, "UndoButton", "Undo", self.undo)
+        self._redo = self._button(row, "RedoButton", "Redo", self.redo)
+        layout.addWidget(frame)
+
+    def _selector(self, layout, name, title, kind):
+        row = QHBoxLayout()
+        label = QLabel(title, self)
+        combo = qMRMLNodeComboBox(self)
+        combo.setObjectName(name)
+        combo.noneEnabled, combo.addEnabled, combo.removeEnabled = True, False, False
+        combo.nodeTypes = [kind]
+        row.addWidget(label)
+        row.addWidget(combo, 1)
+        layout.addLayout(row)
+        combo._label = label
+        return combo
+
+    def _button(self, layout, name, text, slot):
+        button = QPushButton(text, self)
+        button.setObjectName(name)
+        button.connect("clicked()", slot)
+        layout.addWidget(button)
+        return button
+
+    def _effect_buttons(self):
+        frame = QFrame(self)
+        frame.setObjectName("EffectsGroupBox")
+        grid = QGridLayout(frame)
+        grid.setContentsMargins(0, 0, 0, 0)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(False)
+        for index, name in enumerate(EFFECTS):
+            button = QToolButton(frame)
+            button.text, button.checkable = name, True
+            button.setObjectName(name)
+            button.connect("clicked(bool)", lambda checked, name=name: self.setActiveEffectByName(name if checked else ""))
+            self._group.addButton(button)
+            grid.addWidget(button, index // 4, index % 4)
+        return frame
+
+    def _scene_changed(self):
+        for part in (self._nodes, self._volumes, self._table):
+            part.setMRMLScene(self._scene)
+
+    def mrmlSegmentEditorNode(self):
+        return self._editor_node
+
+    def setMRMLSegmentEditorNode(self, node):
+        self._node_observations.clear()
+        self._editor_node = node
+        if node is not None:
+            self._node_observations.add(node, ["ModifiedEvent"], self.updateWidgetFromMRML)
+        self.updateWidgetFromMRML()
+
+    def updateWidgetFromMRML(self):
+        node = self._editor_node
+        if self._updating:
+            return
+        self._updating = True
+        self._follow_segmentation(node.GetSegmentationNode() if node else None)
+        self._follow_source(node.GetSourceVolumeNode() if node else None)
+        self._effect = self._effects.get(node.GetActiveEffectName()) if node else None
+        self._show()
+        self._updating = False
+
+    def _follow_segmentation(self, segmentation):
+        if segmentation is self._segmentation:
+            return
+        self._segmentation = segmentation
+        self._segment_observations.clear()
+        self._history.RemoveAllStates()
+        self._history.SetSegmentation(segmentation.GetSegmentation() if segmentation is not None else None)
+        if segmentation is not None:
+            self._segment_observations.add(segmentation.GetSegmentation(), segment_events(), self._segments_changed)
+            segmentation.CreateDefaultDisplayNodes()
+        self._segments_changed()
+        self.segmentationNodeChanged.emit(segmentation)
+
+    def _follow_source(self, source):
+        if source is not self._source:
+            self._source = source
+            self.sourceVolumeNodeChanged.emit(source)
+
+    def segmentationNode(self):
+        return self._segmentation
+
+    def segmentationNodeID(self):
+        return self._segmentation.GetID() if self._segmentation is not None else ""
+
+    def setSegmentationNode(self, node):
+        if self._editor_node is not None and not self._updating:
+            self._editor_node.SetAndObserveSegmentationNode(node)
+
+    def setSegmentationNodeID(self, nodeID):
+        self.setSegmentationNode(self._scene.GetNodeByID(nodeID))
+
+    def sourceVolumeNode(self):
+        return self._source
+
+    def sourceVolumeNodeID(self):
+        return self._source.GetID() if self._source is not None else ""
+
+    def setSourceVolumeNode(self, node):
+        if self._editor_node is None or self._updating:
+            return
+        self._editor_node.SetAndObserveSourceVolumeNode(node)
+        if node is not None and self._segmentation is not None:
+            self._segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
+
+    def setSourceVolumeNodeID(self, nodeID):
+        self.setSourceVolumeNode(self._scene.GetNodeByID(nodeID))
+
+    def currentSegmentID(self):
+        return (self._editor_node.GetSelectedSegmentID() or "") if self._editor_node is not None else ""
+
+    def setCurrentSegmentID(self, segmentID):
+        if self._editor_node is not None and segmentID != self.currentSegmentID():
+            self._editor_node.SetSelectedSegmentID(segmentID)
+            self._show()
+            self.currentSegmentIDChanged.emit(segmentID)
+
+    def activeEffect(self):
+        return self._effect
+
+    def setActiveEffect(self, effect):
+        self.setActiveEffectByName(effect.name if effect is not None else "")
+
+    def setActiveEffectByName(self, effectName):
+        if self._editor_node is None:
+            return
+        self._editor_node.SetActiveEffectName(effectName if effectName in self._effects else "")
+        self.updateWidgetFromMRML()
+
+    def effectByName(self, name):
+        return self._effects.get(name)
+
+    def availableEffectNames(self):
+        return EFFECTS
+
+    def effectCount(self):
+        return len(EFFECTS)
+
+    def saveStateForUndo(self):
+        if self._segmentation is not None:
+            self._history.SaveState()
+            self._show()
+
+    def undo(self):
+        self._history.RestorePreviousState()
+        self._show()
+
+    def redo(self):
+        self._history.RestoreNextState()
+        self._show()
+
+    def setEffectNameOrder(self, effectNames):
+        self._order = tuple(effectNames)
+
+    def effectNameOrder(self):
+        return self._order
+
+    def installKeyboardShortcuts(self, parent=None):
+        """Shortcuts need the application's window."""
+
+    def uninstallKeyboardShortcuts(self):
+        """Shortcuts need the application's window."""
+
+    def setupViewObservations(self):
+        """No effect follows the mouse in the views."""
+
+    def removeViewObservations(self):
+        """No effect follows the mouse in the views."""
+
+    def _add_segment(self):
+        self.saveStateForUndo()
+        self.setCurrentSegmentID(self._segmentation.GetSegmentation().AddEmptySegment())
+
+    def _remove_segment(self):
+        self.saveStateForUndo()
+        self._segmentation.RemoveSegment(self.currentSegmentID())
+
+    def _segments_changed(self):
+        ids = segment_ids(self._segmentation)
+        if self.currentSegmentID() not in ids:
+            self.setCurrentSegmentID(ids[0] if ids else "")
+        self._show()
+
+    def _table_selected(self):
+        selected = self._table.selectedSegmentIDs()
+        if selected:
+            self.setCurrentSegmentID(selected[0])
+
+    def _show(self):
+        updating, self._updating = self._updating, True
+        self._nodes.setCurrentNode(self._segmentation)
+        self._volumes.setCurrentNode(self._source)
+        self._table.setSegmentationNode(self._segmentation)
+        if self.currentSegmentID():
+            self._table.setSelectedSegmentIDs([self.currentSegmentID()])
+        self._add.enabled = self._segmentation is not None and not self.readOnly
+        self._remove.enabled = bool(self.currentSegmentID()) and not self.readOnly
+        for button in self._group.buttons():
+            button.enabled = bool(self.currentSegmentID()) and self._source is not None and not self.readOnly
+            button.checked = self._effect is not None and button.text == self._effect.name
+        self._undo.enabled = self._segmentation is not None and self._history.IsRestorePreviousStateAvailable()
+        self._redo.enabled = self._segmentation is not None and self._history.IsRestoreNextStateAvailable()
+        self._updating = updating
+
+    def _show_selectors(self):
+        for combo, shown in ((self._nodes, self.segmentationNodeSelectorVisible), (self._volumes, self.sourceVolumeNodeSelectorVisible)):
+            combo.visible = combo._label.visible = shown
+
+    _order = ()
+    segmentationNodeSelectorVisible = stored(bool, "segmentationNodeSelectorVisible", True, _show_selectors)
+    sourceVolumeNodeSelectorVisible = stored(bool, "sourceVolumeNodeSelectorVisible", True, _show_selectors)
+    switchToSegmentationsButtonVisible = stored(bool, "switchToSegmentationsButtonVisible", True)
+    maskingSectionVisible = stored(bool, "maskingSectionVisible", True)
+    specifyGeometryButtonVisible = stored(bool, "specifyGeometryButtonVisible", True)
+    show3DButtonVisible = stored(bool, "show3DButtonVisible", True)
+    addRemoveSegmentButtonsVisible = stored(bool, "addRemoveSegmentButtonsVisible", True)
+    autoShowSourceVolumeNode = stored(bool, "autoShowSourceVolumeNode", True)
+    undoEnabled = stored(bool, "undoEnabled", True)
+    maximumNumberOfUndoStates = stored(int, "maximumNumberOfUndoStates", _UNDO_STATES,
+                                       lambda self: self._history.SetMaximumNumberOfStates(self.maximumNumberOfUndoStates))
+    readOnly = stored(bool, "readOnly", False, lambda self: self._show())
+    effectColumnCount = stored(int, "effectColumnCount", 2)
+    unorderedEffectsVisible = stored(bool, "unorderedEffectsVisible", True)
+    jumpToSelectedSegmentEnabled = stored(bool, "jumpToSelectedSegmentEnabled", False)
