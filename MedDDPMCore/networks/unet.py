@@ -16,8 +16,8 @@ class UNet(nn.Module):
 
     in_channels: image channels plus condition channels. out_channels: image channels.
     base_channels times channel_multipliers[i] is the width of level i, each level half the size of the one before.
-    attention_factors: the down-sampling factors at whose levels attention follows each residual block; the bottom always has it.
-    groups: groups of each group norm.
+    attention_factors: the down-sampling factors at whose levels attention follows each residual block.
+    groups: groups of each group norm. bottom_attention: attention between the two blocks at the bottom, as published.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class UNet(nn.Module):
         res_blocks: int = 1,
         attention_factors: Sequence[int] = (8,),
         groups: int = 32,
+        bottom_attention: bool = True,
     ):
         super().__init__()
         self.in_channels, self.out_channels, self.base_channels = in_channels, out_channels, base_channels
@@ -56,7 +57,7 @@ class UNet(nn.Module):
                 skips.append(channels)
         self.middle_block = EmbedSequential(
             ResBlock(channels, channels, embedding, groups),
-            AttentionBlock(channels, groups),
+            AttentionBlock(channels, groups) if bottom_attention else nn.Identity(),
             ResBlock(channels, channels, embedding, groups),
         )
         self.output_blocks = nn.ModuleList()

@@ -1,0 +1,52 @@
+"""Which device computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import ResourceError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """"auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            free = [torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())]
+            return torch.device("cuda", free.index(max(free)))
+        return torch.device("mps") if torch.backends.mps.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ResourceError(f"The device {name!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """"auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32."""
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    if device.type == "cpu" and _cpu_multiplies_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """Whether this CPU has AMX or AVX-512 BF16 instructions."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def describe_devices() -> list[dict]:
+    """Every usable device: id, name, free and total memory in bytes (0 where unknown)."""
+    devices = []
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(i)
+            devices.append({"id": f"cuda:{i}", "name": torch.cuda.get_device_name(i), "free": free, "total": total})
+    if torch.backends.mps.is_available():
+        devices.append({"id": "mps", "name": "Apple GPU", "free": 0, "total": 0})
+    return [*devices, {"id": "cpu", "name": f"CPU, {torch.get_num_threads()} threads", "free": 0, "total": 0}]

@@ -1,0 +1,104 @@
+"""The space in which a stage of a model diffuses: voxels, Haar bands, or only the detail bands that refine a coarser image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..networks.haar import haar, inverse_haar
+
+DOMAINS = ("voxels", "haar", "haar_detail")
+_LOW_GAIN = 8**0.5  # the low-pass band of a constant image, relative to the image
+
+
+@dataclass(frozen=True)
+class Domain:
+    """How an image becomes what the network diffuses, and back.
+
+    kind: "voxels" diffuses the image; "haar" its eight Haar bands; "haar_detail" the seven detail bands, given the low-pass one.
+    factor: the image is first averaged over blocks of factor^3 voxels of the model grid (1: not at all).
+    channels: image channels (modalities). mean, std: one value a diffused channel, taken out so that each has unit variance.
+    """
+
+    kind: str
+    channels: int = 1
+    factor: int = 1
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def block(self) -> int:
+        """Voxels of the model grid along one axis that one element of x covers."""
+        return self.factor * (1 if self.kind == "voxels" else 2)
+
+    @property
+    def x_channels(self) -> int:
+        """Channels of what is diffused."""
+        return self.channels * {"voxels": 1, "haar": 8, "haar_detail": 7}[self.kind]
+
+    def condition_channels(self, labels: int) -> int:
+        """Channels joined to x: the label channels, packed, and the coarser image where this domain refines one."""
+        if self.kind == "voxels":
+            return labels
+        return 8 * labels + (self.channels if self.kind == "haar_detail" else 0)
+
+    def x_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
+        """(channels, z, y, x) of what is diffused for a model grid of this (z, y, x) shape."""
+        if any(n % self.block for n in shape):
+            raise ValueError(f"a grid of {tuple(shape)} voxels is not a multiple of {self.block}")
+        return (self.x_channels, *(n // self.block for n in shape))
+
+    def _normalised(self, bands: Tensor, sign: int) -> Tensor:
+        if not self.std:
+            return bands
+        mean, std = (bands.new_tensor(v).view(1, -1, 1, 1, 1) for v in (self.mean, self.std))
+        return (bands - mean) / std if sign > 0 else bands * std + mean
+
+    def bands(self, image: Tensor) -> Tensor:
+        """The diffused channels of an image (batch, channels, z, y, x) in -1..1, before normalisation."""
+        image = shrink(image, self.factor)
+        if self.kind == "voxels":
+            return image
+        return self._kept(haar(image))
+
+    def _kept(self, bands: Tensor) -> Tensor:
+        return bands.unflatten(1, (-1, 8))[:, :, 1:].flatten(1, 2) if self.kind == "haar_detail" else bands
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(batch, channels, z, y, x) image in -1..1 at model-grid size -> x0, unit variance a channel."""
+        return self._normalised(self.bands(image), 1)
+
+    def coarse(self, image: Tensor) -> Tensor:
+        """The image that a "haar_detail" stage refines: half the size of what it makes, -1..1."""
+        return shrink(image, 2 * self.factor)
+
+    def decode(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
+        """x0 -> image (batch, channels, z, y, x) in -1..1 at 1/factor of model-grid size; coarse as from `coarse` or an earlier stage."""
+        bands = self._normalised(x0, -1)
+        if self.kind == "haar_detail":
+            low = (coarse * _LOW_GAIN)[:, :, None]
+            bands = torch.cat([low, bands.unflatten(1, (-1, 7))], dim=2).flatten(1, 2)
+        image = bands if self.kind == "voxels" else inverse_haar(bands)
+        return image.clamp(-1, 1)
+
+    def limit(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
+        """The nearest x0 whose image stays within -1..1."""
+        if self.kind == "voxels":
+            return x0.clamp(-1, 1)
+        return self._normalised(self._kept(haar(self.decode(x0, coarse))), 1)
+
+    def pack(self, labels: Tensor, coarse: Tensor | None = None) -> Tensor:
+        """Condition channels for x: label channels (batch, labels, z, y, x) at model-grid size, and the coarse image to refine."""
+        labels = shrink(labels, self.factor)
+        if self.kind == "voxels":
+            return labels
+        packed = haar(labels) / _LOW_GAIN
+        return packed if coarse is None else torch.cat([packed, coarse], dim=1)
+
+
+def shrink(image: Tensor, factor: int) -> Tensor:
+    """Averages blocks of factor^3 voxels: (batch, channels, z, y, x) -> the same, each axis divided by factor."""
+    return image if factor == 1 else F.avg_pool3d(image, factor)

@@ -1,0 +1,49 @@
+"""Model names -> folders: what is bundled, what the user imported, or a path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import ModelError
+from .bundle import SPEC_FILE
+
+DEFAULT = "default"
+
+
+def model_folders() -> list[Path]:
+    """Where models are looked for, in order: $MEDDDPM_MODELS, the user's folder, and the ones that came with the program."""
+    named = os.environ.get("MEDDDPM_MODELS", "")
+    return [*(Path(p) for p in named.split(os.pathsep) if p), Path.home() / ".medddpm" / "models", bundled_folder()]
+
+
+def bundled_folder() -> Path:
+    """The models that came with the program: beside the package's sources, or inside an installed package."""
+    here = Path(__file__).resolve().parents[1]
+    inside = here / "resources" / "models"
+    return inside if inside.is_dir() else here.parent / "Resources" / "models"
+
+
+def find_models() -> dict[str, Path]:
+    """Name -> folder of every model; an earlier folder wins over a later one of the same name."""
+    found: dict[str, Path] = {}
+    for folder in model_folders():
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if (path / SPEC_FILE).is_file():
+                    found.setdefault(path.name, path)
+    return found
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The folder of a model, by name or path; ModelError lists what there is."""
+    models = find_models()
+    if str(name_or_path) in models:
+        return models[str(name_or_path)]
+    path = Path(name_or_path)
+    if (path / SPEC_FILE).is_file():
+        return path
+    known = ", ".join(models) or "none"
+    raise ModelError(
+        f"There is no model {str(name_or_path)!r}.", f"Known models: {known}. A path to a folder with {SPEC_FILE} works too."
+    )

@@ -1,0 +1,51 @@
+"""PNG pictures of volumes, with nothing but numpy and zlib."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+
+def three_planes(volume: np.ndarray, spacing: tuple[float, float, float], centre: tuple[int, int, int] | None = None):
+    """(z, y, x) in RAS axes, -1..1 -> one uint8 picture (rows, columns): axial, coronal and sagittal slices through centre (z, y, x).
+
+    Radiological view: the patient's right is on the left; each slice is brought to square pixels of the smallest spacing.
+    """
+    z, y, x = centre or tuple(n // 2 for n in volume.shape)
+    sx, sy, sz = spacing
+    views = [
+        _square(volume[z, ::-1, ::-1], sy, sx),
+        _square(volume[::-1, y, ::-1], sz, sx),
+        _square(volume[::-1, ::-1, x], sz, sy),
+    ]
+    height = max(view.shape[0] for view in views)
+    padded = [np.pad(view, ((0, height - view.shape[0]), (0, 2)), constant_values=-1) for view in views]
+    return np.round((np.clip(np.concatenate(padded, axis=1), -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def _square(picture: np.ndarray, row_mm: float, column_mm: float) -> np.ndarray:
+    pixel = min(row_mm, column_mm)
+    rows = (np.arange(round(picture.shape[0] * row_mm / pixel)) * pixel / row_mm).astype(int)
+    columns = (np.arange(round(picture.shape[1] * column_mm / pixel)) * pixel / column_mm).astype(int)
+    return picture[rows][:, columns]
+
+
+def write_png(path: str | Path, volumes: np.ndarray, spacing: tuple[float, float, float] = (1, 1, 1), centre=None) -> None:
+    """Writes the three planes of each of (n, z, y, x) volumes, one row a volume, as a greyscale PNG."""
+    save_png(path, np.concatenate([three_planes(volume, spacing, centre) for volume in volumes]))
+
+
+def save_png(path: str | Path, picture: np.ndarray) -> None:
+    """Writes uint8 (rows, columns) grey or (rows, columns, 3) RGB as a PNG file."""
+    rows, columns = picture.shape[:2]
+    lines = picture.reshape(rows, -1)
+    raw = np.concatenate([np.zeros((rows, 1), np.uint8), lines], axis=1).tobytes()
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if picture.ndim == 3 else 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b"")]
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for kind, body in chunks:
+            file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))

@@ -1,0 +1,49 @@
+"""A rough brain region and white-matter intensity of a T1-like head, for placing simulated lesions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import TrainingError
+
+SCALP_MM = 12.0
+HEIGHT_MM = 125.0
+
+
+def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, float]:
+    """image (z, y, x) with z upward and air darkest, head (z, y, x) bool, spacing (x, y, z) mm.
+
+    Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for the largest
+    white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the top of the head.
+    """
+    import SimpleITK as sitk
+
+    def as_image(array):
+        result = sitk.GetImageFromArray(array)
+        result.SetSpacing(spacing)
+        return result
+
+    def voxels(mm):
+        return [max(1, int(round(mm / s))) for s in spacing]
+
+    distance = sitk.SignedMaurerDistanceMap(
+        as_image(head.astype(np.uint8)), insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+    )
+    depth = sitk.GetArrayFromImage(distance)
+    slices = np.flatnonzero(head.any(axis=(1, 2)))
+    if len(slices) == 0:
+        raise TrainingError("The head mask is empty.")
+    below_top = (slices[-1] - np.arange(head.shape[0])[:, None, None]) * spacing[2]
+    core = (depth > 35) & (below_top > 40) & (below_top < 110)
+    if not core.any():
+        raise TrainingError("The head is too small, or too little of it is in view, to find its brain.")
+    smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(as_image(image.astype(np.float32)), 4.0))
+    white_matter = float(np.percentile(smooth[core], 80))
+    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & (smooth > 0.5 * white_matter) & (smooth < 1.35 * white_matter)
+    opened = sitk.BinaryMorphologicalOpening(as_image(tissue.astype(np.uint8)), voxels(5), sitk.sitkBall)
+    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
+    sizes = np.bincount(parts[core])
+    sizes[0] = 0
+    largest = as_image((parts == max(1, sizes.argmax())).astype(np.uint8))
+    closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(largest, voxels(10), sitk.sitkBall))
+    return (sitk.GetArrayFromImage(closed) > 0) & head, white_matter

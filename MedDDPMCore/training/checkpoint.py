@@ -1,0 +1,38 @@
+"""Checkpoints of a training run: written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import torch
+
+from ..errors import ResourceError, TrainingError
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    """Writes beside the file, then renames over it: a kill at any moment leaves the old or the new one. ResourceError on a full disk."""
+    part = path.with_suffix(".part")
+    try:
+        with open(part, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise ResourceError(
+            f"The checkpoint {path} could not be written: {error}.", "Free disk space and resume: the last one is kept."
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict:
+    """The state that was saved; TrainingError where the file is damaged or is no checkpoint of this program."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}.") from error
+    if not isinstance(state, dict) or not {"network", "ema", "optimizer", "step"} <= set(state):
+        raise TrainingError(f"{path} is not a training checkpoint.")
+    return state

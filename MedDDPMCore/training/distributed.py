@@ -1,0 +1,63 @@
+"""Several processes, GPUs or machines under torchrun."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number and how many there are, as torchrun sets them; (0, 1) without it."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+@contextmanager
+def process_group(device: torch.device):
+    """Joins the other processes for as long as the context lasts; yields this process's device."""
+    world = rank_and_world()[1]
+    if world == 1:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def share(total: int, rank: int, world: int) -> range:
+    """The part of range(total) that is this rank's; the parts differ in size by one at most."""
+    return range(total * rank // world, total * (rank + 1) // world)
+
+
+def mean_over_ranks(value: float, device: torch.device) -> float:
+    """The mean of a number over all processes."""
+    if not dist.is_initialized():
+        return value
+    tensor = torch.tensor(value, device=device, dtype=torch.float32)
+    dist.all_reduce(tensor)
+    return float(tensor) / dist.get_world_size()
+
+
+def wrap(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """The network with its gradients averaged over all processes; the network itself without torchrun."""
+    if not dist.is_initialized():
+        return network
+    return DistributedDataParallel(network, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+@contextmanager
+def gradients_stay_here(network: torch.nn.Module, yes: bool):
+    """Within the context gradients add up on this process alone: for all but the last part of a batch."""
+    if yes and isinstance(network, DistributedDataParallel):
+        with network.no_sync():
+            yield
+    else:
+        yield

@@ -1,0 +1,33 @@
+"""How scanner intensities become -1..1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+WHITE = 0.6
+"""What the brightest healthy tissue (the 99.5th percentile in the head) becomes; the rest up to 1 is for enhancing lesions."""
+ROBUST = f"air (the 1st percentile outside the head, or 0) is -1, the 99.5th percentile inside the head is {WHITE}, clipped to -1..1"
+PER_SLICE = "each slice of the last NIfTI axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
+CONVENTIONS = {"robust": ROBUST, "per_slice": PER_SLICE}
+
+
+def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Whole-volume scaling of (z, y, x) intensities to float32 -1..1, as ROBUST says. head (z, y, x) bool, not empty."""
+    outside = image[~head]
+    dark = float(np.percentile(outside, 1)) if outside.size else 0.0
+    bright = float(np.percentile(image[head], 99.5))
+    if not bright > dark:
+        raise ValueError("the head is no brighter than the air around it")
+    scaled = (image.astype(np.float32) - dark) / (bright - dark) * (WHITE + 1) - 1
+    return np.clip(scaled, -1, 1)
+
+
+def per_slice(image: np.ndarray) -> np.ndarray:
+    """The published Med-DDPM's scaling of (z, y, x) intensities to float32 -1..1, as PER_SLICE says.
+
+    It removes the intensity differences between slices; for models in the published convention alone.
+    """
+    image = image.astype(np.float32)
+    low, high = (f(image, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    span = high - low
+    return np.where(span > 0, 2 * (image - low) / np.where(span > 0, span, 1) - 1, -1).astype(np.float32)

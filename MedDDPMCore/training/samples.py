@@ -1,0 +1,106 @@
+"""Training samples: a case, varied, with simulated lesions; the same for the same seed, step and place in the batch."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .augment import Augmentation, Window, resample, sampling_grid, uniform
+from .dataset import PackedDataset, from_bytes
+from .lesion_simulation import LesionSettings, simulate_lesions
+
+_BRAIN = 64  # added to a label where it lies in the brain
+NO_AUGMENTATION = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """A CPU random generator that depends on these numbers alone."""
+    seed = np.random.SeedSequence([n & 0xFFFFFFFF for n in numbers]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(seed) & 0x7FFFFFFFFFFFFFFF)
+
+
+class Samples:
+    """Draws training samples from a packed data set.
+
+    patch: size (z, y, x) in voxels of the part that is drawn, at a random place that touches the head; None draws whole heads.
+    align: patches start at multiples of this many voxels.
+    """
+
+    def __init__(
+        self, data: PackedDataset, augmentation: Augmentation, lesions: LesionSettings,
+        patch: tuple[int, int, int] | None = None, align: int = 1,
+    ):
+        self.data, self.augmentation, self.lesions = data, augmentation, lesions
+        self.patch, self.align = patch, align
+        scheme = data.labels_scheme
+        self.tumor_value = scheme.values.get("tumor")
+        self.values = torch.tensor([scheme.values[name] for name in scheme.channels]).view(-1, 1, 1, 1)
+
+    def draw(self, case: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """image (modality, z, y, x) float32 -1..1, and the label channels (channel, z, y, x) float32 in the scheme's range."""
+        data, shape = self.data, self.data.grid.shape
+        image = torch.from_numpy(from_bytes(data.images[case]))
+        regions = torch.from_numpy(data.labels[case] + _BRAIN * data.brain[case])[None]
+        window = self._window(regions[0], generator)
+        if self.augmentation != NO_AUGMENTATION or self.patch:
+            grid = sampling_grid(shape, data.grid.spacing, self.augmentation, window, generator)
+            image = resample(image, grid, "bilinear", -1.0)
+            regions = resample(regions.float(), grid, "nearest", 0.0).round()
+        gain = 1 + float(uniform(generator, -1, 1)) * self.augmentation.gain
+        image = ((image + 1) * gain - 1).clamp(-1, 1)
+        labels, brain = regions[0].long() % _BRAIN, regions[0] >= _BRAIN
+        if self.tumor_value is not None and not (labels == self.tumor_value).any():
+            white_matter = (data.cases[case]["white_matter"] + 1) * gain - 1
+            image, labels = simulate_lesions(
+                image, labels, brain, white_matter, data.grid.spacing, self.tumor_value, self.lesions, generator
+            )
+        scheme = data.labels_scheme
+        channels = (labels[None] == self.values).float() * (scheme.high - scheme.low) + scheme.low
+        return image, channels
+
+    def _window(self, labels: Tensor, generator: torch.Generator) -> Window:
+        shape = self.data.grid.shape
+        if self.patch is None:
+            return (0, 0, 0), shape
+        inside = (labels > 0).nonzero()
+        centre = inside[int(torch.randint(len(inside), (), generator=generator))] if len(inside) else torch.tensor(shape) // 2
+        start = [
+            min(max(0, int(c) - p // 2), n - p) // self.align * self.align
+            for c, p, n in zip(centre, self.patch, shape, strict=True)
+        ]
+        return tuple(start), self.patch
+
+
+class Batches:
+    """Batches of a run, drawn ahead of use by threads.
+
+    Sample i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same samples.
+    """
+
+    def __init__(self, samples: Samples, cases: list[int], batch_size: int, seed: int, ranks: range, threads: int = 2):
+        self.samples, self.cases, self.batch_size, self.seed, self.places = samples, cases, batch_size, seed, ranks
+        self.pool = ThreadPoolExecutor(threads)
+        self.pending: dict[int, list] = {}
+
+    def get(self, step: int) -> tuple[Tensor, Tensor, list[torch.Generator]]:
+        """Images, label channels (this rank's share of the batch), and each sample's generator for step times and noise."""
+        for s in (step, step + 1):
+            if s not in self.pending:
+                self.pending[s] = [self.pool.submit(self._one, s, place) for place in self.places]
+        drawn = [future.result() for future in self.pending.pop(step)]
+        images, channels, generators = zip(*drawn, strict=True)
+        return torch.stack(images), torch.stack(channels), list(generators)
+
+    def close(self) -> None:
+        """Stops the threads."""
+        self.pool.shutdown(cancel_futures=True)
+
+    def _one(self, step: int, place: int):
+        epoch, position = divmod(step * self.batch_size + place, len(self.cases))
+        order = torch.randperm(len(self.cases), generator=generator_for(self.seed, 1, epoch))
+        generator = generator_for(self.seed, 2, step, place)
+        image, channels = self.samples.draw(self.cases[int(order[position])], generator)
+        return image, channels, generator
