@@ -13,10 +13,8 @@ from MedDDPMSlicerLib import results, scene, views
 
 
 @pytest.fixture(autouse=True)
-def empty_scene():
-    slicer.mrmlScene.Clear(False)
-    yield
-    slicer.mrmlScene.Clear(False)
+def empty_scene(host):
+    """The host gives every test an empty scene."""
 
 
 def written(tmp_path, array, ijk_to_ras, name="result.nii.gz"):

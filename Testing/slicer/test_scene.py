@@ -12,15 +12,13 @@ from MedDDPMSlicerLib import roles as roles_module
 from MedDDPMSlicerLib import scene
 
 ROLES = roles_module.roles_for({"background": 0, "head": 1, "tumor": 2})
-BRATS = roles_module.roles_for({"necrosis": 1, "edema": 2, "enhancing": 3, "brain": 4})
+BRATS = roles_module.roles_for({"necrotic_core": 1, "edema": 2, "enhancing_tumor": 3, "brain": 4})
 NONE = np.zeros(phantom.SHAPE, np.uint8)
 
 
 @pytest.fixture(autouse=True)
-def empty_scene():
-    slicer.mrmlScene.Clear(False)
-    yield
-    slicer.mrmlScene.Clear(False)
+def empty_scene(host):
+    """The host gives every test an empty scene."""
 
 
 def head_and_tumor(**names):
@@ -166,9 +164,9 @@ def test_surfaces_become_voxels_in_a_copy_only():
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
     node.GetSegmentation().SetSourceRepresentationName("Closed surface")
     centre = phantom.oblique() @ np.array([15, 20, 10, 1])
-    node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre[:3]), "Tumor", (1, 0, 0))
+    node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre[:3]), "Head", (1, 0, 0))
     mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
-    volume = mask.counts["tumor"] * abs(np.linalg.det(phantom.oblique()[:3, :3]))
+    volume = mask.counts["head"] * abs(np.linalg.det(phantom.oblique()[:3, :3]))
     assert volume == pytest.approx(4 / 3 * np.pi * 8 ** 3, rel=0.1)
     assert not node.GetSegmentation().ContainsRepresentation("Binary labelmap")
 
@@ -177,7 +175,7 @@ def test_nothing_painted_and_no_grid_are_said_in_words():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"Head": NONE, "Tumor": NONE})
     found = scene.find_segments(node, ROLES, {})
-    with pytest.raises(LabelError, match="Nothing is painted"):
+    with pytest.raises(LabelError, match="no head segment with anything in it"):
         scene.build_mask(node, ROLES, found, mri)
     bare = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Bare")
     with pytest.raises(VolumeError, match="which voxel grid"):
@@ -194,7 +192,7 @@ def test_four_brats_labels_keep_their_values_and_the_inner_parts_win():
     node, ids = phantom.segmentation(mri, {"Brain": phantom.head_array(), "Edema": edema, "Necrotic core": core})
     mask = scene.build_mask(node, BRATS, scene.find_segments(node, BRATS, {}), mri)
     assert set(np.unique(mask.array)) == {0, 1, 2, 4}
-    assert mask.counts["necrosis"] == core.sum() and mask.counts["edema"] == edema.sum() - core.sum()
+    assert mask.counts["necrotic_core"] == core.sum() and mask.counts["edema"] == edema.sum() - core.sum()
     assert mask.overlaps["Edema", "Necrotic core"] == core.sum()
 
 

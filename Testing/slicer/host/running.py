@@ -71,11 +71,17 @@ class Host:
         self.app.moduleManager()._unload(name)
         self.process_events()
 
+    @property
+    def installs(self):
+        """What the module asked to have installed; nothing was."""
+        return importlib.import_module("slicer.packaging")._installs
+
     def reset(self):
         """An empty scene and nothing recorded, for the next test."""
         slicer.mrmlScene.Clear(0)
         self.dialogs.clear()
         self.failures.clear()
+        self.installs.clear()
         self.testing(False)
         self.process_events()
 

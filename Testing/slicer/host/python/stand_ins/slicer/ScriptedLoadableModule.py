@@ -122,7 +122,7 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         """No screenshots unless the host is asked for one."""
 
     def setUp(self):
-        slicer.mrmlScene.Clear(0)
+        """For derived classes."""
 
     def runTest(self):
         for name in self.moduleTestNames:
