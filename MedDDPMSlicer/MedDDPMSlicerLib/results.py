@@ -73,7 +73,7 @@ def set_window(node, low_percent: float = 0.5, high_percent: float = 99.8) -> No
     if inside.size:
         low, high = np.percentile(inside, (low_percent, high_percent))
     else:
-        low, high = float(values.min()) - 0.5, float(values.min()) + 0.5
+        low, high = float(values.min()), float(values.min()) + 1.0
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(0)
     display.SetWindowLevelMinMax(float(min(low, values.min())), float(high))

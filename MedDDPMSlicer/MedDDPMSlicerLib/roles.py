@@ -19,7 +19,8 @@ class Role:
     label: the model's name of the label. value: its value in the mask.
     codes: terminology type codes (SNOMED CT) that mean this label.
     pattern: names that mean it, matched without regard to case.
-    rank: where segments overlap, the higher rank wins. several: more than one segment may play the role.
+    rank: where segments overlap, the higher rank wins; rank 0 (head, brain) is what a model cannot do without.
+    several: more than one segment may play the role.
     """
 
     label: str
@@ -61,9 +62,9 @@ _KNOWN = {
               {"4147007", "86049000", "14799000", "108369006"}, _TUMOR_WORDS, 9, True),
         _role("edema", "Edema", _entry(_ALTERED, "SCT^79654002^Edema", _IN_BRAIN), (140, 224, 228), 0.4, 0.6,
               {"79654002"}, r"\b(peritumou?ral[ _-]?)?o?edema\b", 1, True),
-        _role("necrosis", "Necrotic core", _entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN), (216, 191, 216), 0.5, 1.0,
+        _role("necrotic_core", "Necrotic core", _entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN), (216, 191, 216), 0.5, 1.0,
               {"6574001"}, r"\bnecro(sis|tic)\b", 2, True),
-        _role("enhancing", "Enhancing tumor", _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN), (144, 238, 144), 0.5, 1.0,
+        _role("enhancing_tumor", "Enhancing tumor", _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN), (144, 238, 144), 0.5, 1.0,
               {"4147007", "86049000", "14799000", "108369006"}, r"\benhancing\b|" + _TUMOR_WORDS, 3, True),
     )
 }
@@ -78,7 +79,7 @@ def roles_for(labels: dict[str, int]) -> tuple[Role, ...]:
     for label, value in labels.items():
         if value == 0:
             continue
-        known = _KNOWN.get(label) or _KNOWN.get(label.split("_")[0]) or _plain(label)
+        known = _KNOWN.get(label) or _plain(label)
         roles.append(Role(**{**vars(known), "label": label, "value": int(value)}))
     return tuple(sorted(roles, key=lambda role: (role.rank, role.value)))
 

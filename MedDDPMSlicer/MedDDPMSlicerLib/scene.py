@@ -161,9 +161,10 @@ def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tupl
     target = _oriented(geometry, _between(segmentation_node, geometry))
     filled = [(role, [s for s in found.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
     pairs = [(segment_id, role.value) for role, ids in filled for segment_id in ids]
-    if not pairs:
-        raise LabelError(f"Nothing is painted in “{segmentation_node.GetName()}” that the model knows.",
-                         "Choose or paint the segments listed under Input.")
+    absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
+    if absent:
+        raise LabelError(f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
+                         f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.")
     merged = _merge(node, pairs, target).astype(np.uint8)
     totals = np.bincount(merged.ravel(), minlength=256)
     mask = Mask(merged, geometry, {role.label: int(totals[role.value]) for role in roles})

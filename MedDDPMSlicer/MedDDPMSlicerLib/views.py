@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import slicer
-
-
 def _composites(scene) -> list:
     nodes = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
     nodes.UnRegister(None)
@@ -49,10 +46,9 @@ def restore(scene, saved: dict[str, tuple]) -> None:
             composite.SetLinkedControl(linked)
 
 
-def fit(scene, application_logic) -> None:
-    """Centre every slice view on what it shows."""
-    logics = application_logic.GetSliceLogics() if application_logic else None
-    for index in range(logics.GetNumberOfItems() if logics else 0):
-        logic = logics.GetItemAsObject(index)
-        if isinstance(logic, slicer.vtkMRMLSliceLogic):
-            logic.FitSliceToBackground()
+def jump_to(scene, point) -> None:
+    """Move every slice view to a point (RAS, mm)."""
+    nodes = scene.GetNodesByClass("vtkMRMLSliceNode")
+    nodes.UnRegister(None)
+    for index in range(nodes.GetNumberOfItems()):
+        nodes.GetItemAsObject(index).JumpSliceByOffsetting(*point)

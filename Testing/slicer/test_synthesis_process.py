@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
+import project
 import pytest
 from MedDDPMSlicerLib.synthesis_process import LineReader, SynthesisProcess
 from subprocess_transport import SubprocessTransport
 
-FAKE = str(Path(__file__).with_name("fake_worker.py"))
+FAKE = str(project.FAKE_WORKER)
 
 
 class Session:
@@ -19,7 +19,7 @@ class Session:
     def __init__(self, command=None):
         self.events = []
         self.transport = SubprocessTransport(command or [sys.executable, "-u", FAKE])
-        self.process = SynthesisProcess(self.transport, self.events.append, sys.executable, str(Path(FAKE).parent))
+        self.process = SynthesisProcess(self.transport, self.events.append, sys.executable, str(project.FAKE_WORKER.parent))
 
     def wait(self, name, seconds=10.0, count=1):
         end = time.monotonic() + seconds

@@ -1,0 +1,300 @@
+"""MedDDPM in 3D Slicer: paint a tumor, press Synthesize, see the MRI."""
+
+import os
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from MedDDPMSlicerLib import dependencies, models, parameters, paths, report, roles, samples, scene, views
+from MedDDPMSlicerLib.panels.advanced import AdvancedPanel
+from MedDDPMSlicerLib.panels.edit import EditPanel
+from MedDDPMSlicerLib.panels.input import InputPanel
+from MedDDPMSlicerLib.panels.setup import SetupPanel
+from MedDDPMSlicerLib.panels.synthesize import SynthesizePanel
+from MedDDPMSlicerLib.panels.train import TrainPanel
+from MedDDPMSlicerLib.qt_transport import QtTransport
+from MedDDPMSlicerLib.run import SynthesisRun
+from MedDDPMSlicerLib.synthesis_process import SynthesisProcess
+
+IMPORTED_MODELS_KEY = "MedDDPM/ImportedModels"
+
+
+class MedDDPMSlicer(ScriptedLoadableModule):
+    """What Slicer shows of the module before it is opened."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = "MedDDPM"
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
+        parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences", "SubjectHierarchy"]
+        parent.contributors = ["SlicerMedDDPM developers"]
+        parent.helpText = _(
+            "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D diffusion model. "
+            "Choose or paint a segmentation and press Synthesize. Research only, not for diagnosis.")
+        parent.acknowledgementText = _(
+            "The method is Med-DDPM: Z. Dorjsembe, H.-K. Pao, S. Odonchimed, F. Xiao, “Conditional Diffusion Models for "
+            "Semantic 3D Brain MRI Synthesis”, IEEE Journal of Biomedical and Health Informatics 28(7), 2024. "
+            "Bundled weights: IXI dataset (brain-development.org), CC BY-SA 4.0.")
+        slicer.app.connect("startupCompleted()", self._started)
+
+    def _started(self):
+        registerSampleData(os.path.dirname(self.parent.path))
+        if dependencies.is_to_continue() and slicer.util.mainWindow() is not None:
+            slicer.util.selectModule(self.moduleName)
+
+
+def registerSampleData(folder):
+    """List the bundled heads in the Sample Data module."""
+    import SampleData
+
+    for path in samples.sample_files():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="MedDDPM",
+            sampleName=samples.title(path),
+            uris=path.as_uri(),
+            fileNames=path.name,
+            nodeNames=samples.title(path),
+            checksums=samples.checksum(path),
+            thumbnailFileName=os.path.join(folder, "Resources", "Icons", "MedDDPMSlicer.png"),
+            loadFileTypes="SegmentationFile",
+        )
+
+
+class MedDDPMSlicerLogic(ScriptedLoadableModuleLogic):
+    """The module without its window: the settings in the scene."""
+
+    def getParameterNode(self):
+        """The settings, with defaults in place of values that cannot be right."""
+        node = super().getParameterNode()
+        self.repaired = parameters.repair(node)
+        return parameters.MedDDPMParameters(node)
+
+
+class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The window: six boxes, the run they share, and the scene's comings and goings."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        self.logic = MedDDPMSlicerLogic()
+        self.parameters = None
+        self._found_for = None
+        self._probed = False
+        self._refreshing = False
+        self.models = models.available(self._importedModels())
+        self.process = SynthesisProcess(QtTransport(), self._processEvent, paths.python(), str(paths.core_folder()))
+        self.run = SynthesisRun(slicer.mrmlScene, self.process, self._runChanged, slicer.app.temporaryPath)
+        self.setupPanel, self.inputPanel, self.editPanel = SetupPanel(self), InputPanel(self), EditPanel(self)
+        self.synthesizePanel, self.advancedPanel, self.trainPanel = SynthesizePanel(self), AdvancedPanel(self), TrainPanel(self)
+        self.panels = [self.setupPanel, self.inputPanel, self.editPanel, self.synthesizePanel, self.advancedPanel,
+                       self.trainPanel]
+        for panel in self.panels:
+            self.layout.addWidget(panel.widget)
+        self.layout.addStretch(1)
+        events = slicer.vtkMRMLScene
+        self.addObserver(slicer.mrmlScene, events.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, events.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, events.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(slicer.mrmlScene, events.EndImportEvent, self.onSceneEndImport)
+        slicer.app.connect("aboutToQuit()", self.cleanup)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        """The module is reloaded or Slicer quits: end every process and let go of the scene."""
+        slicer.app.disconnect("aboutToQuit()", self.cleanup)
+        self.run.close()
+        self.setParameterNode(None)
+        self.removeObservers()
+        for panel in self.panels:
+            panel.close()
+
+    def enter(self):
+        self.initializeParameterNode()
+        self.editPanel.enter()
+        if not self._probed:
+            self._probed = True
+            self.setupPanel.check()
+
+    def exit(self):
+        self.editPanel.leave()
+
+    def onSceneStartClose(self, caller, event):
+        self.run.close()
+        self.trainPanel.forget_scene()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        self.initializeParameterNode()
+
+    def onSceneStartImport(self, caller, event):
+        self.setParameterNode(None)
+
+    def onSceneEndImport(self, caller, event):
+        self.initializeParameterNode()
+        if self.logic.repaired:
+            self.inputPanel.notice = _("Settings of the loaded scene that cannot be right were reset: {names}.").format(
+                names=", ".join(self.logic.repaired))
+            self.refresh()
+
+    def initializeParameterNode(self):
+        """Make sure that the scene's settings are shown, with first choices where there are none."""
+        if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsImporting():
+            return
+        self.setParameterNode(self.logic.getParameterNode())
+        p = self.parameters
+        if p.model not in self.models and self.models:
+            p.model = next(iter(self.models))
+        if p.segmentation is None and p.mri is None:
+            p.segmentation = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+            if p.segmentation is not None:
+                p.mri = p.segmentation.GetNodeReference(p.segmentation.GetReferenceImageGeometryReferenceRole())
+
+    def setParameterNode(self, node):
+        if self.parameters is not None:
+            self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
+        self.parameters = node
+        for panel in self.panels:
+            panel.bind(node)
+        self._observeSegmentation()
+        if node is not None:
+            self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
+            self.refresh()
+
+    def onSettingsChanged(self, caller, event):
+        self._observeSegmentation()
+        self.refresh()
+
+    def _observeSegmentation(self):
+        node = self.parameters.segmentation if self.parameters else None
+        if node is self._found_for:
+            return
+        events = (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentRemoved,
+                  slicer.vtkSegmentation.SegmentModified)
+        for event in events:
+            if self._found_for is not None:
+                self.removeObserver(self._found_for, event, self.onSegmentsChanged)
+            if node is not None:
+                self.addObserver(node, event, self.onSegmentsChanged)
+        self._found_for = node
+
+    def onSegmentsChanged(self, caller, event):
+        self.refresh()
+
+    def refresh(self):
+        """Show the present state in every box."""
+        if self.parameters is None or self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            segmentation = self.parameters.segmentation
+            chosen = parameters.chosen_segments(self.parameters)
+            self.found = scene.find_segments(segmentation, self.roles, chosen) if segmentation else {}
+            for panel in self.panels:
+                panel.refresh()
+        finally:
+            self._refreshing = False
+
+    @property
+    def model(self):
+        return self.models.get(self.parameters.model) if self.parameters else None
+
+    @property
+    def roles(self):
+        return roles.roles_for(self.model.labels) if self.model else ()
+
+    @property
+    def can_synthesize(self):
+        return self.setupPanel.allows_synthesis and bool(self.models)
+
+    def _processEvent(self, event):
+        if event["event"] == "ready":
+            self.advancedPanel.show_devices(event.get("devices") or [])
+        self.run.handle(event)
+        if event["event"] != "progress":
+            self.advancedPanel.show_log()
+            self.refresh()
+
+    def _runChanged(self):
+        if self.parameters is not None and not self.run.is_active and self.run.results:
+            self.parameters.result = self.run.results[0]
+            self.run.results = []
+        self.synthesizePanel.refresh()
+        if self.run.status.phase != "running":
+            self.refresh()
+
+    def show_setup(self):
+        self.setupPanel.show()
+
+    def show_source(self):
+        """Show what is painted on in the slice views, at the tumor if there is one."""
+        segmentation = self.parameters.segmentation
+        source = self.parameters.mri or samples.canvas_of(segmentation)
+        if source is not None:
+            slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=True)
+        painted = [identity for role in self.roles for identity in self.found.get(role.label, ())
+                   if not scene.is_empty(segmentation, identity)]
+        if painted:
+            views.jump_to(slicer.mrmlScene, segmentation.GetSegmentCenterRAS(painted[-1]))
+
+    def edit_segment(self, identity):
+        self.refresh()
+        self.editPanel.edit_segment(identity)
+
+    def save_for_undo(self):
+        self.editPanel.save_for_undo()
+
+    def copy_report(self):
+        names = parameters.MedDDPMParameters.allParameters
+        settings = {name: self.parameters.getValue(name) for name in names}
+        text = report.error_report(slicer.app.applicationVersion, settings, self.synthesizePanel.failure, list(self.process.log))
+        slicer.app.clipboard().setText(text)
+        slicer.util.showStatusMessage(_("The error report is in the clipboard."), 3000)
+
+    def _importedModels(self):
+        return [folder for folder in slicer.util.settingsValue(IMPORTED_MODELS_KEY, "").split("\n") if folder]
+
+    def add_model(self, folder):
+        """Remember an imported model and choose it."""
+        folders = list(dict.fromkeys([*self._importedModels(), folder]))
+        qt.QSettings().setValue(IMPORTED_MODELS_KEY, "\n".join(folders))
+        self.models = models.available(folders)
+        self.advancedPanel.show_models()
+        self.parameters.model = folder
+        self.refresh()
+
+
+class MedDDPMSlicerTest(ScriptedLoadableModuleTest):
+    """A self-test that runs inside Slicer: what needs neither torch nor a download."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        self.setUp()
+        self.test_SampleHeadToMask()
+
+    def test_SampleHeadToMask(self):
+        """A sample head becomes a mask in the model's values, and the user's segments stay as they are."""
+        self.delayDisplay("Loading a sample head")
+        known = roles.roles_for({"head": 1, "tumor": 2})
+        path = samples.sample_files()[0]
+        segmentation = samples.load_sample(slicer.mrmlScene, path, known)
+        before = scene.segments_of(segmentation)
+        mask = scene.build_mask(segmentation, known, scene.find_segments(segmentation, known, {}))
+        self.assertGreater(mask.counts["head"], 1000)
+        self.assertEqual(scene.segments_of(segmentation), before)
+        views.show(slicer.mrmlScene, samples.canvas_of(segmentation), None, 1.0)
+        self.delayDisplay("Test passed")

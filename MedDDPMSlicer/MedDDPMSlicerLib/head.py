@@ -1,0 +1,20 @@
+"""The head in an MRI, by the core's own method. SimpleITK comes with Slicer; torch is not needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+
+from . import scene
+
+
+def head_array(volume_node) -> np.ndarray:
+    """The head as a (k, j, i) array of 0 and 1 on the volume's own voxels."""
+    from MedDDPMCore.geometry import Geometry
+    from MedDDPMCore.synthesis.head import head_mask
+    from MedDDPMCore.volume import Volume
+
+    grid = scene.geometry_of_volume(volume_node)
+    geometry = Geometry.from_affine_ras(grid.ijk_to_ras, grid.dimensions[::-1])
+    mask = head_mask(Volume(slicer.util.arrayFromVolume(volume_node), geometry))
+    return (mask.array > 0).astype(np.uint8)

@@ -1,0 +1,52 @@
+"""The models that can be chosen, read from their model.json alone: no torch in Slicer's own process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import paths
+
+SAMPLERS = ("dpmpp_2m", "ddim", "ddpm")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the window shows of a model. key: what the worker is asked for: a known model's name or a folder."""
+
+    key: str
+    title: str
+    labels: dict[str, int]
+    sampler: str
+    steps: int
+    modalities: tuple[str, ...]
+    licence: str = ""
+    notes: str = ""
+    training_data: str = ""
+
+    def text(self) -> str:
+        parts = [f"{name}: {value}" for name, value in
+                 (("Images", ", ".join(self.modalities)), ("Labels", ", ".join(self.labels)),
+                  ("Trained on", self.training_data), ("Licence", self.licence), ("Notes", self.notes)) if value]
+        return "\n".join(parts)
+
+
+def read(folder: Path, key: str) -> ModelInfo | None:
+    """The model in a folder, or None if there is none that can be understood."""
+    try:
+        spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        labels = {str(name): int(value) for name, value in spec["labels"]["values"].items()}
+        return ModelInfo(key, str(spec.get("title") or spec["name"]), labels, str(spec.get("sampler", SAMPLERS[0])),
+                         int(spec.get("steps", 15)), tuple(map(str, spec["modalities"])), str(spec.get("licence", "")),
+                         str(spec.get("notes", "")), str(spec.get("training_data", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def available(imported: list[str]) -> dict[str, ModelInfo]:
+    """Key -> model: the bundled ones first, "default" before all, then those chosen as folders."""
+    named = [path.parent for folder in (paths.models_folder(), paths.own_models_folder()) for path in folder.glob("*/model.json")]
+    named.sort(key=lambda folder: (folder.name != "default", folder.name))
+    found = [read(folder, folder.name) for folder in named] + [read(Path(folder), folder) for folder in imported]
+    return {model.key: model for model in found if model is not None}

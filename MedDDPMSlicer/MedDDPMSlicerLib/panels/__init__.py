@@ -1,0 +1,1 @@
+"""The boxes of the module's window, one a file."""

@@ -1,0 +1,89 @@
+"""Advanced: model, device, sampler, steps, seed, images, output grid, memory and the log."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .. import models
+from .panel import Panel
+
+SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
+GRID_TITLES = {"mask": "As the segmentation or MRI", "model": "As the model was trained"}
+
+
+class AdvancedPanel(Panel):
+    FILE = "Advanced"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self._fill(self.ui.samplerCombo, {"": _("As the model recommends"), **SAMPLER_TITLES})
+        self._fill(self.ui.gridCombo, GRID_TITLES)
+        self.show_devices([])
+        self._choices = {"model": self.ui.modelCombo, "device": self.ui.deviceCombo, "sampler": self.ui.samplerCombo,
+                         "grid": self.ui.gridCombo}
+        for name, combo in self._choices.items():
+            combo.connect("activated(int)", lambda index, name=name, combo=combo: self._chosen(name, combo.itemData(index)))
+        self.ui.importButton.connect("clicked()", self._import)
+        self.ui.publishedButton.connect("clicked()", lambda: self.owner.import_published())
+        self.ui.releaseButton.connect("clicked()", lambda: self.owner.process.release())
+        self.ui.copyReportButton.connect("clicked()", self.owner.copy_report)
+
+    def bind(self, parameters) -> None:
+        super().bind(parameters)
+        self.show_models()
+
+    def show_models(self) -> None:
+        self._fill(self.ui.modelCombo, {key: model.title for key, model in self.owner.models.items()})
+
+    def show_devices(self, devices: list[dict]) -> None:
+        """devices: as the worker's `ready` tells them, each with id, name and free memory in bytes (0: unknown)."""
+        titles = {"": _("Automatic: the fastest there is")}
+        for device in devices:
+            free = device.get("free") or 0
+            memory = _(" ({free:.1f} GB free)").format(free=free / 1e9) if free else ""
+            titles[str(device["id"])] = f"{device['name']}{memory}"
+        self._fill(self.ui.deviceCombo, titles)
+
+    def refresh(self) -> None:
+        p = self._parameters
+        if p is None:
+            return
+        for name, combo in self._choices.items():
+            combo.setCurrentIndex(max(0, combo.findData(p.getValue(name))))
+        model, busy = self.owner.model, self.owner.run.is_active
+        self.ui.modelText.text = model.text() if model else _("No model was found. Import one, or reinstall the extension.")
+        self.ui.modelText.visible = bool(self.ui.modelText.text)
+        self.ui.seedSpinBox.enabled = not p.newSeed
+        self.ui.releaseButton.enabled = self.owner.process.is_running and not busy
+        self.ui.memoryText.text = _("The worker is running") if self.owner.process.is_running else _("No worker is running")
+        for widget in (*self._choices.values(), self.ui.stepsSpinBox, self.ui.samplesSpinBox, self.ui.importButton,
+                       self.ui.publishedButton):
+            widget.enabled = not busy
+
+    def show_log(self) -> None:
+        self.ui.logText.plainText = "\n".join(self.owner.process.log)
+        bar = self.ui.logText.verticalScrollBar()
+        bar.value = bar.maximum
+
+    def _chosen(self, name: str, value: str) -> None:
+        setattr(self._parameters, name, value)
+
+    def _fill(self, combo, titles: dict[str, str]) -> None:
+        current = combo.itemData(combo.currentIndex) if combo.count else None
+        combo.clear()
+        for key, title in titles.items():
+            combo.addItem(title, key)
+        combo.setCurrentIndex(max(0, combo.findData(current)))
+
+    def _import(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder with model.json and weights"))
+        if not folder:
+            return
+        if models.read(models.Path(folder), folder) is None:
+            slicer.util.errorDisplay(_("There is no model in {folder}: a model is a folder with model.json and "
+                                       "weights.safetensors.").format(folder=folder))
+            return
+        self.owner.add_model(folder)

@@ -1,0 +1,94 @@
+"""Paint or edit: Slicer's own Segment Editor, set up so that painting a tumor leaves the head whole."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import MedDDPMError
+
+from .. import samples
+from .panel import Panel
+
+EDITOR_TAG = "MedDDPMSegmentEditor"
+
+
+class EditPanel(Panel):
+    FILE = "Edit"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.ui.editor.setMRMLScene(slicer.mrmlScene)
+        self.ui.canvasButton.connect("clicked()", self._make_canvas)
+        self._entered = False
+
+    def bind(self, parameters) -> None:
+        super().bind(parameters)
+        if parameters is None:
+            self.ui.editor.setMRMLSegmentEditorNode(None)
+        else:
+            self.ui.editor.setMRMLSegmentEditorNode(_editor_node())
+
+    def enter(self) -> None:
+        self.ui.editor.setupViewObservations()
+        self.ui.editor.installKeyboardShortcuts()
+
+    def leave(self) -> None:
+        """Put the brush down when the user goes to another module."""
+        self.ui.editor.setActiveEffectByName("")
+        self.ui.editor.uninstallKeyboardShortcuts()
+        self.ui.editor.removeViewObservations()
+
+    def refresh(self) -> None:
+        if self._parameters is None:
+            return
+        segmentation = self._parameters.segmentation
+        source = self._parameters.mri or samples.canvas_of(segmentation)
+        if self.ui.editor.segmentationNode() != segmentation:
+            self.ui.editor.setSegmentationNode(segmentation)
+        if segmentation is not None and self.ui.editor.sourceVolumeNode() != source:
+            self.ui.editor.setSourceVolumeNode(source)
+        self.ui.canvasButton.visible = segmentation is not None and source is None
+        if segmentation is None:
+            self.ui.editHint.text = _("Choose a segmentation first.")
+        elif source is None:
+            self.ui.editHint.text = _("The Segment Editor needs an image to paint on: choose the MRI above, or")
+        else:
+            self.ui.editHint.text = _("Choose the tumor segment, then Paint, Draw or Erase in the slice views. "
+                                      "Undo with Ctrl+Z. The tumor may lie over the head: it counts as tumor.")
+
+    def edit_segment(self, identity: str) -> None:
+        """Open the box with a segment ready to be painted."""
+        self.widget.collapsed = False
+        self.refresh()
+        self.ui.editor.setCurrentSegmentID(identity)
+
+    def save_for_undo(self) -> None:
+        if self.ui.editor.segmentationNode() is not None:
+            self.ui.editor.saveStateForUndo()
+
+    def close(self) -> None:
+        self.leave()
+        self.ui.editor.setMRMLSegmentEditorNode(None)
+
+    def _make_canvas(self) -> None:
+        try:
+            samples.make_canvas(self._parameters.segmentation)
+        except MedDDPMError as error:
+            self.ui.editHint.text = str(error)
+            return
+        self.owner.refresh()
+        self.owner.show_source()
+
+
+def _editor_node():
+    """This module's own editor settings: segments may overlap, so that erasing a tumor leaves no hole in the head."""
+    node = slicer.mrmlScene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        node.UnRegister(None)
+        node.SetSingletonTag(EDITOR_TAG)
+        node.SetOverwriteMode(node.OverwriteNone)
+        node = slicer.mrmlScene.AddNode(node)
+    return node

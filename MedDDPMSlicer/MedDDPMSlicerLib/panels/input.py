@@ -1,0 +1,164 @@
+"""Head and tumor: which MRI, which segmentation, which segment is what; sample heads; a head from the MRI."""
+
+from __future__ import annotations
+
+import logging
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import MedDDPMError
+
+from .. import head, parameters, samples, scene
+from ..roles import Role
+from .panel import Panel
+
+
+class InputPanel(Panel):
+    FILE = "Input"
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self._rows: dict[str, tuple] = {}
+        self._roles: tuple[Role, ...] = ()
+        self._filling = False
+        self.notice = ""
+        for selector in (self.ui.mriSelector, self.ui.segmentationSelector):
+            selector.setMRMLScene(slicer.mrmlScene)
+        for path in samples.sample_files():
+            self.ui.sampleCombo.addItem(samples.title(path), str(path))
+        self.ui.sampleButton.connect("clicked()", self._load_sample)
+        self.ui.headButton.connect("clicked()", self._make_head)
+
+    def refresh(self) -> None:
+        if self._parameters is None:
+            return
+        if self._roles != self.owner.roles:
+            self._build_rows(self.owner.roles)
+        segmentation, busy = self._parameters.segmentation, self.owner.run.is_active
+        names = scene.segments_of(segmentation) if segmentation else {}
+        self._fill_rows(names, busy)
+        has_samples = self.ui.sampleCombo.count > 0
+        self.ui.sampleButton.enabled = self.ui.sampleCombo.enabled = has_samples and not busy
+        self.ui.sampleCombo.visible = self.ui.sampleCombo.count > 1
+        self.ui.headButton.visible = "head" in self._rows
+        self.ui.headButton.enabled = self._parameters.mri is not None and not busy
+        self.ui.mriSelector.enabled = self.ui.segmentationSelector.enabled = not busy
+        self.ui.inputMessage.text = self._message(names)
+        self.ui.inputMessage.visible = bool(self.ui.inputMessage.text)
+
+    def _message(self, names: dict[str, str]) -> str:
+        if self._parameters.segmentation is None:
+            text = _("Choose a segmentation, or start from a sample head.")
+        else:
+            missing = [role.title for role in self._roles if not self.owner.found.get(role.label)]
+            required = [role.title for role in self._roles if role.rank == 0 and role.title in missing]
+            if required:
+                text = _("There is no {name} segment yet: make one from the MRI, create and paint one, or choose one above."
+                         ).format(name=required[0].lower())
+            elif missing:
+                text = _("No segment for: {names}. The image will show none.").format(names=", ".join(missing).lower())
+            else:
+                text = ""
+        return "\n".join(part for part in (self.notice, text) if part)
+
+    def _build_rows(self, roles: tuple[Role, ...]) -> None:
+        for widgets in self._rows.values():
+            for widget in widgets:
+                widget.setParent(None)
+                widget.deleteLater()
+        self._rows, self._roles = {}, roles
+        for role in roles:
+            label = qt.QLabel(_("{title}:").format(title=role.title))
+            row = qt.QWidget()
+            row.objectName = f"row_{role.label}"
+            layout = qt.QHBoxLayout(row)
+            layout.setContentsMargins(0, 0, 0, 0)
+            combo = qt.QComboBox()
+            combo.objectName = f"combo_{role.label}"
+            combo.toolTip = _("The segment that is the {name}").format(name=role.title.lower())
+            combo.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
+            combo.connect("activated(int)", lambda index, label=role.label: self._choose(label, index))
+            button = qt.QPushButton(_("Create"))
+            button.objectName = f"create_{role.label}"
+            button.toolTip = _("Adds an empty segment with the right name, terminology and colour")
+            button.connect("clicked()", lambda role=role: self._create(role))
+            layout.addWidget(combo)
+            layout.addWidget(button)
+            self.ui.segmentForm.addRow(label, row)
+            self._rows[role.label] = (label, row, combo, button)
+
+    def _fill_rows(self, names: dict[str, str], busy: bool) -> None:
+        chosen = parameters.chosen_segments(self._parameters)
+        for role in self._roles:
+            _label, _row, combo, button = self._rows[role.label]
+            found = [names[identity] for identity in self.owner.found.get(role.label, ()) if identity in names]
+            automatic = _("Found: {names}").format(names=", ".join(found)) if found else _("None found")
+            if chosen.get(role.label) in names:
+                automatic = _("Find by name or terminology")
+            combo.clear()
+            combo.addItem(automatic, "")
+            for identity, name in names.items():
+                combo.addItem(name, identity)
+            combo.setCurrentIndex(max(0, combo.findData(chosen.get(role.label, ""))))
+            combo.enabled = bool(names) and not busy
+            button.enabled = self._parameters.segmentation is not None and not found and not busy
+
+    def _choose(self, label: str, index: int) -> None:
+        parameters.choose_segment(self._parameters, label, self._rows[label][2].itemData(index) or "")
+
+    def _create(self, role: Role) -> None:
+        self.owner.save_for_undo()
+        identity = scene.create_segment(self._parameters.segmentation, role)
+        self.owner.edit_segment(identity)
+
+    def _load_sample(self) -> None:
+        path = samples.Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
+        with self._shown():
+            node = samples.load_sample(slicer.mrmlScene, path, self.owner.roles)
+            self._parameters.mri = None
+            self._parameters.segmentation = node
+            self.owner.refresh()
+            self.owner.show_source()
+
+    def _make_head(self) -> None:
+        with self._shown(_("Looking for the head…")):
+            mri = self._parameters.mri
+            array = head.head_array(mri)
+            if self._parameters.segmentation is None:
+                name = slicer.mrmlScene.GenerateUniqueName(f"{mri.GetName()} segmentation")
+                self._parameters.segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+            self.owner.save_for_undo()
+            segmentation = self._parameters.segmentation
+            role = next(role for role in self._roles if role.label == "head")
+            found = self.owner.found.get("head", ())
+            empty = [identity for identity in found if scene.is_empty(segmentation, identity)]
+            identity = empty[0] if empty else scene.create_segment(segmentation, role)
+            scene.add_segment_array(segmentation, identity, array, scene.geometry_of_volume(mri))
+            parameters.choose_segment(self._parameters, "head", identity)
+            self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(mri=mri.GetName())
+
+    def _shown(self, text: str = ""):
+        return _ErrorsShown(self, text)
+
+
+class _ErrorsShown:
+    """Shows a MedDDPMError in the box's own words, with a wait cursor meanwhile; other errors pass."""
+
+    def __init__(self, panel: InputPanel, text: str):
+        self._panel = panel
+        panel.notice = ""
+        if text:
+            slicer.util.showStatusMessage(text)
+
+    def __enter__(self):
+        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+
+    def __exit__(self, _kind, error, _traceback) -> bool:
+        qt.QApplication.restoreOverrideCursor()
+        if isinstance(error, MedDDPMError):
+            logging.error(str(error))
+            self._panel.notice = str(error)
+        self._panel.owner.refresh()
+        return isinstance(error, MedDDPMError)

@@ -1,0 +1,93 @@
+"""Synthesize: the button, the progress, the cancel, and what came of it."""
+
+from __future__ import annotations
+
+import random
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import MedDDPMError
+
+from .. import views
+from ..run import Settings, Status
+from .panel import Panel
+
+LARGEST_NEW_SEED = 999_999  # short enough to read and type
+
+
+class SynthesizePanel(Panel):
+    FILE = "Synthesize"
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self._failure: Status | None = None
+        self.ui.synthesizeButton.connect("clicked()", self._synthesize)
+        self.ui.cancelButton.connect("clicked()", lambda: self.owner.run.cancel())
+        self.ui.setupButton.connect("clicked()", self.owner.show_setup)
+        self.ui.reportButton.connect("clicked()", self.owner.copy_report)
+        self.ui.fadeSlider.connect("valueChanged(double)", self._fade)
+
+    def refresh(self) -> None:
+        if self._parameters is None:
+            return
+        run = self.owner.run
+        reason = self._reason_not_to()
+        self.ui.synthesizeButton.enabled = not reason and not run.is_active
+        self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head.")
+        self.ui.cancelButton.enabled = run.is_active and run.status.phase != "cancelling"
+        self.ui.progressBar.value = run.status.percent
+        self.ui.statusLabel.text = self._status_text(reason)
+        failure = self.failure
+        self.ui.errorLabel.visible = self.ui.reportButton.visible = bool(failure.error)
+        self.ui.errorLabel.text = " ".join(part for part in (failure.error, failure.hint) if part)
+        self.ui.setupButton.visible = bool(reason) and not self.owner.can_synthesize
+        self.ui.overlapLabel.text = run.report
+        self.ui.overlapLabel.visible = bool(run.report)
+        shown = self._parameters.result is not None
+        self.ui.fadeSlider.enabled = (shown or run.is_active) and self._parameters.mri is not None
+
+    @property
+    def failure(self) -> Status:
+        """What went wrong last, if anything."""
+        return self._failure if self._failure is not None else self.owner.run.status
+
+    def _reason_not_to(self) -> str:
+        if not self.owner.can_synthesize:
+            return _("Synthesis needs packages that are not there yet: open Setup.")
+        if self._parameters.segmentation is None:
+            return _("Choose a segmentation first.")
+        missing = [role.title for role in self.owner.roles if role.rank == 0 and not self.owner.found.get(role.label)]
+        return _("The segmentation has no {name} segment yet.").format(name=missing[0].lower()) if missing else ""
+
+    def _status_text(self, reason: str) -> str:
+        status = self.owner.run.status
+        if not self.owner.run.is_active:
+            return status.text or reason or _("Ready.")
+        left = ""
+        if status.seconds_left is not None and status.phase == "running":
+            left = _(", {time} left").format(time=_duration(status.seconds_left))
+        return f"{status.text}{left}"
+
+    def _synthesize(self) -> None:
+        """Start a run; what is wrong with the segmentation is said here and nothing starts."""
+        p, self._failure = self._parameters, None
+        if p.newSeed:
+            p.seed = random.randint(1, LARGEST_NEW_SEED)
+        options = {key: value for key, value in (("device", p.device), ("sampler", p.sampler)) if value}
+        if p.steps:
+            options["steps"] = p.steps
+        try:
+            self.owner.run.start(Settings(p.segmentation, p.mri, self.owner.roles, self.owner.found, p.model, p.seed,
+                                          p.samples, p.grid == "model", p.preview, p.fade, options))
+        except MedDDPMError as error:
+            self._failure = Status(error=error.message, hint=error.hint, code=error.code)
+        self.owner.refresh()
+
+    def _fade(self, value: float) -> None:
+        views.set_fade(slicer.mrmlScene, value)
+
+
+def _duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return _("{m} min {s} s").format(m=whole // 60, s=whole % 60) if whole >= 60 else _("{s} s").format(s=whole)

@@ -1,0 +1,122 @@
+"""Train: data and output folder, start, stop, resume, the loss curve and the newest samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .. import paths
+from ..loss_plot import LossPlot
+from ..qt_transport import QtTransport
+from ..training import TrainingProcess
+from .panel import Panel
+
+_INTERVAL_MS = 1000
+_PICTURE_WIDTH = 360
+
+
+class TrainPanel(Panel):
+    FILE = "Train"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.process = TrainingProcess(QtTransport(), paths.python(), str(paths.core_folder()), self._ended)
+        self._plot: LossPlot | None = None
+        self._picture: Path | None = None
+        self._problem = ""
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_INTERVAL_MS)
+        self._timer.connect("timeout()", self._poll)
+        self.ui.dataButton.connect("clicked()", lambda: self._browse("trainingData", _("Folder with MRIs")))
+        self.ui.runButton.connect("clicked()", lambda: self._browse("trainingRun", _("Folder for the results")))
+        self.ui.trainButton.connect("clicked()", self._train)
+        self.ui.stopButton.connect("clicked()", self._stop)
+        self.ui.plotButton.connect("clicked()", self._show_plot)
+
+    def refresh(self) -> None:
+        p = self._parameters
+        if p is None:
+            return
+        running = self.process.is_running
+        ready = bool(p.trainingData.strip()) and bool(p.trainingRun.strip())
+        self.ui.trainButton.text = _("Resume") if ready and has_checkpoint(Path(p.trainingRun)) else _("Train")
+        self.ui.trainButton.enabled = ready and not running and self.owner.can_synthesize
+        self.ui.stopButton.enabled = running and not self.process.is_stopping
+        self.ui.plotButton.enabled = self._plot is not None and self._plot.is_in_scene
+        for widget in (self.ui.dataEdit, self.ui.dataButton, self.ui.runEdit, self.ui.runButton, self.ui.trainStepsSpinBox,
+                       self.ui.batchSpinBox):
+            widget.enabled = not running
+        self.ui.trainStatus.text = self._status()
+
+    def forget_scene(self) -> None:
+        """The scene is being closed: its plot is gone, the training goes on."""
+        self._plot = None
+
+    def close(self) -> None:
+        self._timer.stop()
+        self.process.close()
+
+    def _status(self) -> str:
+        last = self.process.last
+        step = _("Step {step}, loss {loss:.4f}").format(step=last["step"], loss=last["loss"]) if "loss" in last else ""
+        if self.process.is_stopping:
+            return _("Saving a checkpoint…")
+        if self.process.is_running:
+            return step or (self.process.output[-1] if self.process.output else _("Starting…"))
+        return "\n".join(part for part in (self._problem, step) if part)
+
+    def _browse(self, name: str, caption: str) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(self.widget, caption, self._parameters.getValue(name))
+        if folder:
+            setattr(self._parameters, name, folder)
+
+    def _train(self) -> None:
+        p, self._problem = self._parameters, ""
+        data, run = Path(p.trainingData.strip()), Path(p.trainingRun.strip())
+        if not data.is_dir():
+            self._problem = _("There is no folder {folder}.").format(folder=data)
+            self.refresh()
+            return
+        self._plot = LossPlot(slicer.mrmlScene, run.name or "Training")
+        self.process.start(train_arguments(data, run, p.trainingSteps, p.trainingBatch), run)
+        self._timer.start()
+        self.refresh()
+
+    def _stop(self) -> None:
+        self.process.stop()
+        self.refresh()
+
+    def _poll(self) -> None:
+        entries = self.process.poll()
+        if entries and self._plot is not None and self._plot.is_in_scene:
+            self._plot.add(entries)
+        total = max(1, self._parameters.trainingSteps) if self._parameters else 1
+        self.ui.trainProgress.value = min(100, int(100 * self.process.last.get("step", 0) / total))
+        picture = self.process.newest_sample()
+        if picture is not None and picture != self._picture:
+            self._picture = picture
+            pixmap = qt.QPixmap(str(picture))
+            self.ui.sampleLabel.setPixmap(pixmap.scaledToWidth(min(_PICTURE_WIDTH, pixmap.width()), qt.Qt.SmoothTransformation))
+        self.refresh()
+
+    def _ended(self, description: str) -> None:
+        self._timer.stop()
+        if description and description != "exit code 0":
+            last = self.process.output[-1] if self.process.output else ""
+            self._problem = _("The training ended: {description}. {last}").format(description=description, last=last)
+        self._poll()
+
+    def _show_plot(self) -> None:
+        self._plot.show(slicer.app.applicationLogic())
+
+
+def has_checkpoint(run: Path) -> bool:
+    return any(run.glob("*checkpoint*"))
+
+
+def train_arguments(data: Path, run: Path, steps: int, batch: int) -> list[str]:
+    return [str(data), str(run), "--steps", str(steps), "--batch-size", str(batch)]

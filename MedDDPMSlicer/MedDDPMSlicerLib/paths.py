@@ -1,0 +1,39 @@
+"""Where things lie, in a source tree and in an installed extension alike. Imports neither Slicer nor Qt."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+
+def core_folder() -> Path:
+    """The folder that holds MedDDPMCore and its Resources: beside this library when installed, one up in a source tree."""
+    beside = _HERE.parent
+    return beside if (beside / "MedDDPMCore").is_dir() else beside.parent
+
+
+def make_core_importable() -> None:
+    folder = str(core_folder())
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def masks_folder() -> Path:
+    return core_folder() / "Resources" / "masks"
+
+
+def models_folder() -> Path:
+    return core_folder() / "Resources" / "models"
+
+
+def own_models_folder() -> Path:
+    """Where models that the user imported are kept, for the command line too."""
+    return Path.home() / ".medddpm" / "models"
+
+
+def python() -> str:
+    """The interpreter for child processes. python-real is the one behind PythonSlicer's launcher: killing it kills it."""
+    return shutil.which("python-real") or shutil.which("PythonSlicer") or sys.executable

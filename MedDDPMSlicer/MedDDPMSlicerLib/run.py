@@ -1,0 +1,196 @@
+"""One synthesis from click to image: mask out, worker asked, previews and results into the scene. No Qt in here."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import vtk
+
+from MedDDPMCore.errors import MedDDPMError
+
+from . import results, scene, views
+from .roles import Role
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for. options: further fields of the worker's request (device, sampler, steps, …)."""
+
+    segmentation: object
+    mri: object
+    roles: tuple[Role, ...]
+    found: dict[str, tuple[str, ...]]
+    model: str
+    seed: int
+    samples: int = 1
+    on_model_grid: bool = False
+    preview: bool = True
+    fade: float = 0.5
+    options: dict = field(default_factory=dict)
+
+
+@dataclass
+class Status:
+    """What the panel shows of a run. phase: "idle", "starting", "running", "cancelling"; percent: 0 to 100."""
+
+    phase: str = "idle"
+    percent: int = 0
+    text: str = ""
+    seconds_left: float | None = None
+    error: str = ""
+    hint: str = ""
+    code: str = ""
+
+
+class SynthesisRun:
+    """Carries one request at a time through a SynthesisProcess; `on_change` is called whenever `status` changed."""
+
+    def __init__(self, mrml_scene, process, on_change: Callable[[], None], temporary_folder: str | None = None):
+        self._scene, self.process, self._on_change = mrml_scene, process, on_change
+        self._temporary_folder = temporary_folder
+        self.status = Status()
+        self.results: list = []
+        self.report = ""
+        self._settings: Settings | None = None
+        self._folder: Path | None = None
+        self._preview = None
+        self._layers: dict = {}
+        self._observer: int | None = None
+        self._reason = ""
+
+    @property
+    def is_active(self) -> bool:
+        return self._settings is not None
+
+    def start(self, settings: Settings) -> None:
+        """Write the mask and ask the worker. Raises MedDDPMError, with nothing left behind, if there is no usable mask."""
+        mask = scene.build_mask(settings.segmentation, settings.roles, settings.found, settings.mri)
+        self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
+        try:
+            scene.write_mask(mask, str(self._folder / "mask.nrrd"))
+        except OSError as error:
+            self._clean_folder()
+            raise MedDDPMError(f"The mask could not be written to the temporary folder: {error}.",
+                               "Make room on the disk, or choose another temporary folder in Slicer's settings.") from error
+        self._settings, self._geometry, self.report = settings, mask.geometry, mask.overlap_text()
+        self._name, self._reason, self._preview = settings.segmentation.GetName(), "", None
+        self._layers = views.layers(self._scene)
+        self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
+        self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
+        self.process.synthesize(
+            mask=str(self._folder / "mask.nrrd"), output=str(self._folder), model=settings.model, seed=settings.seed,
+            samples=settings.samples, labels={role.label: role.value for role in settings.roles},
+            preview=settings.preview, **settings.options)
+        self._on_change()
+
+    def cancel(self, reason: str = "Cancelled.") -> None:
+        """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
+        if self.is_active:
+            self._reason = reason
+            self.status = Status("cancelling", self.status.percent, "Cancelling")
+            self._on_change()
+            self.process.cancel()
+
+    def close(self) -> None:
+        """End everything now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
+        self._stop_observing()
+        self.process.close()
+        self._settings = self._preview = None
+        self._clean_folder()
+        self.status = Status()
+
+    def handle(self, event: dict) -> None:
+        """Take one event of the process."""
+        if not self.is_active or event["event"] in ("ready", "released", "stopped"):
+            return
+        handler = {"progress": self._progress, "done": self._done, "cancelled": self._cancelled, "error": self._error}
+        handler.get(event["event"], lambda _event: None)(event)
+
+    def _progress(self, event: dict) -> None:
+        total, samples = max(1, int(event.get("total") or 1)), max(1, int(event.get("samples") or 1))
+        step, sample = int(event.get("step") or 0), int(event.get("sample") or 0)
+        index = min(max(sample - 1, 0), samples - 1)
+        percent = int(100 * (index + min(step, total) / total) / samples)
+        phase = str(event.get("phase") or "sampling").capitalize()
+        text = f"{phase}: step {step} of {total}" if step else phase
+        if samples > 1:
+            text += f", image {index + 1} of {samples}"
+        self.status = Status("running", max(percent, self.status.percent), text, event.get("seconds_left"))
+        if event.get("preview"):
+            self._show_preview(str(event["preview"]))
+        self._on_change()
+
+    def _show_preview(self, path: str) -> None:
+        fresh = self._preview is None or not self._scene.IsNodePresent(self._preview)
+        name = f"{self._name} preview"
+        self._preview = results.show_preview(self._scene, path, None if fresh else self._preview, self._target(), name)
+        if fresh:
+            views.show(self._scene, self._preview, self._source(), self._settings.fade)
+
+    def _done(self, event: dict) -> None:
+        settings = self._settings
+        try:
+            files = [results.ResultFile(f["path"], int(f["sample"]), int(f["seed"]), f.get("modality") or "",
+                                        f.get("sidecar") or "") for f in event["files"]]
+            made = results.add_results(self._scene, files, self._target(), self._name, settings.model,
+                                       {"segmentation": self._name})
+        except (MedDDPMError, OSError, KeyError, TypeError, ValueError) as error:
+            self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
+            return
+        self.results = made
+        source = self._source()
+        self._finish(Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True)
+        views.show(self._scene, made[0], source, settings.fade)
+        self._on_change()
+
+    def _cancelled(self, _event: dict) -> None:
+        self._finish(Status(text=self._reason or "Cancelled."))
+        self.process.release()
+
+    def _error(self, event: dict) -> None:
+        self._finish(Status(error=str(event.get("message", "")), hint=str(event.get("hint", "")),
+                            code=str(event.get("code", ""))))
+
+    def _finish(self, status: Status, keep_views: bool = False) -> None:
+        self._stop_observing()
+        preview, self._preview = self._preview, None
+        self._settings = None
+        if preview is not None and self._scene.IsNodePresent(preview):
+            self._scene.RemoveNode(preview)
+        if not keep_views:
+            views.restore(self._scene, self._layers)
+        self._clean_folder()
+        self.status = status
+        self._on_change()
+
+    def _source(self):
+        """The MRI to compare with, if it is still there."""
+        mri = self._settings.mri
+        return mri if mri is not None and self._scene.IsNodePresent(mri) else None
+
+    def _target(self) -> scene.Geometry | None:
+        """Where the result belongs: the mask's grid, under a transform only if that still exists."""
+        if self._settings.on_model_grid:
+            return None
+        transform = self._geometry.transform_id
+        kept = transform if transform and self._scene.GetNodeByID(transform) else None
+        return scene.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, kept)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _node_leaves(self, _caller, _event, node) -> None:
+        if self._settings is not None and node is self._settings.segmentation and not self._scene.IsClosing():
+            self.cancel("The segmentation was deleted, so the run was stopped.")
+
+    def _stop_observing(self) -> None:
+        if self._observer is not None:
+            self._scene.RemoveObserver(self._observer)
+            self._observer = None
+
+    def _clean_folder(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)

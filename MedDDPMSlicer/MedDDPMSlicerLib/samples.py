@@ -1,0 +1,73 @@
+"""Sample heads that come with the extension, and a canvas to paint on where there is no MRI. MRML only, no Qt."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from MedDDPMCore.errors import VolumeError
+
+from . import paths, results, scene
+from .roles import Role
+
+CANVAS_REFERENCE = "MedDDPM.canvas"
+
+
+def sample_files() -> list[Path]:
+    return sorted(paths.masks_folder().glob("*.nii.gz"))
+
+
+def title(path: Path) -> str:
+    """ "head_one_tumor.nii.gz" -> "Head one tumor"."""
+    return path.name.removesuffix(".nii.gz").replace("_", " ").replace("-", " ").capitalize()
+
+
+def checksum(path: Path) -> str:
+    """As the Sample Data module wants it."""
+    return "SHA256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_sample(mrml_scene, path: Path, roles: tuple[Role, ...]):
+    """Add a sample as a segmentation with its canvas; returns the segmentation."""
+    volume = slicer.vtkMRMLScalarVolumeNode()
+    results.load_image(str(path), volume)
+    geometry = scene.geometry_of_volume(volume)
+    labels = vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).reshape(geometry.dimensions[::-1])
+    known = [role for role in roles if (labels == role.value).any()]
+    if not known:
+        raise VolumeError(f"{path.name} holds none of the model's labels.", "Choose another sample or another model.")
+    node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))
+    for role in known:
+        scene.add_segment_array(node, scene.create_segment(node, role), (labels == role.value).astype(np.uint8), geometry)
+    make_canvas(node, geometry)
+    return node
+
+
+def canvas_of(segmentation_node):
+    """The canvas made for a segmentation, or None."""
+    return segmentation_node.GetNodeReference(CANVAS_REFERENCE) if segmentation_node is not None else None
+
+
+def make_canvas(segmentation_node, geometry: scene.Geometry | None = None):
+    """A plain grey volume on the segmentation's grid, so that the Segment Editor has something to paint on."""
+    mrml_scene = segmentation_node.GetScene()
+    geometry = geometry or scene.geometry_of_segmentation(segmentation_node)
+    image = vtk.vtkImageData()
+    image.SetDimensions(*geometry.dimensions)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.zeros(geometry.voxels, np.uint8), deep=True))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(list(geometry.ijk_to_ras.ravel()))
+    canvas = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"{segmentation_node.GetName()} canvas")
+    canvas.SetAndObserveImageData(image)
+    canvas.SetIJKToRASMatrix(matrix)
+    canvas.SetAndObserveTransformNodeID(geometry.transform_id)
+    canvas.SetDescription("An empty image to paint on: there is no MRI.")
+    results.set_window(canvas)
+    segmentation_node.SetNodeReferenceID(CANVAS_REFERENCE, canvas.GetID())
+    segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(canvas)
+    return canvas

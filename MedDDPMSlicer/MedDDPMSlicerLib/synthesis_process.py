@@ -1,0 +1,205 @@
+"""The worker process as the module sees it: start, ask, cancel, kill. The same code over QProcess and in tests.
+
+A transport carries bytes; it offers
+    start(program, arguments, folder), write(data), kill(), is_running(), call_later(milliseconds, function)
+and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+PROTOCOL = 1
+CANCEL_GRACE_MS = 1200
+CLOSE_GRACE_MS = 1500
+_LONGEST_LINE = 1_000_000
+_LOG_LINES = 400
+_WORKER = ["-u", "-X", "utf8", "-m", "MedDDPMCore.worker"]
+
+
+class LineReader:
+    """Cuts a stream of bytes into lines, however the bytes arrive. A line without an end is given up."""
+
+    def __init__(self):
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE:
+            lines.append(self._rest[:200])
+            self._rest = b""
+        return [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+
+
+class SynthesisProcess:
+    """Owns one worker. `on_event` receives the protocol's events as dictionaries with the key "event".
+
+    Besides the worker's own events it sends "error" (code "worker") when the worker dies or cannot start, "cancelled"
+    also when a worker had to be killed for it, and "stopped" whenever the process has ended. One request at a time.
+    """
+
+    def __init__(self, transport, on_event, python: str, folder: str):
+        self._transport, self._on_event, self._python, self._folder = transport, on_event, python, folder
+        transport.on_output, transport.on_error_output, transport.on_end = self._output, self._errors, self._ended
+        self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        self.ready: dict | None = None
+        self._reset()
+        self._number = 0
+
+    def _reset(self) -> None:
+        self.ready = None
+        self._lines, self._error_lines = LineReader(), LineReader()
+        self._waiting: dict | None = None
+        self._current: str | None = None
+        self._cancelling = False
+
+    @property
+    def is_running(self) -> bool:
+        return self._transport.is_running()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is waiting or being worked on."""
+        return self._waiting is not None or self._current is not None
+
+    def start(self) -> None:
+        """Start the worker if it does not run, and say hello."""
+        if not self.is_running:
+            self._launch(None)
+
+    def _launch(self, request: dict | None) -> None:
+        self._reset()
+        self._waiting = request
+        self._note(f"start {self._python} {' '.join(_WORKER)}")
+        self._transport.start(self._python, _WORKER, self._folder)
+        self._send({"request": "hello", "id": "hello"})
+
+    def synthesize(self, **request) -> str:
+        """Ask for images; sent as soon as the worker is ready. Returns the request's id."""
+        if self.is_busy:
+            raise RuntimeError("The worker is busy.")
+        self._number += 1
+        identity = f"run-{self._number}"
+        request = {"request": "synthesize", "id": identity, **request}
+        if self.is_running:
+            self._waiting = request
+            self._send_waiting()
+        else:
+            self._launch(request)
+        return identity
+
+    def cancel(self) -> None:
+        """Stop the request: politely first, by killing the worker if that takes longer than a moment."""
+        if self._waiting is not None:
+            identity, self._waiting = self._waiting["id"], None
+            self._emit({"event": "cancelled", "id": identity})
+        elif self._current is not None and not self._cancelling:
+            self._cancelling = True
+            identity = self._current
+            self._send({"request": "cancel", "id": identity})
+            self._transport.call_later(CANCEL_GRACE_MS, lambda: self._kill_if_still(identity))
+
+    def release(self) -> None:
+        """Give the models' memory back; the worker stays."""
+        if self.is_running and not self.is_busy:
+            self._send({"request": "release", "id": "release"})
+
+    def close(self) -> None:
+        """End the worker now, without any further event."""
+        self._on_event = lambda event: None
+        if self.is_running:
+            self._send({"request": "shutdown", "id": "shutdown"})
+            self._transport.kill()
+        self._reset()
+
+    def _kill_if_still(self, identity: str) -> None:
+        if self._cancelling and self._current == identity and self.is_running:
+            self._note("the worker did not stop in time and was killed")
+            self._transport.kill()
+
+    def _send(self, request: dict) -> None:
+        line = json.dumps(request)
+        self._note(f"> {line}")
+        self._transport.write(line.encode("utf-8") + b"\n")
+
+    def _send_waiting(self) -> None:
+        if self.ready is not None and self._waiting is not None:
+            self._current, request, self._waiting = self._waiting["id"], self._waiting, None
+            self._send(request)
+
+    def _output(self, data: bytes) -> None:
+        for line in self._lines.feed(data):
+            if line.strip():
+                self._receive(line)
+
+    def _receive(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            name = event["event"]
+        except (ValueError, TypeError, KeyError):
+            self._note(f"not understood: {line[:200]}")
+            return
+        if name != "progress":
+            self._note(f"< {line[:2000]}")
+        if name == "ready":
+            self._became_ready(event)
+        elif name in ("progress", "done", "cancelled", "error"):
+            self._of_request(name, event)
+        else:
+            self._emit(event)
+
+    def _became_ready(self, event: dict) -> None:
+        if event.get("protocol") != PROTOCOL:
+            self._fail(f"The worker speaks version {event.get('protocol')} of the protocol, the module version {PROTOCOL}.",
+                       "Restart Slicer so that both are of the same version.")
+            self._transport.kill()
+            return
+        self.ready = event
+        self._emit(event)
+        self._send_waiting()
+
+    def _of_request(self, name: str, event: dict) -> None:
+        if self._current is None or event.get("id") != self._current:
+            return
+        if name == "progress":
+            if not self._cancelling:
+                self._emit(event)
+            return
+        cancelled, self._current, self._cancelling = self._cancelling, None, False
+        self._emit({"event": "cancelled", "id": event["id"]} if cancelled else event)
+
+    def _errors(self, data: bytes) -> None:
+        for line in self._error_lines.feed(data):
+            self._note(line)
+
+    def _ended(self, description: str) -> None:
+        self._note(f"the worker ended: {description}")
+        identity = self._current or (self._waiting or {}).get("id")
+        cancelled = self._cancelling
+        self._reset()
+        if cancelled:
+            self._emit({"event": "cancelled", "id": identity})
+        elif identity is not None:
+            self._emit({"event": "error", "id": identity, **self._death(description)})
+        self._emit({"event": "stopped"})
+
+    def _death(self, description: str) -> dict:
+        tail = [line for line in self.log if "No module named" in line]
+        if tail:
+            missing = tail[-1].split("No module named")[-1].strip()
+            return {"code": "worker", "message": f"The worker could not start: the package {missing} is missing.",
+                    "hint": "Open Setup and install what is needed."}
+        return {"code": "worker", "message": f"The worker process ended unexpectedly ({description}).",
+                "hint": "Press Synthesize to try again. If memory is short, close other programs or use a smaller segmentation."}
+
+    def _fail(self, message: str, hint: str) -> None:
+        identity = self._current or (self._waiting or {}).get("id")
+        self._waiting = self._current = None
+        self._emit({"event": "error", "id": identity, "code": "worker", "message": message, "hint": hint})
+
+    def _emit(self, event: dict) -> None:
+        self._on_event(event)
+
+    def _note(self, line: str) -> None:
+        self.log.append(line)
