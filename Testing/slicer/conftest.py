@@ -11,6 +11,10 @@ _missing = [package for module, package in _NEEDED.items() if importlib.util.fin
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "ignore:'exec_' will be removed:DeprecationWarning")  # PythonQt's name for exec
+
+
 def pytest_collection_modifyitems(items):
     if _missing:
         reason = f"not installed: {', '.join(_missing)} (pip install -r Testing/slicer/requirements.txt)"

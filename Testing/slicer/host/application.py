@@ -133,7 +133,7 @@ class qSlicerApplication(qSlicerCoreApplication):
 
 class qSlicerCommandOptions(QObject):
     runPythonAndExit = stored(bool, "runPythonAndExit", False)
-    noMainWindow = stored(bool, "noMainWindow", False)
+    noMainWindow = Property(bool, lambda self: False)
     testingEnabled = Property(bool, lambda self: qSlicerCoreApplication.testingEnabled())
 
 

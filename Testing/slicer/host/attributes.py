@@ -13,6 +13,8 @@ _object_get = QtCore.QObject.__getattribute__
 _object_set = shiboken6.Object.__setattr__
 _getters = {}  # QFile and QMenu have their own, for methods that are static and not
 _surfaces = {}
+_VIRTUAL = ("sizeHint", "minimumSizeHint")
+_reading = set()
 _loading = False
 _HOST_PACKAGE = __name__.rpartition(".")[0]
 
@@ -78,8 +80,8 @@ def get_attribute(self, name):
     surface = surface_of(type(self))
     if name == "name" and name not in surface.python_names:
         name = "objectName"
-    if name in surface.properties:
-        return _to_python(QtCore.QObject.property(self, name))
+    if name in surface.properties and name not in _reading:
+        return _read_property(self, name)
     if name in _BUILT_IN:
         return lambda *arguments: _BUILT_IN[name](self, *arguments)
     try:
@@ -89,6 +91,16 @@ def get_attribute(self, name):
     if isinstance(value, QtCore.SignalInstance):
         return BoundSignal(self, name, value)
     return value
+
+
+def _read_property(self, name):
+    if name not in _VIRTUAL:
+        return _to_python(QtCore.QObject.property(self, name))
+    _reading.add(name)  # the getter looks for an override in Python, by this very name
+    try:
+        return QtCore.QObject.property(self, name)
+    finally:
+        _reading.discard(name)
 
 
 def _last_resort(self, name):
@@ -138,8 +150,8 @@ def _write_property(self, prop, value):
     name = prop.name()
     if not prop.isWritable():
         raise AttributeError(f"Property '{name}' of {type(self).__name__} is not writable")
-    accepted = QtCore.QObject.setProperty(self, name, _to_qt(prop, value))
-    if not accepted:
+    refused = prop.typeName() in ("int", "uint", "double") and (value is None or isinstance(value, str))  # Qt would convert these
+    if refused or not QtCore.QObject.setProperty(self, name, _to_qt(prop, value)):
         raise AttributeError(f"Property '{name}' of type '{prop.typeName()}' of {type(self).__name__} "
                              f"does not accept an object of type {type(value).__name__}")
 
@@ -152,8 +164,6 @@ def _to_qt(prop, value):
         return bool(value)
     if kind == "QStringList":
         return [str(item) for item in value]
-    if kind in ("int", "uint", "double") and isinstance(value, str):
-        return None  # Qt would parse the text, PythonQt refuses it
     if kind == "int" and isinstance(value, float):
         return int(value // 1)
     return value

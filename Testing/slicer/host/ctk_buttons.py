@@ -102,8 +102,6 @@ class ctkCheckBox(QCheckBox):
 
 @designer
 class ctkCheckablePushButton(ctkPushButton):
-    checkBoxToggled = Signal(bool)
-
     checkBoxControlsButton = stored(bool, "checkBoxControlsButton", True)
     checkBoxControlsButtonToggleState = stored(bool, "checkBoxControlsButtonToggleState", True)
     checkBoxUserCheckable = stored(bool, "checkBoxUserCheckable", True)

@@ -8,7 +8,6 @@ from .stand_in import designer, stored
 @designer
 class ctkPathLineEdit(QWidget):
     currentPathChanged = Signal(str)
-    validInputChanged = Signal(bool)
 
     Dirs = int(QDir.Filter.Dirs)
     Files = int(QDir.Filter.Files)

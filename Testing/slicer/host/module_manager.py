@@ -51,7 +51,6 @@ class qSlicerScriptedLoadableModule(qSlicerLoadableModule):
     def createNewWidgetRepresentation(self):
         widget = qSlicerScriptedLoadableModuleWidget()
         widget._module = self
-        widget.moduleName = self._name
         widget.setMRMLScene(slicer.mrmlScene)
         widget.reload()
         return widget
@@ -96,7 +95,7 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         _call(self._python, "exit")
 
     _entered = False
-    moduleName = stored(str, "moduleName", "")
+    moduleName = Property(str, lambda self: self._module.name)
     isEntered = Property(bool, lambda self: self._entered)
 
 

@@ -1,0 +1,103 @@
+"""The host's stand-ins offer nothing that the real classes lack, by the API manifest where it is at hand."""
+import functools
+import importlib
+import inspect
+import json
+import pathlib
+
+import pytest
+
+MANIFEST = pathlib.Path(__file__).resolve().parents[3] / "shared" / "slicer-api"
+needs_manifest = pytest.mark.skipif(not MANIFEST.is_dir(), reason="the Slicer API manifest is not beside this checkout")
+pytestmark = needs_manifest
+
+
+@functools.cache
+def manifest(name):
+    return json.loads((MANIFEST / f"{name}.json").read_text())
+
+
+@functools.cache
+def members(class_name):
+    """Every name that the real class offers, its ancestors' included."""
+    found = {"delete", "className"}
+    known = {**manifest("qt")["classes"], **manifest("widgets")["classes"]}
+    for name in [class_name, *known[class_name]["superclasses"]]:
+        entry = known.get(name, {})
+        for kind in ("properties", "signals", "slots", "invokables", "decorated", "static", "methods", "statics"):
+            found.update(entry.get(kind) or ())
+        for enum_name, keys in (entry.get("enums") or {}).items():
+            found.update([enum_name, *keys])
+    return found
+
+
+def stand_ins():
+    from host import namespaces
+    return {**namespaces.classes(namespaces.CTK, ("ctk",)), **namespaces.classes(namespaces.SLICER, ("qMRML", "qSlicer"))}
+
+
+def python_part(cls):
+    for base in cls.__mro__:
+        if base.__module__.startswith("PySide6"):
+            return
+        yield base
+
+
+def test_every_stand_in_is_a_class_of_slicer_or_ctk(host):
+    assert not set(stand_ins()) - set(manifest("widgets")["classes"])
+
+
+def test_stand_ins_have_no_member_that_the_real_class_lacks(host):
+    surplus = {}
+    for name, cls in stand_ins().items():
+        offered = {member for base in python_part(cls) for member in vars(base) if not member.startswith("_")}
+        native = next(base for base in cls.__mro__ if base.__module__.startswith("PySide6"))
+        surplus[name] = {member for member in offered - members(name) if not hasattr(native, member)}
+    assert not {name: sorted(extra) for name, extra in surplus.items() if extra}
+
+
+def test_stand_in_properties_can_be_written_only_where_the_real_ones_can(host):
+    from PySide6.QtCore import Property
+    wrong = []
+    known = manifest("widgets")["classes"]
+    for name, cls in stand_ins().items():
+        lineage = [name, *known[name]["superclasses"]]
+        for base in python_part(cls):
+            for member, value in vars(base).items():
+                if isinstance(value, Property) and value.fset is not None:
+                    entries = [known[c]["properties"][member] for c in lineage if member in known.get(c, {}).get("properties", {})]
+                    if not entries or not entries[0].get("writable"):
+                        wrong.append(f"{name}.{member}")
+    assert not wrong
+
+
+def test_stand_in_signals_have_the_real_signatures(host):
+    from host.signals import declared_signals
+    known = {**manifest("qt")["classes"], **manifest("widgets")["classes"]}
+    wrong = []
+    for name, cls in stand_ins().items():
+        real = {signature for c in [name, *known[name]["superclasses"]]
+                for signatures in (known.get(c, {}).get("signals") or {}).values() for signature in signatures}
+        wrong += [f"{name}: {signature}" for signature in declared_signals(cls) if signature not in real]
+    assert not wrong
+
+
+def test_qt_holds_only_what_pythonqt_wraps(host):
+    import qt
+    offered = {name for name in vars(qt) if not name.startswith("_")}
+    assert not offered - set(manifest("qt")["classes"]) - set(manifest("qt")["meta"]["moduleLevel"])
+
+
+@pytest.mark.parametrize("module_name", ["slicer.ScriptedLoadableModule", "slicer.parameterNodeWrapper", "slicer.packaging", "slicer.i18n",
+                                         "slicer.testing", "SampleData", "PyTorchUtils"])
+def test_python_stand_ins_hold_only_names_of_the_real_modules(host, module_name):
+    module, entry = importlib.import_module(module_name), manifest("python")["modules"][module_name]
+    offered = {name: value for name, value in vars(module).items()
+               if getattr(value, "__module__", "").startswith(module_name) and not name.startswith("_")}
+    real = {*entry.get("functions", {}), *entry.get("classes", {}), *entry.get("variables", []), *entry.get("exports", [])}
+    assert not set(offered) - real
+    for name, value in offered.items():
+        if inspect.isclass(value) and name in entry.get("classes", {}):
+            wanted = entry["classes"][name]
+            names = {*wanted.get("methods", {}), *wanted.get("attributes", {})}
+            assert not {member for member in vars(value) if not member.startswith("_")} - names, name
