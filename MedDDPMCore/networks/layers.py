@@ -33,6 +33,16 @@ class GroupNorm(nn.GroupNorm):
             return F.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
+class PointwiseConv(nn.Conv3d):
+    """A 1x1x1 convolution, computed as one matrix product over the channels (several times faster backward on CPUs)."""
+
+    def __init__(self, channels: int, out_channels: int):
+        super().__init__(channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.movedim(1, -1), self.weight.flatten(1), self.bias).movedim(-1, 1)
+
+
 class ResBlock(nn.Module):
     """Two norm-SiLU-convolution layers with the step embedding added between them, around a skip connection."""
 
@@ -48,7 +58,7 @@ class ResBlock(nn.Module):
             nn.Identity(),
             nn.Conv3d(out_channels, out_channels, 3, padding=1),
         )
-        self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv3d(channels, out_channels, 1)
+        self.skip_connection = nn.Identity() if channels == out_channels else PointwiseConv(channels, out_channels)
         nn.init.zeros_(self.out_layers[3].weight)
         nn.init.zeros_(self.out_layers[3].bias)
 

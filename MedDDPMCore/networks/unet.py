@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .layers import AttentionBlock, Downsample, EmbedSequential, GroupNorm, ResBlock, Upsample, timestep_embedding
 
@@ -18,6 +19,7 @@ class UNet(nn.Module):
     base_channels times channel_multipliers[i] is the width of level i, each level half the size of the one before.
     attention_factors: the down-sampling factors at whose levels attention follows each residual block.
     groups: groups of each group norm. bottom_attention: attention between the two blocks at the bottom, as published.
+    The attribute `checkpointing`, when set, recomputes activations in the backward pass to save memory.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.in_channels, self.out_channels, self.base_channels = in_channels, out_channels, base_channels
+        self.checkpointing = False
         self.size_factor = 2 ** (len(channel_multipliers) - 1)
         widths = [base_channels * m for m in channel_multipliers]
         embedding = 4 * base_channels
@@ -86,10 +89,15 @@ class UNet(nn.Module):
         embedding = self.time_embed(timestep_embedding(t, self.base_channels).to(self.time_embed[0].weight.dtype))
         h, skips = x, []
         for block in self.input_blocks:
-            h = block(h, embedding)
+            h = self._run(block, h, embedding)
             skips.append(h)
-        h = self.middle_block(h, embedding)
+        h = self._run(self.middle_block, h, embedding)
         for block in self.output_blocks:
-            h = block(torch.cat([h, skips.pop()], dim=1), embedding)
+            h = self._run(block, torch.cat([h, skips.pop()], dim=1), embedding)
         h = self.out(h)
         return h[:, :, : size[0], : size[1], : size[2]] if any(padding) else h
+
+    def _run(self, block: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, h, embedding, use_reentrant=False)
+        return block(h, embedding)

@@ -18,6 +18,7 @@ class StageTraining:
     """How one stage is trained.
 
     steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0: all of a rank's).
+    repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing images is slow.
     schedule: "paper" (learning_rate, a tenth of it for the second half) or "cosine" (falling to 0), after warmup steps of linear rise.
     loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged weights, reached gradually.
     patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise: largest standard deviation of the noise added to the
@@ -28,6 +29,7 @@ class StageTraining:
     steps: int
     batch_size: int = 4
     micro_batch: int = 0
+    repeats: int = 1
     learning_rate: float = 2e-4
     schedule: str = "cosine"
     warmup: int = 200

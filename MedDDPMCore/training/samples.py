@@ -77,30 +77,33 @@ class Samples:
 class Batches:
     """Batches of a run, drawn ahead of use by threads.
 
-    Sample i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same samples.
+    Place i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same samples.
+    repeats: neighbouring places of a batch that share one drawn image, each with its own step and noise.
     """
 
-    def __init__(self, samples: Samples, cases: list[int], batch_size: int, seed: int, ranks: range, threads: int = 2):
-        self.samples, self.cases, self.batch_size, self.seed, self.places = samples, cases, batch_size, seed, ranks
+    def __init__(
+        self, samples: Samples, cases: list[int], batch_size: int, seed: int, places: range, threads: int = 2, repeats: int = 1
+    ):
+        self.samples, self.cases, self.seed, self.places, self.repeats = samples, cases, seed, places, repeats
+        self.images_a_step = -(-batch_size // repeats)
         self.pool = ThreadPoolExecutor(threads)
-        self.pending: dict[int, list] = {}
+        self.pending: dict[int, dict] = {}
 
     def get(self, step: int) -> tuple[Tensor, Tensor, list[torch.Generator]]:
-        """Images, label channels (this rank's share of the batch), and each sample's generator for step times and noise."""
+        """Images, label channels (this rank's places of the batch), and a generator a place, for its step number and noise."""
         for s in (step, step + 1):
             if s not in self.pending:
-                self.pending[s] = [self.pool.submit(self._one, s, place) for place in self.places]
-        drawn = [future.result() for future in self.pending.pop(step)]
-        images, channels, generators = zip(*drawn, strict=True)
-        return torch.stack(images), torch.stack(channels), list(generators)
+                wanted = sorted({place // self.repeats for place in self.places})
+                self.pending[s] = {i: self.pool.submit(self._draw, s, i) for i in wanted}
+        futures = self.pending.pop(step)
+        images, channels = zip(*(futures[place // self.repeats].result() for place in self.places), strict=True)
+        return torch.stack(images), torch.stack(channels), [generator_for(self.seed, 3, step, p) for p in self.places]
 
     def close(self) -> None:
         """Stops the threads."""
         self.pool.shutdown(cancel_futures=True)
 
-    def _one(self, step: int, place: int):
-        epoch, position = divmod(step * self.batch_size + place, len(self.cases))
+    def _draw(self, step: int, image: int) -> tuple[Tensor, Tensor]:
+        epoch, position = divmod(step * self.images_a_step + image, len(self.cases))
         order = torch.randperm(len(self.cases), generator=generator_for(self.seed, 1, epoch))
-        generator = generator_for(self.seed, 2, step, place)
-        image, channels = self.samples.draw(self.cases[int(order[position])], generator)
-        return image, channels, generator
+        return self.samples.draw(self.cases[int(order[position])], generator_for(self.seed, 2, step, image))

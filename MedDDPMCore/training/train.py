@@ -168,7 +168,9 @@ def train_stage(
         block = spec.stages[index].domain.block
         samples = Samples(data, training.augmentation, training.lesions, training.patch, block)
         places = share(training.batch_size, rank, world)
-        batches = Batches(samples, data.indices("train"), training.batch_size, config.seed + index, places, options.threads)
+        batches = Batches(
+            samples, data.indices("train"), training.batch_size, config.seed + index, places, options.threads, training.repeats
+        )
         log = TrainingLog(run / f"stage-{index}.jsonl", state.step) if rank == 0 else None
         last = training.steps if options.stop_after is None else min(training.steps, state.step + options.stop_after)
         saved_at, started, first_step = time.monotonic(), time.monotonic(), state.step
