@@ -39,12 +39,14 @@ class MedDDPMSlicer(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences", "SubjectHierarchy"]
         parent.contributors = ["SlicerMedDDPM developers"]
         parent.helpText = _(
-            "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D diffusion model. "
-            "Choose or paint a segmentation and press Synthesize. Research only, not for diagnosis.")
+            "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D diffusion "
+            "model. Choose or paint a segmentation and press Synthesize. Research only, not for diagnosis."
+        )
         parent.acknowledgementText = _(
-            "The method is Med-DDPM: Z. Dorjsembe, H.-K. Pao, S. Odonchimed, F. Xiao, “Conditional Diffusion Models for "
-            "Semantic 3D Brain MRI Synthesis”, IEEE Journal of Biomedical and Health Informatics 28(7), 2024. "
-            "Bundled weights: IXI dataset (brain-development.org), CC BY-SA 4.0.")
+            "The method is Med-DDPM: Z. Dorjsembe, H.-K. Pao, S. Odonchimed, F. Xiao, “Conditional Diffusion Models "
+            "for Semantic 3D Brain MRI Synthesis”, IEEE Journal of Biomedical and Health Informatics 28(7), 2024. "
+            "Bundled weights: IXI dataset (brain-development.org), CC BY-SA 4.0."
+        )
         slicer.app.connect("startupCompleted()", self._started)
 
     def _started(self):
@@ -98,9 +100,19 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.process = SynthesisProcess(QtTransport(), self._processEvent, paths.python(), str(paths.core_folder()))
         self.run = SynthesisRun(slicer.mrmlScene, self.process, self._runChanged, slicer.app.temporaryPath)
         self.setupPanel, self.inputPanel, self.editPanel = SetupPanel(self), InputPanel(self), EditPanel(self)
-        self.synthesizePanel, self.advancedPanel, self.trainPanel = SynthesizePanel(self), AdvancedPanel(self), TrainPanel(self)
-        self.panels = [self.setupPanel, self.inputPanel, self.editPanel, self.synthesizePanel, self.advancedPanel,
-                       self.trainPanel]
+        self.synthesizePanel, self.advancedPanel, self.trainPanel = (
+            SynthesizePanel(self),
+            AdvancedPanel(self),
+            TrainPanel(self),
+        )
+        self.panels = [
+            self.setupPanel,
+            self.inputPanel,
+            self.editPanel,
+            self.synthesizePanel,
+            self.advancedPanel,
+            self.trainPanel,
+        ]
         for panel in self.panels:
             self.layout.addWidget(panel.widget)
         self.layout.addStretch(1)
@@ -146,7 +158,8 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         if self.logic.repaired:
             self.inputPanel.notice = _("Settings of the loaded scene that cannot be right were reset: {names}.").format(
-                names=", ".join(self.logic.repaired))
+                names=", ".join(self.logic.repaired)
+            )
             self.refresh()
 
     def initializeParameterNode(self):
@@ -181,8 +194,11 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         node = self.parameters.segmentation if self.parameters else None
         if node is self._found_for:
             return
-        events = (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentRemoved,
-                  slicer.vtkSegmentation.SegmentModified)
+        events = (
+            slicer.vtkSegmentation.SegmentAdded,
+            slicer.vtkSegmentation.SegmentRemoved,
+            slicer.vtkSegmentation.SegmentModified,
+        )
         for event in events:
             if self._found_for is not None:
                 self.removeObserver(self._found_for, event, self.onSegmentsChanged)
@@ -244,8 +260,12 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         source = self.parameters.mri or samples.canvas_of(segmentation)
         if source is not None:
             slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=True)
-        painted = [identity for role in self.roles for identity in self.found.get(role.label, ())
-                   if not scene.is_empty(segmentation, identity)]
+        painted = [
+            identity
+            for role in self.roles
+            for identity in self.found.get(role.label, ())
+            if not scene.is_empty(segmentation, identity)
+        ]
         if painted:
             views.jump_to(slicer.mrmlScene, segmentation.GetSegmentCenterRAS(painted[-1]))
 
@@ -259,7 +279,9 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def copy_report(self):
         names = parameters.MedDDPMParameters.allParameters
         settings = {name: self.parameters.getValue(name) for name in names}
-        text = report.error_report(slicer.app.applicationVersion, settings, self.synthesizePanel.failure, list(self.process.log))
+        text = report.error_report(
+            slicer.app.applicationVersion, settings, self.synthesizePanel.failure, list(self.process.log)
+        )
         slicer.app.clipboard().setText(text)
         slicer.util.showStatusMessage(_("The error report is in the clipboard."), 3000)
 

@@ -42,8 +42,10 @@ class State:
         if self.devices:
             return _("Synthesis will run on: {devices}").format(devices=", ".join(self.devices))
         if self.cards and not self.lacks_torch:
-            return _("The installed PyTorch cannot use the GPU ({cards}); synthesis will run on the processor. "
-                     "To change that, reinstall PyTorch with the PyTorch module.").format(cards="; ".join(self.cards))
+            return _(
+                "The installed PyTorch cannot use the GPU ({cards}); synthesis will run on the processor. "
+                "To change that, reinstall PyTorch with the PyTorch module."
+            ).format(cards="; ".join(self.cards))
         if self.cards:
             return _("Will use the GPU: {cards}").format(cards="; ".join(self.cards))
         return _("No GPU was found: synthesis will run on the processor.")
@@ -51,7 +53,9 @@ class State:
     def download_text(self) -> str:
         if not self.lacks_torch:
             return _("Download: a few megabytes.")
-        size = _("about 3 GB (PyTorch for NVIDIA GPUs)") if self.cards else _("about 250 MB (PyTorch for the processor)")
+        size = (
+            _("about 3 GB (PyTorch for NVIDIA GPUs)") if self.cards else _("about 250 MB (PyTorch for the processor)")
+        )
         return _("Download: {size}. It is kept inside Slicer and needed once.").format(size=size)
 
 
@@ -64,7 +68,10 @@ def parse(output: str) -> State:
             tuple(name for name, found in packages.items() if found.get("missing")),
             tuple((name, found["broken"]) for name, found in packages.items() if "broken" in found),
             tuple((name, found["version"]) for name, found in packages.items() if "version" in found),
-            tuple(report["devices"]), tuple(report["graphics_cards"]), report["machine"])
+            tuple(report["devices"]),
+            tuple(report["graphics_cards"]),
+            report["machine"],
+        )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return State(failure=_("Python's check of its packages gave no answer."))
 
@@ -144,8 +151,12 @@ def _install_pytorch_extension() -> bool:
     manager = slicer.app.extensionsManagerModel()
     manager.interactive = False
     if not manager.installExtensionFromServer("PyTorch", False):
-        raise InstallError(_("The PyTorch extension could not be fetched. Install “PyTorch” in the Extensions Manager, "
-                             "restart Slicer and come back."))
+        raise InstallError(
+            _(
+                "The PyTorch extension could not be fetched. Install “PyTorch” in the Extensions Manager, "
+                "restart Slicer and come back."
+            )
+        )
     return True
 
 

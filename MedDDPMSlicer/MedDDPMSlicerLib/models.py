@@ -26,9 +26,17 @@ class ModelInfo:
     training_data: str = ""
 
     def text(self) -> str:
-        parts = [f"{name}: {value}" for name, value in
-                 (("Images", ", ".join(self.modalities)), ("Labels", ", ".join(self.labels)),
-                  ("Trained on", self.training_data), ("Licence", self.licence), ("Notes", self.notes)) if value]
+        parts = [
+            f"{name}: {value}"
+            for name, value in (
+                ("Images", ", ".join(self.modalities)),
+                ("Labels", ", ".join(self.labels)),
+                ("Trained on", self.training_data),
+                ("Licence", self.licence),
+                ("Notes", self.notes),
+            )
+            if value
+        ]
         return "\n".join(parts)
 
 
@@ -37,16 +45,28 @@ def read(folder: Path, key: str) -> ModelInfo | None:
     try:
         spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         labels = {str(name): int(value) for name, value in spec["labels"]["values"].items()}
-        return ModelInfo(key, str(spec.get("title") or spec["name"]), labels, str(spec.get("sampler", SAMPLERS[0])),
-                         int(spec.get("steps", 15)), tuple(map(str, spec["modalities"])), str(spec.get("licence", "")),
-                         str(spec.get("notes", "")), str(spec.get("training_data", "")))
+        return ModelInfo(
+            key,
+            str(spec.get("title") or spec["name"]),
+            labels,
+            str(spec.get("sampler", SAMPLERS[0])),
+            int(spec.get("steps", 15)),
+            tuple(map(str, spec["modalities"])),
+            str(spec.get("licence", "")),
+            str(spec.get("notes", "")),
+            str(spec.get("training_data", "")),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def available(imported: list[str]) -> dict[str, ModelInfo]:
     """Key -> model: the bundled ones first, "default" before all, then those chosen as folders."""
-    named = [path.parent for folder in (paths.models_folder(), paths.own_models_folder()) for path in folder.glob("*/model.json")]
+    named = [
+        path.parent
+        for folder in (paths.models_folder(), paths.own_models_folder())
+        for path in folder.glob("*/model.json")
+    ]
     named.sort(key=lambda folder: (folder.name != "default", folder.name))
     found = [read(folder, folder.name) for folder in named] + [read(Path(folder), folder) for folder in imported]
     return {model.key: model for model in found if model is not None}

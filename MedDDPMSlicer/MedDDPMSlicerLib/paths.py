@@ -10,7 +10,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def core_folder() -> Path:
-    """The folder that holds MedDDPMCore and its Resources: beside this library when installed, one up in a source tree."""
+    """The folder of MedDDPMCore and its Resources: beside this library when installed, one up in a source tree."""
     beside = _HERE.parent
     return beside if (beside / "MedDDPMCore").is_dir() else beside.parent
 
@@ -35,5 +35,5 @@ def own_models_folder() -> Path:
 
 
 def python() -> str:
-    """The interpreter for child processes. python-real is the one behind PythonSlicer's launcher: killing it kills it."""
+    """The interpreter for child processes: python-real, as killing PythonSlicer would only kill its launcher."""
     return shutil.which("python-real") or shutil.which("PythonSlicer") or sys.executable

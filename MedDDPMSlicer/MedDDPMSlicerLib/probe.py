@@ -1,4 +1,4 @@
-"""Run as a program by the interpreter in question: prints, as one JSON line, which packages import and which GPU is there.
+"""A program for the interpreter in question: prints, as one JSON line, which packages import and which GPU is there.
 
 A package that is installed by half fails here, in a process of its own, and not in Slicer.
 """

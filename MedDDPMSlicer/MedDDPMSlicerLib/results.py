@@ -58,7 +58,9 @@ def _place(node, geometry: Geometry) -> None:
     far = np.array([*(size - 1 for size in geometry.dimensions), 1.0])
     shift = max(np.abs((read - geometry.ijk_to_ras) @ corner).max() for corner in (far, np.array([0, 0, 0, 1.0])))
     if tuple(node.GetImageData().GetDimensions()) != geometry.dimensions or shift > _TOLERANCE:
-        raise VolumeError("The result does not lie on the grid of the mask.", "Copy the error report and send it to us.")
+        raise VolumeError(
+            "The result does not lie on the grid of the mask.", "Copy the error report and send it to us."
+        )
     matrix.DeepCopy(list(geometry.ijk_to_ras.ravel()))
     node.SetIJKToRASMatrix(matrix)
     node.SetAndObserveTransformNodeID(geometry.transform_id)
@@ -95,8 +97,9 @@ def is_synthetic(node) -> bool:
     return node.GetAttribute(PREFIX + "synthetic") == "true"
 
 
-def add_results(scene, files: list[ResultFile], geometry: Geometry | None, segmentation: str, model: str,
-                extra: dict[str, str]) -> list:
+def add_results(
+    scene, files: list[ResultFile], geometry: Geometry | None, segmentation: str, model: str, extra: dict[str, str]
+) -> list:
     """Put the results into the scene and return the volumes to show, one a modality.
 
     One sample gives plain volumes; several give a sequence a modality, browsed together. Several modalities lie in
@@ -110,7 +113,9 @@ def add_results(scene, files: list[ResultFile], geometry: Geometry | None, segme
             label = modality if len(modalities) > 1 else ""
             volumes = []
             for file in of_modality:
-                volumes.append(_add_volume(scene, file, geometry, result_name(segmentation, model, [file.seed], label), extra))
+                volumes.append(
+                    _add_volume(scene, file, geometry, result_name(segmentation, model, [file.seed], label), extra)
+                )
                 made.append(volumes[-1])
             if len(volumes) == 1:
                 shown.append(volumes[0])

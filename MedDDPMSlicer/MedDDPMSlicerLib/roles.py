@@ -45,27 +45,100 @@ def _entry(category: str, kind: str, region: str = "^^") -> str:
 
 def _role(label, title, terminology, rgb, fill, surface, codes, pattern, rank, several) -> Role:
     color = tuple(component / 255 for component in rgb)
-    return Role(label, 0, title, terminology, color, fill, surface, frozenset(codes),
-                re.compile(pattern, re.IGNORECASE), rank, several)
+    return Role(
+        label,
+        0,
+        title,
+        terminology,
+        color,
+        fill,
+        surface,
+        frozenset(codes),
+        re.compile(pattern, re.IGNORECASE),
+        rank,
+        several,
+    )
 
 
-_TUMOR_WORDS = r"\b(tumou?rs?|lesions?|metastas[ei]s|mets?|neoplasms?|gliomas?|glioblastomas?|meningiomas?|gtv)(\b|_|\d)"
+_TUMOR_WORDS = (
+    r"\b(tumou?rs?|lesions?|metastas[ei]s|mets?|neoplasms?|gliomas?|glioblastomas?|meningiomas?|gtv)(\b|_|\d)"
+)
 
 _KNOWN = {
     role.label: role
     for role in (
-        _role("head", "Head", _entry(_ANATOMY, "SCT^69536005^Head"), (177, 122, 101), 0.15, 0.3,
-              {"69536005"}, r"^(whole[ _-]?)?head([ _-]?(mask|segment))?$", 0, False),
-        _role("brain", "Brain", _entry(_ANATOMY, "SCT^12738006^Brain"), (250, 250, 225), 0.15, 0.3,
-              {"12738006"}, r"^(whole[ _-]?)?brain([ _-]?(mask|segment))?$", 0, False),
-        _role("tumor", "Tumor", _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN), (144, 238, 144), 0.5, 1.0,
-              {"4147007", "86049000", "14799000", "108369006"}, _TUMOR_WORDS, 9, True),
-        _role("edema", "Edema", _entry(_ALTERED, "SCT^79654002^Edema", _IN_BRAIN), (140, 224, 228), 0.4, 0.6,
-              {"79654002"}, r"\b(peritumou?ral[ _-]?)?o?edema\b", 1, True),
-        _role("necrotic_core", "Necrotic core", _entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN), (216, 191, 216), 0.5, 1.0,
-              {"6574001"}, r"\bnecro(sis|tic)\b", 2, True),
-        _role("enhancing_tumor", "Enhancing tumor", _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN), (144, 238, 144), 0.5, 1.0,
-              {"4147007", "86049000", "14799000", "108369006"}, r"\benhancing\b|" + _TUMOR_WORDS, 3, True),
+        _role(
+            "head",
+            "Head",
+            _entry(_ANATOMY, "SCT^69536005^Head"),
+            (177, 122, 101),
+            0.15,
+            0.3,
+            {"69536005"},
+            r"^(whole[ _-]?)?head([ _-]?(mask|segment))?$",
+            0,
+            False,
+        ),
+        _role(
+            "brain",
+            "Brain",
+            _entry(_ANATOMY, "SCT^12738006^Brain"),
+            (250, 250, 225),
+            0.15,
+            0.3,
+            {"12738006"},
+            r"^(whole[ _-]?)?brain([ _-]?(mask|segment))?$",
+            0,
+            False,
+        ),
+        _role(
+            "tumor",
+            "Tumor",
+            _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
+            (144, 238, 144),
+            0.5,
+            1.0,
+            {"4147007", "86049000", "14799000", "108369006"},
+            _TUMOR_WORDS,
+            9,
+            True,
+        ),
+        _role(
+            "edema",
+            "Edema",
+            _entry(_ALTERED, "SCT^79654002^Edema", _IN_BRAIN),
+            (140, 224, 228),
+            0.4,
+            0.6,
+            {"79654002"},
+            r"\b(peritumou?ral[ _-]?)?o?edema\b",
+            1,
+            True,
+        ),
+        _role(
+            "necrotic_core",
+            "Necrotic core",
+            _entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN),
+            (216, 191, 216),
+            0.5,
+            1.0,
+            {"6574001"},
+            r"\bnecro(sis|tic)\b",
+            2,
+            True,
+        ),
+        _role(
+            "enhancing_tumor",
+            "Enhancing tumor",
+            _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
+            (144, 238, 144),
+            0.5,
+            1.0,
+            {"4147007", "86049000", "14799000", "108369006"},
+            r"\benhancing\b|" + _TUMOR_WORDS,
+            3,
+            True,
+        ),
     )
 }
 

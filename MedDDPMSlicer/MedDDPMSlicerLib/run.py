@@ -67,24 +67,32 @@ class SynthesisRun:
         return self._settings is not None
 
     def start(self, settings: Settings) -> None:
-        """Write the mask and ask the worker. Raises MedDDPMError, with nothing left behind, if there is no usable mask."""
+        """Write the mask and ask the worker. Raises MedDDPMError, with nothing left behind, without a usable mask."""
         mask = scene.build_mask(settings.segmentation, settings.roles, settings.found, settings.mri)
         self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
         try:
             scene.write_mask(mask, str(self._folder / "mask.nrrd"))
         except OSError as error:
             self._clean_folder()
-            raise MedDDPMError(f"The mask could not be written to the temporary folder: {error}.",
-                               "Make room on the disk, or choose another temporary folder in Slicer's settings.") from error
+            raise MedDDPMError(
+                f"The mask could not be written to the temporary folder: {error}.",
+                "Make room on the disk, or choose another temporary folder in Slicer's settings.",
+            ) from error
         self._settings, self._geometry, self.report = settings, mask.geometry, mask.overlap_text()
         self._name, self._reason, self._preview = settings.segmentation.GetName(), "", None
         self._layers = views.layers(self._scene)
         self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
         self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
         self.process.synthesize(
-            mask=str(self._folder / "mask.nrrd"), output=str(self._folder), model=settings.model, seed=settings.seed,
-            samples=settings.samples, labels={role.label: role.value for role in settings.roles},
-            preview=settings.preview, **settings.options)
+            mask=str(self._folder / "mask.nrrd"),
+            output=str(self._folder),
+            model=settings.model,
+            seed=settings.seed,
+            samples=settings.samples,
+            labels={role.label: role.value for role in settings.roles},
+            preview=settings.preview,
+            **settings.options,
+        )
         self._on_change()
 
     def cancel(self, reason: str = "Cancelled.") -> None:
@@ -134,16 +142,23 @@ class SynthesisRun:
     def _done(self, event: dict) -> None:
         settings = self._settings
         try:
-            files = [results.ResultFile(f["path"], int(f["sample"]), int(f["seed"]), f.get("modality") or "",
-                                        f.get("sidecar") or "") for f in event["files"]]
-            made = results.add_results(self._scene, files, self._target(), self._name, settings.model,
-                                       {"segmentation": self._name})
+            files = [
+                results.ResultFile(
+                    f["path"], int(f["sample"]), int(f["seed"]), f.get("modality") or "", f.get("sidecar") or ""
+                )
+                for f in event["files"]
+            ]
+            made = results.add_results(
+                self._scene, files, self._target(), self._name, settings.model, {"segmentation": self._name}
+            )
         except (MedDDPMError, OSError, KeyError, TypeError, ValueError) as error:
             self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
             return
         self.results = made
         source = self._source()
-        self._finish(Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True)
+        self._finish(
+            Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
+        )
         views.show(self._scene, made[0], source, settings.fade)
         self._on_change()
 
@@ -152,8 +167,11 @@ class SynthesisRun:
         self.process.release()
 
     def _error(self, event: dict) -> None:
-        self._finish(Status(error=str(event.get("message", "")), hint=str(event.get("hint", "")),
-                            code=str(event.get("code", ""))))
+        self._finish(
+            Status(
+                error=str(event.get("message", "")), hint=str(event.get("hint", "")), code=str(event.get("code", ""))
+            )
+        )
 
     def _finish(self, status: Status, keep_views: bool = False) -> None:
         self._stop_observing()

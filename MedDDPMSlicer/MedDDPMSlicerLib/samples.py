@@ -43,7 +43,9 @@ def load_sample(mrml_scene, path: Path, roles: tuple[Role, ...]):
         raise VolumeError(f"{path.name} holds none of the model's labels.", "Choose another sample or another model.")
     node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))
     for role in known:
-        scene.add_segment_array(node, scene.create_segment(node, role), (labels == role.value).astype(np.uint8), geometry)
+        scene.add_segment_array(
+            node, scene.create_segment(node, role), (labels == role.value).astype(np.uint8), geometry
+        )
     make_canvas(node, geometry)
     return node
 

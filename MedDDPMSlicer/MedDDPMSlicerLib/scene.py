@@ -46,8 +46,10 @@ class Mask:
 
     def overlap_text(self) -> str:
         """One sentence about the overlaps, or ""."""
-        parts = [f"{count:,} voxels of {loser} lie in {winner} and count as {winner}"
-                 for (loser, winner), count in self.overlaps.items()]
+        parts = [
+            f"{count:,} voxels of {loser} lie in {winner} and count as {winner}"
+            for (loser, winner), count in self.overlaps.items()
+        ]
         return "; ".join(parts) + "." if parts else ""
 
 
@@ -78,11 +80,15 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
     names = segments_of(segmentation_node)
     found = {role.label: (chosen[role.label],) for role in roles if chosen.get(role.label) in names}
     taken = {segment_id for ids in found.values() for segment_id in ids}
-    codes = {segment_id: terminology_codes(segmentation_node.GetSegmentation().GetSegment(segment_id))[1]
-             for segment_id in names}
+    codes = {
+        segment_id: terminology_codes(segmentation_node.GetSegmentation().GetSegment(segment_id))[1]
+        for segment_id in names
+    }
     specific = sorted(roles, key=lambda role: -role.rank)
-    by_name = {segment_id: next((role.label for role in specific if role.is_named(name)), None)
-               for segment_id, name in names.items()}
+    by_name = {
+        segment_id: next((role.label for role in specific if role.is_named(name)), None)
+        for segment_id, name in names.items()
+    }
     for role in specific:
         if role.label in found:
             continue
@@ -130,8 +136,7 @@ def geometry_of_volume(volume_node) -> Geometry:
         raise VolumeError(f"The volume “{volume_node.GetName()}” holds no image.", "Choose another volume.")
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
-    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix),
-                    volume_node.GetTransformNodeID())
+    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
 
 
 def geometry_of_segmentation(segmentation_node) -> Geometry:
@@ -143,7 +148,8 @@ def geometry_of_segmentation(segmentation_node) -> Geometry:
     if not text or not converter.DeserializeImageGeometry(text, image, False) or 0 in image.GetDimensions():
         raise VolumeError(
             f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
-            "Choose the MRI it was drawn on, or paint something in it first.")
+            "Choose the MRI it was drawn on, or paint something in it first.",
+        )
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
     ijk_to_ras, extent = _array(matrix), image.GetExtent()
@@ -163,8 +169,10 @@ def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tupl
     pairs = [(segment_id, role.value) for role, ids in filled for segment_id in ids]
     absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
     if absent:
-        raise LabelError(f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
-                         f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.")
+        raise LabelError(
+            f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
+            f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.",
+        )
     merged = _merge(node, pairs, target).astype(np.uint8)
     totals = np.bincount(merged.ravel(), minlength=256)
     mask = Mask(merged, geometry, {role.label: int(totals[role.value]) for role in roles})
@@ -177,9 +185,11 @@ def write_mask(mask: Mask, path: str) -> None:
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ mask.geometry.ijk_to_ras
     vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))
     origin = "({!r},{!r},{!r})".format(*map(float, lps[:3, 3]))
-    header = ("NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\n"
-              f"sizes: {' '.join(map(str, mask.geometry.dimensions))}\nspace directions: {vectors}\n"
-              f"kinds: domain domain domain\nencoding: raw\nspace origin: {origin}\n\n")
+    header = (
+        "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\n"
+        f"sizes: {' '.join(map(str, mask.geometry.dimensions))}\nspace directions: {vectors}\n"
+        f"kinds: domain domain domain\nencoding: raw\nspace origin: {origin}\n\n"
+    )
     with open(path, "wb") as file:
         file.write(header.encode("ascii"))
         np.ascontiguousarray(mask.array).tofile(file)
@@ -195,7 +205,9 @@ def add_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geo
     if not segmentation.GetConversionParameter(name):
         segmentation.SetConversionParameter(name, slicer.vtkSegmentationConverter.SerializeImageGeometry(image))
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    if not logic.SetBinaryLabelmapToSegment(image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()):
+    if not logic.SetBinaryLabelmapToSegment(
+        image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()
+    ):
         raise LabelError("The new segment could not be stored.", "Try again in a new segmentation.")
 
 
@@ -221,8 +233,10 @@ def _between(segmentation_node, geometry: Geometry) -> np.ndarray:
     general, linear = vtk.vtkGeneralTransform(), vtk.vtkTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, segmentation_node.GetParentTransformNode(), general)
     if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
-        raise VolumeError("The segmentation and the MRI are related by a warping transform.",
-                          "Harden the transform first (Transforms module).")
+        raise VolumeError(
+            "The segmentation and the MRI are related by a warping transform.",
+            "Harden the transform first (Transforms module).",
+        )
     return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
 
 
@@ -234,11 +248,14 @@ def _with_labelmap(segmentation_node, geometry: Geometry):
     copy.GetSegmentation().DeepCopy(segmentation_node.GetSegmentation())
     target = _oriented(geometry, _between(segmentation_node, geometry))
     converter = slicer.vtkSegmentationConverter
-    copy.GetSegmentation().SetConversionParameter(converter.GetReferenceImageGeometryParameterName(),
-                                                  converter.SerializeImageGeometry(target))
+    copy.GetSegmentation().SetConversionParameter(
+        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(target)
+    )
     if not copy.CreateBinaryLabelmapRepresentation():
-        raise LabelError(f"The surfaces of “{segmentation_node.GetName()}” could not be turned into voxels.",
-                         "In the Segmentations module, create the binary labelmap representation.")
+        raise LabelError(
+            f"The surfaces of “{segmentation_node.GetName()}” could not be turned into voxels.",
+            "In the Segmentations module, create the binary labelmap representation.",
+        )
     return copy
 
 

@@ -151,8 +151,10 @@ class SynthesisProcess:
 
     def _became_ready(self, event: dict) -> None:
         if event.get("protocol") != PROTOCOL:
-            self._fail(f"The worker speaks version {event.get('protocol')} of the protocol, the module version {PROTOCOL}.",
-                       "Restart Slicer so that both are of the same version.")
+            self._fail(
+                f"The worker speaks version {event.get('protocol')} of the protocol, the module version {PROTOCOL}.",
+                "Restart Slicer so that both are of the same version.",
+            )
             self._transport.kill()
             return
         self.ready = event
@@ -188,10 +190,16 @@ class SynthesisProcess:
         tail = [line for line in self.log if "No module named" in line]
         if tail:
             missing = tail[-1].split("No module named")[-1].strip()
-            return {"code": "worker", "message": f"The worker could not start: the package {missing} is missing.",
-                    "hint": "Open Setup and install what is needed."}
-        return {"code": "worker", "message": f"The worker process ended unexpectedly ({description}).",
-                "hint": "Press Synthesize to try again. If memory is short, close other programs or use a smaller segmentation."}
+            return {
+                "code": "worker",
+                "message": f"The worker could not start: the package {missing} is missing.",
+                "hint": "Open Setup and install what is needed.",
+            }
+        return {
+            "code": "worker",
+            "message": f"The worker process ended unexpectedly ({description}).",
+            "hint": "Press Synthesize to try again. If memory is short, close other programs.",
+        }
 
     def _fail(self, message: str, hint: str) -> None:
         identity = self._current or (self._waiting or {}).get("id")

@@ -35,7 +35,9 @@ class TrainingProcess:
         """Run the command line's `train` with these arguments; `run` is the folder it writes to."""
         self.run, self._offset, self._stopping, self.last = run, 0, False, {}
         self.output.clear()
-        self._transport.start(self._python, ["-u", "-X", "utf8", "-m", "MedDDPMCore.cli", "train", *arguments], self._folder)
+        self._transport.start(
+            self._python, ["-u", "-X", "utf8", "-m", "MedDDPMCore.cli", "train", *arguments], self._folder
+        )
 
     def poll(self) -> list[dict]:
         """The log's new entries."""

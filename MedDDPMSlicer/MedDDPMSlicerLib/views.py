@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 def _composites(scene) -> list:
     nodes = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
     nodes.UnRegister(None)
@@ -31,8 +32,15 @@ def set_fade(scene, fade: float) -> None:
 
 def layers(scene) -> dict[str, tuple]:
     """What each slice view shows now, to be given back to `restore`."""
-    return {node.GetID(): (node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetForegroundOpacity(),
-                           node.GetLinkedControl()) for node in _composites(scene)}
+    return {
+        node.GetID(): (
+            node.GetBackgroundVolumeID(),
+            node.GetForegroundVolumeID(),
+            node.GetForegroundOpacity(),
+            node.GetLinkedControl(),
+        )
+        for node in _composites(scene)
+    }
 
 
 def restore(scene, saved: dict[str, tuple]) -> None:

@@ -45,8 +45,17 @@ def run(request):
         if cancelled.is_set() and model != "deaf":
             return tell(event="cancelled", id=identity)
         tell(event="progress", id="another", step=99, total=1)
-        tell(event="progress", id=identity, phase="sampling", sample=1, samples=1, step=step, total=5, seconds_left=1.0,
-             preview=None)
+        tell(
+            event="progress",
+            id=identity,
+            phase="sampling",
+            sample=1,
+            samples=1,
+            step=step,
+            total=5,
+            seconds_left=1.0,
+            preview=None,
+        )
     tell(event="done", id=identity, files=[], seconds=1.0, warm=warm)
 
 

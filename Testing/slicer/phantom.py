@@ -34,9 +34,10 @@ def volume(ijk_to_ras=None, shape=SHAPE, name="MRI", dtype=np.int16):
 
 def head_array(shape=SHAPE) -> np.ndarray:
     """An ellipsoid, 1 inside, that fills most of the grid."""
-    k, j, i = (np.linspace(-1, 1, size).reshape([-1 if axis == n else 1 for n in range(3)])
-               for axis, size in enumerate(shape))
-    return (k ** 2 + j ** 2 + i ** 2 < 0.8).astype(np.uint8)
+    k, j, i = (
+        np.linspace(-1, 1, size).reshape([-1 if axis == n else 1 for n in range(3)]) for axis, size in enumerate(shape)
+    )
+    return (k**2 + j**2 + i**2 < 0.8).astype(np.uint8)
 
 
 def tumor_array(shape=SHAPE) -> np.ndarray:
@@ -84,6 +85,12 @@ def state_of(node) -> dict:
         segment_id = segmentation.GetNthSegmentID(index)
         image = node.GetBinaryLabelmapInternalRepresentation(segment_id)
         array = slicer.util.arrayFromSegmentInternalBinaryLabelmap(node, segment_id).copy() if image else None
-        state[segment_id] = (index, segment.GetName(), segment.GetColor(), segment.GetLabelValue(),
-                             segmentation.GetLayerIndex(segment_id), None if array is None else array.tobytes())
+        state[segment_id] = (
+            index,
+            segment.GetName(),
+            segment.GetColor(),
+            segment.GetLabelValue(),
+            segmentation.GetLayerIndex(segment_id),
+            None if array is None else array.tobytes(),
+        )
     return state

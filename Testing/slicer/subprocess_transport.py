@@ -17,14 +17,17 @@ class SubprocessTransport:
     def start(self, program, arguments, folder):
         command = self._command or [program, *arguments]
         try:
-            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
         except OSError:
             self._queue.put(("end", "it could not be started"))
             return
         self._process = process
-        readers = [threading.Thread(target=self._read, args=(process, stream, kind), daemon=True)
-                   for stream, kind in ((process.stdout, "output"), (process.stderr, "errors"))]
+        readers = [
+            threading.Thread(target=self._read, args=(process, stream, kind), daemon=True)
+            for stream, kind in ((process.stdout, "output"), (process.stderr, "errors"))
+        ]
         for reader in readers:
             reader.start()
         threading.Thread(target=self._watch, args=(process, readers), daemon=True).start()

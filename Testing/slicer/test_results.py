@@ -44,7 +44,7 @@ def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extens
     mri = phantom.volume(matrix)
     path = written(tmp_path, array, matrix, "result" + extension)
     file = results.ResultFile(path, 0, 7)
-    node, = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "Case", "default", {})
+    (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "Case", "default", {})
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
     read = slicer.util.vtkMatrixFromArray(np.eye(4))
     node.GetIJKToRASMatrix(read)
@@ -58,7 +58,9 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     shift = phantom.transform(phantom.oblique())
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
-    node, = results.add_results(slicer.mrmlScene, [results.ResultFile(path, 0, 1)], scene.geometry_of_volume(mri), "S", "m", {})
+    (node,) = results.add_results(
+        slicer.mrmlScene, [results.ResultFile(path, 0, 1)], scene.geometry_of_volume(mri), "S", "m", {}
+    )
     first, second = [0.0] * 6, [0.0] * 6
     node.GetRASBounds(first)
     mri.GetRASBounds(second)
@@ -86,11 +88,14 @@ def test_a_missing_file_is_said_in_words():
         results.load_image("/nowhere/at/all.nii.gz", slicer.vtkMRMLScalarVolumeNode())
 
 
-@pytest.mark.parametrize("array, low, high", [
-    (np.where(phantom.head_array(), 0.5, 0.0), 0.0, 0.5),
-    (np.zeros(phantom.SHAPE), 0.0, 1.0),
-    (np.linspace(0, 100, int(np.prod(phantom.SHAPE))).reshape(phantom.SHAPE), 0.0, 99.8),
-])
+@pytest.mark.parametrize(
+    "array, low, high",
+    [
+        (np.where(phantom.head_array(), 0.5, 0.0), 0.0, 0.5),
+        (np.zeros(phantom.SHAPE), 0.0, 1.0),
+        (np.linspace(0, 100, int(np.prod(phantom.SHAPE))).reshape(phantom.SHAPE), 0.0, 99.8),
+    ],
+)
 def test_window_and_level_fit_the_image(array, low, high):
     node = phantom.volume(dtype=np.float32)
     slicer.util.updateVolumeFromArray(node, array.astype(np.float32))
@@ -107,7 +112,7 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
     mri = phantom.volume()
     path = written(tmp_path, random_image(), phantom.oblique())
     file = results.ResultFile(path, 0, 3, "", str(sidecar))
-    node, = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
+    (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
     assert results.is_synthetic(node) and not results.is_synthetic(mri)
     assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
     assert node.GetAttribute("MedDDPM.steps") == "15"
@@ -119,8 +124,10 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
 def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
     mri = phantom.volume()
     arrays = [random_image(seed) for seed in range(3)]
-    files = [results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), n, 10 + n)
-             for n, array in enumerate(arrays)]
+    files = [
+        results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), n, 10 + n)
+        for n, array in enumerate(arrays)
+    ]
     shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "default", {})
     sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
@@ -138,8 +145,10 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     mri = phantom.volume()
     names = ["T1", "T1ce", "T2", "FLAIR"]
-    files = [results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 0, 5, name)
-             for n, name in enumerate(names)]
+    files = [
+        results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 0, 5, name)
+        for n, name in enumerate(names)
+    ]
     shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
     assert [node.GetName() for node in shown] == [f"Case synthetic {name} (brats, seed 5)" for name in names]
     folder = hierarchy.GetItemByName("Case synthetic (brats, seed 5)")
@@ -150,8 +159,13 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
 
 def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
     mri = phantom.volume()
-    files = [results.ResultFile(written(tmp_path, random_image(10 * s + m), phantom.oblique(), f"{s}{name}.nii.gz"), s, s, name)
-             for s in range(2) for m, name in enumerate(["T1", "T2"])]
+    files = [
+        results.ResultFile(
+            written(tmp_path, random_image(10 * s + m), phantom.oblique(), f"{s}{name}.nii.gz"), s, s, name
+        )
+        for s in range(2)
+        for m, name in enumerate(["T1", "T2"])
+    ]
     shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     browser.SetSelectedItemNumber(1)

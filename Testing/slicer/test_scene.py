@@ -30,11 +30,25 @@ def head_and_tumor(**names):
     return mri, node, ids
 
 
-@pytest.mark.parametrize("name, label", [
-    ("head", "head"), ("Head", "head"), ("whole head", "head"), ("Head_mask", "head"), ("Tumor", "tumor"),
-    ("tumour", "tumor"), ("Lesion_2", "tumor"), ("met1", "tumor"), ("Brain metastasis", "tumor"), ("GTV", "tumor"),
-    ("Segment_1", None), ("headphones", None), ("metal clip", None), ("ventricle", None),
-])
+@pytest.mark.parametrize(
+    "name, label",
+    [
+        ("head", "head"),
+        ("Head", "head"),
+        ("whole head", "head"),
+        ("Head_mask", "head"),
+        ("Tumor", "tumor"),
+        ("tumour", "tumor"),
+        ("Lesion_2", "tumor"),
+        ("met1", "tumor"),
+        ("Brain metastasis", "tumor"),
+        ("GTV", "tumor"),
+        ("Segment_1", None),
+        ("headphones", None),
+        ("metal clip", None),
+        ("ventricle", None),
+    ],
+)
 def test_a_segment_is_found_by_its_name(name, label):
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {name: NONE})
@@ -170,7 +184,7 @@ def test_surfaces_become_voxels_in_a_copy_only():
     node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre[:3]), "Head", (1, 0, 0))
     mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
     volume = mask.counts["head"] * abs(np.linalg.det(phantom.oblique()[:3, :3]))
-    assert volume == pytest.approx(4 / 3 * np.pi * 8 ** 3, rel=0.1)
+    assert volume == pytest.approx(4 / 3 * np.pi * 8**3, rel=0.1)
     assert not node.GetSegmentation().ContainsRepresentation("Binary labelmap")
 
 

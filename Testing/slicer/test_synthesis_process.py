@@ -19,7 +19,9 @@ class Session:
     def __init__(self, command=None):
         self.events = []
         self.transport = SubprocessTransport(command or [sys.executable, "-u", FAKE])
-        self.process = SynthesisProcess(self.transport, self.events.append, sys.executable, str(project.FAKE_WORKER.parent))
+        self.process = SynthesisProcess(
+            self.transport, self.events.append, sys.executable, str(project.FAKE_WORKER.parent)
+        )
 
     def wait(self, name, seconds=10.0, count=1):
         end = time.monotonic() + seconds

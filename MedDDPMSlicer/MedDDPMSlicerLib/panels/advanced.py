@@ -6,10 +6,18 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import models
+from .. import models, paths
+from ..qt_transport import QtTransport
+from ..weights_import import WeightsImport
 from .panel import Panel
 
 SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
+PUBLISHED_LICENCE = _(
+    "The weights of the Med-DDPM authors are not part of this extension. You can download them from the authors' page "
+    "(github.com/mobaidoctor/med-ddpm) under the authors' terms: their code is GPL-3.0, the weights are for research only "
+    "and were trained on data with terms of their own (BraTS among them). By going on you confirm that you have "
+    "downloaded the file under these terms. It is converted on this computer and sent nowhere."
+)
 GRID_TITLES = {"mask": "As the segmentation or MRI", "model": "As the model was trained"}
 
 
@@ -21,13 +29,20 @@ class AdvancedPanel(Panel):
         super().__init__(owner)
         self._fill(self.ui.samplerCombo, {"": _("As the model recommends"), **SAMPLER_TITLES})
         self._fill(self.ui.gridCombo, GRID_TITLES)
+        self._weights_import = WeightsImport(QtTransport(), paths.python(), str(paths.core_folder()), self._imported)
         self.show_devices([])
-        self._choices = {"model": self.ui.modelCombo, "device": self.ui.deviceCombo, "sampler": self.ui.samplerCombo,
-                         "grid": self.ui.gridCombo}
+        self._choices = {
+            "model": self.ui.modelCombo,
+            "device": self.ui.deviceCombo,
+            "sampler": self.ui.samplerCombo,
+            "grid": self.ui.gridCombo,
+        }
         for name, combo in self._choices.items():
-            combo.connect("activated(int)", lambda index, name=name, combo=combo: self._chosen(name, combo.itemData(index)))
+            combo.connect(
+                "activated(int)", lambda index, name=name, combo=combo: self._chosen(name, combo.itemData(index))
+            )
         self.ui.importButton.connect("clicked()", self._import)
-        self.ui.publishedButton.connect("clicked()", lambda: self.owner.import_published())
+        self.ui.publishedButton.connect("clicked()", self._import_published)
         self.ui.releaseButton.connect("clicked()", lambda: self.owner.process.release())
         self.ui.copyReportButton.connect("clicked()", self.owner.copy_report)
 
@@ -54,19 +69,33 @@ class AdvancedPanel(Panel):
         for name, combo in self._choices.items():
             combo.setCurrentIndex(max(0, combo.findData(p.getValue(name))))
         model, busy = self.owner.model, self.owner.run.is_active
-        self.ui.modelText.text = model.text() if model else _("No model was found. Import one, or reinstall the extension.")
+        self.ui.modelText.text = (
+            model.text() if model else _("No model was found. Import one, or reinstall the extension.")
+        )
         self.ui.modelText.visible = bool(self.ui.modelText.text)
         self.ui.seedSpinBox.enabled = not p.newSeed
         self.ui.releaseButton.enabled = self.owner.process.is_running and not busy
-        self.ui.memoryText.text = _("The worker is running") if self.owner.process.is_running else _("No worker is running")
-        for widget in (*self._choices.values(), self.ui.stepsSpinBox, self.ui.samplesSpinBox, self.ui.importButton,
-                       self.ui.publishedButton):
+        self.ui.memoryText.text = (
+            _("The worker is running") if self.owner.process.is_running else _("No worker is running")
+        )
+        for widget in (
+            *self._choices.values(),
+            self.ui.stepsSpinBox,
+            self.ui.samplesSpinBox,
+            self.ui.importButton,
+        ):
             widget.enabled = not busy
+        converting = self._weights_import.is_running
+        self.ui.publishedButton.enabled = not busy and not converting
+        self.ui.publishedButton.text = _("Converting…") if converting else _("Import published weights…")
 
     def show_log(self) -> None:
         self.ui.logText.plainText = "\n".join(self.owner.process.log)
         bar = self.ui.logText.verticalScrollBar()
         bar.value = bar.maximum
+
+    def close(self) -> None:
+        self._weights_import.close()
 
     def _chosen(self, name: str, value: str) -> None:
         setattr(self._parameters, name, value)
@@ -83,7 +112,26 @@ class AdvancedPanel(Panel):
         if not folder:
             return
         if models.read(models.Path(folder), folder) is None:
-            slicer.util.errorDisplay(_("There is no model in {folder}: a model is a folder with model.json and "
-                                       "weights.safetensors.").format(folder=folder))
+            slicer.util.errorDisplay(
+                _("There is no model in {folder}: a model is a folder with model.json and weights.safetensors.").format(
+                    folder=folder
+                )
+            )
             return
         self.owner.add_model(folder)
+
+    def _import_published(self) -> None:
+        """The licence first, then the file, then a conversion in the background that refuses anything but weights."""
+        if not slicer.util.confirmOkCancelDisplay(PUBLISHED_LICENCE, _("Import published weights")):
+            return
+        file = qt.QFileDialog.getOpenFileName(self.widget, _("Checkpoint of the authors"), "", _("Checkpoints (*.pt)"))
+        if file:
+            self._weights_import.start(models.Path(file), paths.own_models_folder())
+            self.refresh()
+
+    def _imported(self, folder, problem: str) -> None:
+        if problem:
+            slicer.util.errorDisplay(_("The weights were not imported.\n{problem}").format(problem=problem))
+            self.refresh()
+        else:
+            self.owner.add_model(str(folder))

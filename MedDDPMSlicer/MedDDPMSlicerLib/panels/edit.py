@@ -55,8 +55,10 @@ class EditPanel(Panel):
         elif source is None:
             self.ui.editHint.text = _("The Segment Editor needs an image to paint on: choose the MRI above, or")
         else:
-            self.ui.editHint.text = _("Choose the tumor segment, then Paint, Draw or Erase in the slice views. "
-                                      "Undo with Ctrl+Z. The tumor may lie over the head: it counts as tumor.")
+            self.ui.editHint.text = _(
+                "Choose the tumor segment, then Paint, Draw or Erase in the slice views. "
+                "Undo with Ctrl+Z. The tumor may lie over the head: it counts as tumor."
+            )
 
     def edit_segment(self, identity: str) -> None:
         """Open the box with a segment ready to be painted."""

@@ -55,8 +55,9 @@ class InputPanel(Panel):
             missing = [role.title for role in self._roles if not self.owner.found.get(role.label)]
             required = [role.title for role in self._roles if role.rank == 0 and role.title in missing]
             if required:
-                text = _("There is no {name} segment yet: make one from the MRI, create and paint one, or choose one above."
-                         ).format(name=required[0].lower())
+                text = _(
+                    "There is no {name} segment yet: make one from the MRI, create and paint one, or choose one above."
+                ).format(name=required[0].lower())
             elif missing:
                 text = _("No segment for: {names}. The image will show none.").format(names=", ".join(missing).lower())
             else:
@@ -137,7 +138,9 @@ class InputPanel(Panel):
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
             scene.add_segment_array(segmentation, identity, array, scene.geometry_of_volume(mri))
             parameters.choose_segment(self._parameters, "head", identity)
-            self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(mri=mri.GetName())
+            self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(
+                mri=mri.GetName()
+            )
 
     def _shown(self, text: str = ""):
         return _ErrorsShown(self, text)

@@ -21,9 +21,10 @@ class SetupPanel(Panel):
         self.ui.installButton.connect("clicked()", self._install)
         self.ui.checkButton.connect("clicked()", self.check)
         self.ui.helpLabel.text = _(
-            "Without internet access, or behind a proxy: install PyTorch with the PyTorch module or with pip (set the "
-            "environment variable HTTPS_PROXY before starting Slicer, or use pip's --find-links with downloaded files), then "
-            "press “Check again”. Everything but synthesis and training works without it.")
+            "Behind a proxy, set the environment variable HTTPS_PROXY before you start Slicer. Without internet, "
+            "install PyTorch and safetensors from downloaded files with pip's --find-links, then press “Check again”. "
+            "Everything but synthesis and training works without them."
+        )
         self.refresh()
 
     def check(self) -> None:
@@ -67,7 +68,9 @@ class SetupPanel(Panel):
         if state.missing:
             parts.append(_("Missing: {names}.").format(names=", ".join(state.missing)))
         for name, reason in state.broken:
-            parts.append(_("{name} is installed by half and does not start: {reason}").format(name=name, reason=reason[:300]))
+            parts.append(
+                _("{name} is installed by half and does not start: {reason}").format(name=name, reason=reason[:300])
+            )
         if not parts:
             versions = ", ".join(f"{name} {version}" for name, version in state.versions)
             parts.append(_("All that synthesis needs is there ({versions}).").format(versions=versions))
@@ -86,13 +89,19 @@ class SetupPanel(Panel):
             must_restart = dependencies.install(self.state)
         except Exception as error:  # noqa: BLE001: shown to the user
             logging.exception("Installation failed")
-            slicer.util.errorDisplay(_("The installation did not work:\n{error}\n\nSee “Setup” for other ways.").format(error=error))
+            slicer.util.errorDisplay(
+                _("The installation did not work:\n{error}\n\nSee “Setup” for other ways.").format(error=error)
+            )
             self.check()
             return
         if must_restart:
             dependencies.remember_to_continue(True)
-            if slicer.util.confirmYesNoDisplay(_("The PyTorch extension is there. Slicer must restart before PyTorch itself can be "
-                                                 "installed; this panel will come back. Restart now?")):
+            if slicer.util.confirmYesNoDisplay(
+                _(
+                    "The PyTorch extension is there. Slicer must restart before PyTorch itself can be "
+                    "installed; this panel will come back. Restart now?"
+                )
+            ):
                 slicer.util.restart()
             return
         self.check()

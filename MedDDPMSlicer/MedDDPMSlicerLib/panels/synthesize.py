@@ -78,8 +78,21 @@ class SynthesizePanel(Panel):
         if p.steps:
             options["steps"] = p.steps
         try:
-            self.owner.run.start(Settings(p.segmentation, p.mri, self.owner.roles, self.owner.found, p.model, p.seed,
-                                          p.samples, p.grid == "model", p.preview, p.fade, options))
+            self.owner.run.start(
+                Settings(
+                    p.segmentation,
+                    p.mri,
+                    self.owner.roles,
+                    self.owner.found,
+                    p.model,
+                    p.seed,
+                    p.samples,
+                    p.grid == "model",
+                    p.preview,
+                    p.fade,
+                    options,
+                )
+            )
         except MedDDPMError as error:
             self._failure = Status(error=error.message, hint=error.hint, code=error.code)
         self.owner.refresh()

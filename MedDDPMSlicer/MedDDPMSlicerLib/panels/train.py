@@ -47,8 +47,14 @@ class TrainPanel(Panel):
         self.ui.trainButton.enabled = ready and not running and self.owner.can_synthesize
         self.ui.stopButton.enabled = running and not self.process.is_stopping
         self.ui.plotButton.enabled = self._plot is not None and self._plot.is_in_scene
-        for widget in (self.ui.dataEdit, self.ui.dataButton, self.ui.runEdit, self.ui.runButton, self.ui.trainStepsSpinBox,
-                       self.ui.batchSpinBox):
+        for widget in (
+            self.ui.dataEdit,
+            self.ui.dataButton,
+            self.ui.runEdit,
+            self.ui.runButton,
+            self.ui.trainStepsSpinBox,
+            self.ui.batchSpinBox,
+        ):
             widget.enabled = not running
         self.ui.trainStatus.text = self._status()
 
@@ -100,7 +106,9 @@ class TrainPanel(Panel):
         if picture is not None and picture != self._picture:
             self._picture = picture
             pixmap = qt.QPixmap(str(picture))
-            self.ui.sampleLabel.setPixmap(pixmap.scaledToWidth(min(_PICTURE_WIDTH, pixmap.width()), qt.Qt.SmoothTransformation))
+            self.ui.sampleLabel.setPixmap(
+                pixmap.scaledToWidth(min(_PICTURE_WIDTH, pixmap.width()), qt.Qt.SmoothTransformation)
+            )
         self.refresh()
 
     def _ended(self, description: str) -> None:

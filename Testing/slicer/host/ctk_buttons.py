@@ -1,7 +1,7 @@
 """CTK's buttons, boxes that fold, and message box."""
 from PySide6.QtCore import Property, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import (QAbstractButton, QCheckBox, QComboBox, QFrame, QGroupBox, QMenu, QMessageBox, QPushButton, QStyle,
+from PySide6.QtWidgets import (QAbstractButton, QCheckBox, QComboBox, QFrame, QGroupBox, QMenu, QMessageBox, QPushButton, QSizePolicy, QStyle,
                                QStyleOptionButton, QTextBrowser, QToolButton)
 
 from .stand_in import designer, stored
@@ -20,6 +20,7 @@ class ctkCollapsibleButton(QAbstractButton):
         self.checkable = True
         self.checked = True
         self.setContentsMargins(2, _TITLE_HEIGHT, 2, 2)
+        self.sizePolicy = QSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
         self.toggled.connect(self._fold)
 
     def _fold(self, opened):
@@ -39,16 +40,14 @@ class ctkCollapsibleButton(QAbstractButton):
         return position.y() <= _TITLE_HEIGHT
 
     def minimumSizeHint(self):
-        return self._hint()
+        return self._hint(lambda layout: layout.totalMinimumSize())
 
     def sizeHint(self):
-        return self._hint()
+        return self._hint(lambda layout: layout.totalSizeHint())
 
-    def _hint(self):
+    def _hint(self, opened):
         layout = self.layout()
-        if layout is None or not self.checked:
-            return QSize(120, _TITLE_HEIGHT)
-        return layout.sizeHint()
+        return QSize(120, _TITLE_HEIGHT) if layout is None or not self.checked else opened(layout)
 
     def paintEvent(self, event):
         painter = QPainter(self)
