@@ -26,7 +26,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def running_host():
     import host
-    return host.start()
+    running = host.start()
+    yield running
+    running.quit()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import slicer
 from PySide6.QtCore import Property, QObject, QProcessEnvironment, QSettings, Signal
 from PySide6.QtWidgets import QApplication
 
+from .dialogs import dialogs
 from .io_manager import qSlicerIOManager
 from .module_manager import qSlicerModuleManager
 from .scene import SHARE
@@ -23,6 +24,7 @@ class qSlicerCoreApplication(QApplication):
         super().__init__([sys.argv[0]])
         self.setOrganizationName("NA-MIC")
         self.setApplicationName("Slicer")
+        self.setApplicationVersion(metadata.version("slicer-core"))
         self._logics = logics
         self._restarts = 0
         self.temporaryPath = str(temporary)
@@ -31,6 +33,7 @@ class qSlicerCoreApplication(QApplication):
         self._settings = QSettings()
         self._io = qSlicerIOManager(logics)
         self._modules = qSlicerModuleManager(logics)
+        self._extensions = qSlicerExtensionsManagerModel()
         self._environment = QProcessEnvironment.systemEnvironment()
 
     @staticmethod
@@ -60,6 +63,9 @@ class qSlicerCoreApplication(QApplication):
 
     def revisionUserSettings(self):
         return self._settings
+
+    def extensionsManagerModel(self):
+        return self._extensions
 
     def startupEnvironment(self):
         return self._environment
@@ -120,7 +126,6 @@ class qSlicerApplication(qSlicerCoreApplication):
         """There is no other module to open."""
 
     def confirmRestart(self, reason=""):
-        from .dialogs import dialogs
         if dialogs.record("confirmRestart", "Restart", reason, False):
             self.restart()
 
@@ -129,6 +134,18 @@ class qSlicerApplication(qSlicerCoreApplication):
 
     def currentLogFile(self):
         return str(pathlib.Path(self.temporaryPath) / "Slicer.log")
+
+
+class qSlicerExtensionsManagerModel(QObject):
+    """Without a server: an installation is recorded as a dialog, whose queued answer is its result."""
+
+    def isExtensionInstalled(self, extensionName):
+        return False
+
+    def installExtensionFromServer(self, extensionName, restart=True, update=True):
+        return bool(dialogs.record("installExtension", extensionName, "", False))
+
+    interactive = stored(bool, "interactive", True)
 
 
 class qSlicerCommandOptions(QObject):

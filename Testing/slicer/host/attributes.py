@@ -126,6 +126,8 @@ def set_attribute(self, name, value):
     if name.startswith("_") or isinstance(value, QtCore.SignalInstance):  # PySide6 keeps the signals it has bound
         _object_set(self, name, value)
         return
+    if not shiboken6.isValid(self):
+        raise AttributeError(f"Trying to set '{name}' on a destroyed {type(self).__name__} object")
     surface = surface_of(type(self))
     if name == "name" and name not in surface.python_names:
         name = "objectName"
@@ -177,4 +179,18 @@ def _delete(self):
     shiboken6.delete(self)
 
 
-_BUILT_IN = {"connect": connect, "disconnect": disconnect, "className": _class_name, "delete": _delete}
+def _find_children(self, kind=QtCore.QObject, name=""):
+    """By a class, an instance, or the name of a class."""
+    if isinstance(kind, str):
+        return tuple(child for child in QtCore.QObject.findChildren(self, QtCore.QObject)
+                     if child.inherits(kind) and name in ("", child.objectName))
+    cls = kind if isinstance(kind, type) else type(kind)
+    return tuple(QtCore.QObject.findChildren(self, cls, name or None))
+
+
+def _find_child(self, kind=QtCore.QObject, name=""):
+    return next(iter(_find_children(self, kind, name)), None)
+
+
+_BUILT_IN = {"connect": connect, "disconnect": disconnect, "className": _class_name, "delete": _delete,
+             "findChildren": _find_children, "findChild": _find_child}

@@ -1,9 +1,12 @@
-"""slicer.app.layoutManager() with three slice views, rendered offscreen by Slicer's own slice logic."""
+"""slicer.app.layoutManager(): Slicer's layout logic, three slice views, a 3D view, and a plot view where a layout has one."""
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Signal
 
+from .observing import Observations
+from .plot_view import qMRMLPlotWidget
 from .slice_view import qMRMLSliceWidget
+from .three_d_view import qMRMLThreeDWidget
 
 SLICE_VIEWS = (("Red", "Axial", "R", (0.95, 0.29, 0.2)), ("Green", "Coronal", "G", (0.43, 0.69, 0.29)),
                ("Yellow", "Sagittal", "Y", (0.93, 0.84, 0.3)))
@@ -17,10 +20,19 @@ class qMRMLLayoutManager(QObject):
         self._logics = logics
         self._slice_logics = vtk.vtkCollection()
         logics.application.SetSliceLogics(self._slice_logics)
-        self._slices = {view[0]: qMRMLSliceWidget(self._logic(*view)) for view in SLICE_VIEWS}
-        self._layout = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+        self._slices = {view[0]: qMRMLSliceWidget(self._slice_logic(*view)) for view in SLICE_VIEWS}
+        self._layout_logic = slicer.vtkMRMLLayoutLogic()
+        self._layout_logic.SetMRMLApplicationLogic(logics.application)
+        self._layout_logic.SetMRMLScene(logics.scene)
+        self._layout_node = self._layout_logic.GetLayoutNode()
+        self._layout_node.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+        self._three_d = qMRMLThreeDWidget(logics.scene.GetFirstNodeByClass("vtkMRMLViewNode"))
+        self._plot = qMRMLPlotWidget()
+        self._observations = Observations(self)
+        self._observations.add(self._layout_node, ["ModifiedEvent"], self._layout_modified)
+        self._shown = self.layout
 
-    def _logic(self, name, orientation, label, color):
+    def _slice_logic(self, name, orientation, label, color):
         logic = slicer.vtkMRMLSliceLogic()
         logic.SetMRMLApplicationLogic(self._logics.application)
         logic.SetMRMLScene(self._logics.scene)
@@ -31,14 +43,39 @@ class qMRMLLayoutManager(QObject):
         self._slice_logics.AddItem(logic)
         return logic
 
+    def _layout_modified(self):
+        self._plot.setMRMLPlotViewNode(self._plot_view_node())
+        if self.layout != self._shown:
+            self._shown = self.layout
+            self.layoutChanged.emit(self.layout)
+
+    def _plot_view_node(self):
+        nodes = self._layout_logic.GetViewNodes()
+        shown = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())] if nodes else []
+        return next((node for node in shown if node.IsA("vtkMRMLPlotViewNode")), None)
+
+    def _views(self):
+        """The widgets of the present layout, row by row."""
+        second = self._plot if self._plot_view_node() is not None else self._three_d
+        return [self._slices["Red"], second, self._slices["Green"], self._slices["Yellow"]]
+
     def mrmlScene(self):
         return self._logics.scene
+
+    def layoutLogic(self):
+        return self._layout_logic
 
     def sliceViewNames(self):
         return tuple(self._slices)
 
     def sliceWidget(self, name):
         return self._slices.get(name)
+
+    def threeDWidget(self, id):
+        return self._three_d if id in (0, "1") else None
+
+    def plotWidget(self, id):
+        return self._plot if id == 0 and self.plotViewCount else None
 
     def mrmlSliceLogics(self):
         return self._slice_logics
@@ -48,12 +85,10 @@ class qMRMLLayoutManager(QObject):
             widget.fitSliceToBackground()
 
     def resetThreeDViews(self):
-        """There is no 3D view."""
+        self._three_d.threeDView().resetFocalPoint()
 
     def setLayout(self, newLayout):
-        if newLayout != self._layout:
-            self._layout = newLayout
-            self.layoutChanged.emit(newLayout)
+        self._layout_node.SetViewArrangement(newLayout)
 
     def pauseRender(self):
         """Rendering happens on demand."""
@@ -61,8 +96,9 @@ class qMRMLLayoutManager(QObject):
     def resumeRender(self):
         """Rendering happens on demand."""
 
-    layout = Property(int, lambda self: self._layout, setLayout)
-    threeDViewCount = Property(int, lambda self: 0)
+    layout = Property(int, lambda self: self._layout_node.GetViewArrangement(), setLayout)
+    threeDViewCount = Property(int, lambda self: 1)
+    plotViewCount = Property(int, lambda self: int(self._plot_view_node() is not None))
 
 
 class qSlicerLayoutManager(qMRMLLayoutManager):

@@ -13,10 +13,12 @@ class qSlicerMainWindow(QMainWindow):
         self._selector = qSlicerModuleSelectorToolBar()
         self._views = QWidget(self)
         self._views.setObjectName("CentralWidget")
-        grid = QGridLayout(self._views)
-        grid.setContentsMargins(0, 0, 0, 0)
-        for index, name in enumerate(layout_manager.sliceViewNames()):
-            grid.addWidget(layout_manager.sliceWidget(name), index // 2, index % 2)
+        self._layouts = layout_manager
+        self._grid = QGridLayout(self._views)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(2)
+        self._arrange()
+        layout_manager.layoutChanged.connect(self._arrange)
         self.setCentralWidget(self._views)
         self._panel = QScrollArea()
         self._panel.setWidgetResizable(True)
@@ -31,6 +33,13 @@ class qSlicerMainWindow(QMainWindow):
 
     def moduleSelector(self):
         return self._selector
+
+    def _arrange(self):
+        while self._grid.count():
+            self._grid.takeAt(0).widget().hide()
+        for index, view in enumerate(self._layouts._views()):
+            self._grid.addWidget(view, index // 2, index % 2)
+            view.show()
 
     def _show_module(self, widget):
         if self._panel.widget() is not None:

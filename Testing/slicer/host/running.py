@@ -85,6 +85,12 @@ class Host:
         self.testing(False)
         self.process_events()
 
+    def quit(self):
+        """Leave the application: aboutToQuit is emitted, as when the user closes Slicer."""
+        qt = sys.modules["qt"]
+        qt.QTimer.singleShot(0, self.app.quit)
+        self.app.exec()
+
     def process_events(self):
         self.app.processEvents()
         self.app.sendPostedEvents(None, 0)
@@ -102,9 +108,8 @@ class Host:
     def screenshot(self, path, widget=None):
         """Write the main window, or one widget, with freshly drawn slice views, as a PNG."""
         self.process_events()
-        manager = self.app.layoutManager()
-        for name in manager.sliceViewNames():
-            manager.sliceWidget(name).sliceView()._render()
+        for view in self.app.layoutManager()._views():
+            view.viewWidget()._render()
         self.process_events()
         (widget or self._window).grab().save(str(path))
         return path

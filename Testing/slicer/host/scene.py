@@ -3,6 +3,8 @@ import pathlib
 
 import slicer
 
+from .subject_hierarchy import SubjectHierarchyItems
+
 SHARE = pathlib.Path(__file__).parent / "share"
 
 _LOGICS = {
@@ -35,6 +37,7 @@ class Logics:
         self.modules = {}
         self._add("Colors", slicer.vtkSlicerColorLogic())
         self.scene.AddNewNodeByClass("vtkMRMLSubjectHierarchyNode")
+        self._items = SubjectHierarchyItems(self.scene)
         terminologies = slicer.vtkSlicerTerminologiesModuleLogic()
         terminologies.SetModuleShareDirectory(str(SHARE / "terminologies"))
         self._add("Terminologies", terminologies)
