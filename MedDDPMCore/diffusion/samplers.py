@@ -6,7 +6,7 @@ Each sampler yields Step(index, total, x0) after each call of the denoiser; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 from .schedule import Schedule
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
+Generators = torch.Generator | Sequence[torch.Generator] | None
+"""Where noise comes from: one generator for the whole batch, one a sample, or torch's own."""
 FIRST_HALF_LOG_SNR = -5.1
 """Where few-step sampling starts: noisier steps of the cosine schedule hold next to no signal."""
 
@@ -47,7 +49,7 @@ def spaced_steps(schedule: Schedule, steps: int) -> list[int]:
 
 
 def ddpm(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int | None = None, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int | None = None, generator: Generators = None
 ) -> Iterator[Step]:
     """Ancestral sampling with the posterior variance (Ho et al. 2020), as the published Med-DDPM runs it.
 
@@ -60,14 +62,14 @@ def ddpm(
     for i, t in enumerate(numbers):
         x0 = denoise(x, _filled(x, t))
         k = len(numbers) - 1 - i
-        noise = _noise_like(x, generator)
+        noise = noise_like(x, generator)
         if k:
             x = float(on_x0[k]) * x0 + float(on_xt[k]) * x + float(variance[k].sqrt()) * noise
         yield Step(i + 1, len(numbers), x0)
 
 
 def ddim(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 50, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 50, generator: Generators = None
 ) -> Iterator[Step]:
     """Deterministic DDIM (Song et al. 2021, eq. 12 with eta = 0): no noise is drawn."""
     numbers = spaced_steps(schedule, steps)
@@ -82,7 +84,7 @@ def ddim(
 
 
 def dpmpp_2m(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 15, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 15, generator: Generators = None
 ) -> Iterator[Step]:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on."""
     numbers = spaced_steps(schedule, steps)
@@ -109,6 +111,9 @@ def _filled(x: Tensor, t: int) -> Tensor:
     return torch.full((x.shape[0],), t, dtype=torch.long, device=x.device)
 
 
-def _noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
+def noise_like(x: Tensor, generator: Generators) -> Tensor:
+    """Standard normal noise of the shape, dtype and device of x (batch, ...), drawn on the generators' own device."""
+    if isinstance(generator, Sequence):
+        return torch.cat([noise_like(part, g) for part, g in zip(x.split(1), generator, strict=True)])
     device = generator.device if generator is not None else x.device
     return torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)

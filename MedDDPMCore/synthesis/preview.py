@@ -49,3 +49,20 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
         file.write(b"\x89PNG\r\n\x1a\n")
         for kind, body in chunks:
             file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
+
+
+def overview(labels: np.ndarray, image: np.ndarray, spacing: tuple[float, float, float], tumor: int | None) -> np.ndarray:
+    """The mask above the image, both (z, y, x), as one RGB picture of three planes through the tumour, or the head's middle.
+
+    labels: 0 is background; `tumor` is drawn red, all else grey. image: -1..1.
+    """
+    lesion = labels == tumor if tumor is not None else np.zeros(labels.shape, bool)
+    shown = lesion if lesion.any() else labels > 0
+    fullest = int(np.argmax(shown.sum(axis=(1, 2))))
+    centre = (fullest, *(int(np.median(indices)) for indices in np.nonzero(shown[fullest])))
+    grey = three_planes(np.where(labels > 0, 0.0, -1.0), spacing, centre)
+    red = three_planes(np.where(lesion, 1.0, -1.0), spacing, centre)
+    mask = np.stack([np.maximum(grey, red), np.where(red > 0, 60, grey), np.where(red > 0, 60, grey)], axis=-1)
+    below = np.repeat(three_planes(image, spacing, centre)[..., None], 3, axis=-1)
+    picture = np.concatenate([mask, below])
+    return picture.repeat(2, axis=0).repeat(2, axis=1).astype(np.uint8)

@@ -1,0 +1,218 @@
+"""Mask in, MRI out: a loaded model and the walk from noise to volumes on the mask's own geometry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..device import pick_device, pick_precision
+from ..diffusion.samplers import SAMPLERS, noise_like
+from ..diffusion.schedule import Schedule
+from ..errors import LabelError, MedDDPMError, ResourceError
+from ..labels import LabelMapping
+from ..models.bundle import load_bundle
+from ..models.catalogue import DEFAULT, find_model
+from ..models.stage import denoiser
+from ..volume import Geometry, Volume, resample_image, resample_labels
+
+AIR = -1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How images are made. sampler and steps: None is the model's own choice; steps are of each stage. Sample k has seed + k.
+
+    batch_size: samples computed together; it does not change them. output_grid: "mask" (the mask's own voxels) or "model".
+    """
+
+    seed: int = 0
+    sampler: str | None = None
+    steps: int | None = None
+    samples: int = 1
+    batch_size: int = 1
+    output_grid: str = "mask"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A mask made ready for a model: its labels on the model grid (z, y, x), where that and the output lie, and what
+    the user should know."""
+
+    labels: np.ndarray
+    grid: Geometry
+    output: Geometry
+    mask_sha256: str
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """One synthetic image: a Volume a modality (float32, -1 air .. 1), by modality name, and the seed it came from."""
+
+    volumes: dict[str, Volume]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
+
+    images: (batch, modality, z, y, x) -1..1, the present guess, on the model grid or coarser.
+    """
+
+    index: int
+    total: int
+    seeds: tuple[int, ...]
+    images: Tensor
+    finished: bool
+    modalities: tuple[str, ...]
+    plan: Plan
+
+    def results(self) -> list[Synthesis]:
+        """The present guess of each sample, as volumes on the output geometry."""
+        source = coarser(self.plan.grid, self.plan.grid.shape[0] // self.images.shape[2])
+        return [
+            Synthesis(
+                {
+                    name: resample_image(Volume(channel, source), self.plan.output, AIR)
+                    for name, channel in zip(self.modalities, sample, strict=True)
+                },
+                seed,
+            )
+            for sample, seed in zip(self.images.float().cpu().numpy(), self.seeds, strict=True)
+        ]
+
+
+class Model:
+    """A model ready to run. Made by `load_model`."""
+
+    def __init__(self, folder: Path, device: torch.device, precision: torch.dtype):
+        self.folder, self.device, self.precision = folder, device, precision
+        self.spec, networks = load_bundle(folder)
+        try:
+            self.networks = [n.to(device, memory_format=torch.channels_last_3d) for n in networks]
+        except torch.OutOfMemoryError as error:
+            raise _out_of_memory(device) from error
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The raw network of the first stage: network(x, t), x (batch, channels, z, y, x), t (batch,)."""
+        return self.networks[0]
+
+    def plan(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
+        """Checks a label volume and brings it onto the model's grid. LabelError says what a clinician can do about it."""
+        scheme, grid = self.spec.labels, self.spec.grid
+        report = scheme.validate(mask, mapping)
+        own = Volume(scheme.apply(mask, mapping), mask.geometry)
+        geometry = grid.geometry_for(own, scheme.head_values)
+        warnings = [*report.warnings, *grid.warnings_for(own, geometry, scheme.head_values)]
+        labels = resample_labels(own, geometry).array
+        if not labels.any():
+            raise LabelError("No part of the head lies in the model's field of view.", "Check the mask's spacing and units.")
+        digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
+        target = own.geometry if output_grid == "mask" else geometry
+        return Plan(labels, geometry, target, digest, warnings, list(report.notes))
+
+    def steps(
+        self, mask: Volume, seed: int = 0, sampler: str | None = None, steps: int | None = None, samples: int = 1,
+        batch_size: int = 1, output_grid: str = "mask", labels: LabelMapping | None = None,
+    ) -> Iterator[Progress]:
+        """Synthesizes step by step: yields a Progress after each, with previews; leaving the loop stops the work.
+
+        Arguments and errors as of `synthesize`.
+        """
+        settings = Settings(seed, sampler, steps, samples, batch_size, output_grid)
+        yield from self.run(self.plan(mask, labels, output_grid), settings)
+
+    def synthesize(
+        self, mask: Volume, seed: int = 0, sampler: str | None = None, steps: int | None = None, samples: int = 1,
+        batch_size: int = 1, output_grid: str = "mask", labels: LabelMapping | None = None,
+    ) -> list[Synthesis]:
+        """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's: output_grid="model").
+
+        labels maps label names to the values that this mask uses, where these are not the model's own. The rest as in `Settings`.
+        Raises LabelError for labels that do not fit, MedDDPMError for settings out of range, ResourceError without memory.
+        """
+        results = []
+        for progress in self.steps(mask, seed, sampler, steps, samples, batch_size, output_grid, labels):
+            if progress.finished:
+                results += progress.results()
+        return results
+
+    def run(self, plan: Plan, settings: Settings) -> Iterator[Progress]:
+        """Yields Progress after each step of each batch of samples of a plan."""
+        sampler = self._check(settings)
+        condition = torch.from_numpy(self.spec.labels.to_condition(plan.labels))[None]
+        counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
+        total, done = sum(counts) * settings.samples, 0
+        for first in range(0, settings.samples, settings.batch_size):
+            seeds = tuple(settings.seed + k for k in range(first, min(first + settings.batch_size, settings.samples)))
+            generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+            try:
+                for images, finished in self._batch(condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators):
+                    done += len(seeds)
+                    yield Progress(done, total, seeds, images, finished, self.spec.modalities, plan)
+            except torch.OutOfMemoryError as error:
+                raise _out_of_memory(self.device) from error
+
+    def _check(self, settings: Settings):
+        name = settings.sampler or self.spec.sampler
+        if name not in SAMPLERS:
+            raise MedDDPMError(f"There is no sampler {name!r}.", f"Choose one of {', '.join(SAMPLERS)}.")
+        longest = max(stage.timesteps for stage in self.spec.stages)
+        if settings.steps is not None and not 1 <= settings.steps <= longest:
+            raise MedDDPMError(f"{settings.steps} steps were asked for.", f"This model takes 1 to {longest}.")
+        if settings.samples < 1 or settings.batch_size < 1:
+            raise MedDDPMError("The number of samples and the batch size must be at least 1.")
+        if not 0 <= settings.seed < 2**63:
+            raise MedDDPMError(f"The seed {settings.seed} is not a whole number from 0 to 2^63 - 1.")
+        if settings.output_grid not in ("mask", "model"):
+            raise MedDDPMError(f"Unknown output grid {settings.output_grid!r}.", "Choose mask or model.")
+        return SAMPLERS[name]
+
+    @torch.inference_mode()
+    def _batch(self, condition: Tensor, sampler, counts: list[int], generators) -> Iterator[tuple[Tensor, bool]]:
+        condition = condition.to(self.device)
+        coarse, last = None, len(counts) - 1
+        for i, (stage, network, count) in enumerate(zip(self.spec.stages, self.networks, counts, strict=True)):
+            domain = stage.domain
+            packed = domain.pack(condition, coarse)
+            denoise = denoiser(network, stage, packed, coarse, self.precision)
+            shape = (len(generators), *domain.x_shape(tuple(condition.shape[2:])))
+            x = noise_like(torch.empty(shape, device=self.device), generators)
+            for step in sampler(denoise, x, Schedule.cosine(stage.timesteps), count, generators):
+                image = domain.decode(step.x0, coarse)
+                yield image, i == last and step.index == step.total
+            coarse = image
+
+
+def load_model(name_or_path: str | Path = DEFAULT, device: str = "auto", precision: str = "auto") -> Model:
+    """A model by name or folder, on a device ("auto", "cpu", "cuda:0" …), computing in a precision ("auto", "float32", "bfloat16" …).
+
+    Raises ModelError for a model that is not there or damaged, ResourceError for a device that cannot be used.
+    """
+    picked = pick_device(device)
+    return Model(find_model(name_or_path), picked, pick_precision(precision, picked))
+
+
+def coarser(geometry: Geometry, factor: int) -> Geometry:
+    """The geometry whose voxels are blocks of factor^3 voxels of this one."""
+    if factor == 1:
+        return geometry
+    shape = tuple(n // factor for n in geometry.shape)
+    spacing = tuple(s * factor for s in geometry.spacing)
+    return Geometry(shape, spacing, tuple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
+
+
+def _out_of_memory(device: torch.device) -> ResourceError:
+    return ResourceError(
+        f"The device {device} ran out of memory.",
+        "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",
+    )
