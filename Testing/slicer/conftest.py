@@ -12,7 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("filterwarnings", "ignore:'exec_' will be removed:DeprecationWarning")  # PythonQt's name for exec
+    # exec_ is PythonQt's name for exec, and slicer.util uses it
+    config.addinivalue_line("filterwarnings", "ignore:'exec_' will be removed:DeprecationWarning")
 
 
 def pytest_collection_modifyitems(items):

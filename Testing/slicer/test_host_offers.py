@@ -33,7 +33,8 @@ def members(class_name):
 
 def stand_ins():
     from host import namespaces
-    return {**namespaces.classes(namespaces.CTK, ("ctk",)), **namespaces.classes(namespaces.SLICER, ("qMRML", "qSlicer"))}
+    return {**namespaces.classes(namespaces.CTK, ("ctk",)),
+            **namespaces.classes(namespaces.SLICER, ("qMRML", "qSlicer"))}
 
 
 def python_part(cls):
@@ -65,8 +66,9 @@ def test_stand_in_properties_can_be_written_only_where_the_real_ones_can(host):
         for base in python_part(cls):
             for member, value in vars(base).items():
                 if isinstance(value, Property) and value.fset is not None:
-                    entries = [known[c]["properties"][member] for c in lineage if member in known.get(c, {}).get("properties", {})]
-                    if not entries or not entries[0].get("writable"):
+                    properties = (known.get(c, {}).get("properties", {}) for c in lineage)
+                    entry = next((found[member] for found in properties if member in found), {})
+                    if not entry.get("writable"):
                         wrong.append(f"{name}.{member}")
     assert not wrong
 
@@ -88,13 +90,13 @@ def test_qt_holds_only_what_pythonqt_wraps(host):
     assert not offered - set(manifest("qt")["classes"]) - set(manifest("qt")["meta"]["moduleLevel"])
 
 
-@pytest.mark.parametrize("module_name", ["slicer.ScriptedLoadableModule", "slicer.parameterNodeWrapper", "slicer.packaging", "slicer.i18n",
-                                         "slicer.testing", "SampleData", "PyTorchUtils"])
+@pytest.mark.parametrize("module_name", ["slicer.ScriptedLoadableModule", "slicer.parameterNodeWrapper", "SampleData",
+                                         "slicer.packaging", "slicer.i18n", "slicer.testing", "PyTorchUtils"])
 def test_python_stand_ins_hold_only_names_of_the_real_modules(host, module_name):
     module, entry = importlib.import_module(module_name), manifest("python")["modules"][module_name]
     offered = {name: value for name, value in vars(module).items()
                if getattr(value, "__module__", "").startswith(module_name) and not name.startswith("_")}
-    real = {*entry.get("functions", {}), *entry.get("classes", {}), *entry.get("variables", []), *entry.get("exports", [])}
+    real = {name for kind in ("functions", "classes", "variables", "exports") for name in entry.get(kind, ())}
     assert not set(offered) - real
     for name, value in offered.items():
         if inspect.isclass(value) and name in entry.get("classes", {}):

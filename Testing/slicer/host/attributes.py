@@ -1,6 +1,7 @@
 """Attribute access of Qt objects as PythonQt does it, laid over PySide6's own classes.
 
-A property hides its getter, unknown names raise, new attributes need a Python subclass, a child is reached by its object name.
+A property hides its getter, unknown names raise, new attributes need a Python subclass, a child is reached by its
+object name.
 """
 import contextlib
 
@@ -152,7 +153,8 @@ def _write_property(self, prop, value):
     name = prop.name()
     if not prop.isWritable():
         raise AttributeError(f"Property '{name}' of {type(self).__name__} is not writable")
-    refused = prop.typeName() in ("int", "uint", "double") and (value is None or isinstance(value, str))  # Qt would convert these
+    is_number = prop.typeName() in ("int", "uint", "double")
+    refused = is_number and (value is None or isinstance(value, str))  # Qt would convert these, PythonQt does not
     if refused or not QtCore.QObject.setProperty(self, name, _to_qt(prop, value)):
         raise AttributeError(f"Property '{name}' of type '{prop.typeName()}' of {type(self).__name__} "
                              f"does not accept an object of type {type(value).__name__}")

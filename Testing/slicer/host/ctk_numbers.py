@@ -74,8 +74,10 @@ class _Sliding:
         self._slider.valueChanged.connect(self._slid)
 
     def _slid(self, position):
-        value = self.minimum + (self.maximum - self.minimum) * position / _TICKS
-        self.setValue(self.minimum + round((value - self.minimum) / self.singleStep) * self.singleStep if self.singleStep else value)
+        above = (self.maximum - self.minimum) * position / _TICKS
+        if self.singleStep:
+            above = round(above / self.singleStep) * self.singleStep
+        self.setValue(self.minimum + above)
 
     def _show_slider(self):
         span = self.maximum - self.minimum

@@ -73,8 +73,9 @@ def _safest(buttons):
 
 
 def _run_message_box(box):
-    answer = dialogs.record("messageBox", box.windowTitle, box.text, box.defaultButton() and box.standardButton(box.defaultButton())
-                            or _safest(box.standardButtons))
+    default = box.defaultButton()
+    otherwise = box.standardButton(default) if default is not None else _safest(box.standardButtons)
+    answer = dialogs.record("messageBox", box.windowTitle, box.text, otherwise)
     box.done(int(answer))
     return int(answer)
 

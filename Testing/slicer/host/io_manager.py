@@ -2,6 +2,7 @@
 import os
 
 import slicer
+import vtk
 from PySide6.QtCore import QObject, Signal
 
 _BY_SUFFIX = (
@@ -32,7 +33,8 @@ _LABEL_MAP, _CENTERED, _SINGLE_FILE, _DISCARD_ORIENTATION = 1, 2, 4, 16
 class qSlicerCoreIOManager(QObject):
     newFileLoaded = Signal(object)
     fileSaved = Signal(object)
-    _signals = {"newFileLoaded(qSlicerIO::IOProperties)": "newFileLoaded", "fileSaved(qSlicerIO::IOProperties)": "fileSaved"}
+    _signals = {"newFileLoaded(qSlicerIO::IOProperties)": "newFileLoaded",
+                "fileSaved(qSlicerIO::IOProperties)": "fileSaved"}
 
     def __init__(self, logics):
         super().__init__()
@@ -163,5 +165,4 @@ def _node_name(parameters, path):
 
 def _tell(messages, text):
     if messages is not None:
-        messages.AddMessage(slicer.vtkMRMLMessageCollection.ErrorEvent if hasattr(
-            slicer.vtkMRMLMessageCollection, "ErrorEvent") else 3, text)
+        messages.AddMessage(vtk.vtkCommand.ErrorEvent, text)

@@ -1,4 +1,4 @@
-"""slicer.app.layoutManager(): Slicer's layout logic, three slice views, a 3D view, and a plot view where a layout has one."""
+"""slicer.app.layoutManager(): layout logic, three slice views, a 3D view, and a plot view where the layout has one."""
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Signal

@@ -1,8 +1,9 @@
 """The main window: the module's panel beside the slice views."""
+import slicer
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QScrollArea, QWidget
 
-import slicer
+_PANEL_WIDTH = 470
 
 
 class qSlicerMainWindow(QMainWindow):
@@ -22,14 +23,14 @@ class qSlicerMainWindow(QMainWindow):
         self.setCentralWidget(self._views)
         self._panel = QScrollArea()
         self._panel.setWidgetResizable(True)
-        self._panel.setMinimumWidth(440)
+        self._panel.setMinimumWidth(_PANEL_WIDTH)
         self._panel.horizontalScrollBarPolicy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         dock = QDockWidget("", self)
         dock.setObjectName("PanelDockWidget")
         dock.setWidget(self._panel)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
         self.statusBar()
-        self.resize(QSize(1280, 900))
+        self.resize(QSize(1360, 900))
 
     def moduleSelector(self):
         return self._selector

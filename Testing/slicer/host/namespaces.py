@@ -5,7 +5,8 @@ import types
 import slicer
 
 from . import (application, ctk_buttons, ctk_numbers, ctk_paths, io_manager, layout_manager, main_window,
-               module_manager, plot_view, qmrml_nodes, qmrml_numbers, qmrml_segment_editor, qmrml_segments, slice_view, three_d_view)
+               module_manager, plot_view, qmrml_nodes, qmrml_numbers, qmrml_segment_editor, qmrml_segments, slice_view,
+               three_d_view)
 
 CTK = (ctk_buttons, ctk_numbers, ctk_paths)
 SLICER = (application, io_manager, layout_manager, main_window, module_manager, plot_view, qmrml_nodes, qmrml_numbers,

@@ -1,16 +1,18 @@
-"""The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints by itself."""
+"""The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints."""
 import slicer
 from PySide6.QtCore import Property, QObject, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import (QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton,
+                               QVBoxLayout)
 
 from .observing import Observations
 from .qmrml_nodes import qMRMLNodeComboBox, qMRMLWidget
 from .qmrml_segments import qMRMLSegmentsTableView, segment_events, segment_ids
 from .stand_in import designer, stored
 
-EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices", "Margin", "Hollow",
-           "Smoothing", "Scissors", "Islands", "Logical operators", "Mask volume")
+EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices", "Margin",
+           "Hollow", "Smoothing", "Scissors", "Islands", "Logical operators", "Mask volume")
 _UNDO_STATES = 10
+_COLUMNS = 3
 
 
 class qSlicerSegmentEditorAbstractEffect(QObject):
@@ -126,10 +128,13 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             button = QToolButton(frame)
             button.text, button.checkable = name, True
             button.setObjectName(name)
-            button.connect("clicked(bool)", lambda checked, name=name: self.setActiveEffectByName(name if checked else ""))
+            button.connect("clicked()", lambda button=button: self._effect_clicked(button))
             self._group.addButton(button)
-            grid.addWidget(button, index // 4, index % 4)
+            grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
         return frame
+
+    def _effect_clicked(self, button):
+        self.setActiveEffectByName(button.text if button.checked else "")
 
     def _scene_changed(self):
         for part in (self._nodes, self._volumes, self._table):
@@ -300,8 +305,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._updating = updating
 
     def _show_selectors(self):
-        for combo, shown in ((self._nodes, self.segmentationNodeSelectorVisible), (self._volumes, self.sourceVolumeNodeSelectorVisible)):
-            combo.visible = combo._label.visible = shown
+        self._nodes.visible = self._nodes._label.visible = self.segmentationNodeSelectorVisible
+        self._volumes.visible = self._volumes._label.visible = self.sourceVolumeNodeSelectorVisible
+
+    def _limit_undo(self):
+        self._history.SetMaximumNumberOfStates(self.maximumNumberOfUndoStates)
 
     _order = ()
     segmentationNodeSelectorVisible = stored(bool, "segmentationNodeSelectorVisible", True, _show_selectors)
@@ -313,8 +321,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     addRemoveSegmentButtonsVisible = stored(bool, "addRemoveSegmentButtonsVisible", True)
     autoShowSourceVolumeNode = stored(bool, "autoShowSourceVolumeNode", True)
     undoEnabled = stored(bool, "undoEnabled", True)
-    maximumNumberOfUndoStates = stored(int, "maximumNumberOfUndoStates", _UNDO_STATES,
-                                       lambda self: self._history.SetMaximumNumberOfStates(self.maximumNumberOfUndoStates))
+    maximumNumberOfUndoStates = stored(int, "maximumNumberOfUndoStates", _UNDO_STATES, _limit_undo)
     readOnly = stored(bool, "readOnly", False, lambda self: self._show())
     effectColumnCount = stored(int, "effectColumnCount", 2)
     unorderedEffectsVisible = stored(bool, "unorderedEffectsVisible", True)

@@ -203,7 +203,7 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         visible.setCheckable(True)
         shown = display is None or display.GetSegmentVisibility(segment_id)
         visible.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
-        color.setBackground(QColor.fromRgbF(*segment.GetColor()))
+        color.setData(QColor.fromRgbF(*segment.GetColor()), int(Qt.ItemDataRole.DecorationRole))
         color.setEditable(False)
         return [visible, color, name]
 

@@ -1,4 +1,4 @@
-"""Signals and slots as PythonQt has them: three ways to connect, surplus arguments trimmed, exceptions printed and swallowed."""
+"""Signals and slots as PythonQt has them: three ways to connect, surplus arguments trimmed, exceptions printed."""
 import inspect
 import sys
 import traceback

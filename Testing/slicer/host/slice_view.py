@@ -38,7 +38,8 @@ class qMRMLSliceView(RenderedView):
 class qMRMLSliceWidget(TitledView):
     def __init__(self, logic):
         node = logic.GetSliceNode()
-        super().__init__(qMRMLSliceView(logic), f"{node.GetLayoutLabel()}   {node.GetOrientation()}", node.GetLayoutColor())
+        title = f"{node.GetLayoutLabel()}   {node.GetOrientation()}"
+        super().__init__(qMRMLSliceView(logic), title, node.GetLayoutColor())
         self._logic = logic
         self.setMRMLScene(node.GetScene())
 

@@ -1,6 +1,9 @@
 """Every node that the user sees has an item in the subject hierarchy; in Slicer Qt plugins see to that."""
 import vtk
 
+_DATA = ("vtkMRMLDisplayableNode", "vtkMRMLSequenceNode", "vtkMRMLSequenceBrowserNode", "vtkMRMLTableNode",
+         "vtkMRMLTextNode", "vtkMRMLPlotChartNode")
+
 
 class SubjectHierarchyItems:
     def __init__(self, scene):
@@ -30,6 +33,4 @@ class SubjectHierarchyItems:
 
 
 def _is_data(node):
-    shown = any(node.IsA(kind) for kind in ("vtkMRMLDisplayableNode", "vtkMRMLSequenceNode", "vtkMRMLSequenceBrowserNode",
-                                            "vtkMRMLTableNode", "vtkMRMLTextNode", "vtkMRMLPlotChartNode"))
-    return shown and not node.GetHideFromEditors()
+    return any(node.IsA(kind) for kind in _DATA) and not node.GetHideFromEditors()

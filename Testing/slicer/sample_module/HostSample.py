@@ -7,8 +7,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, Default, WithinRange, parameterNodeWrapper, parameterPack
-from slicer.ScriptedLoadableModule import (ScriptedLoadableModule, ScriptedLoadableModuleLogic, ScriptedLoadableModuleTest,
-                                           ScriptedLoadableModuleWidget)
+from slicer.ScriptedLoadableModule import (ScriptedLoadableModule, ScriptedLoadableModuleLogic,
+                                           ScriptedLoadableModuleTest, ScriptedLoadableModuleWidget)
 from slicer.util import VTKObservationMixin
 
 
@@ -22,8 +22,8 @@ class HostSample(ScriptedLoadableModule):
 
 def registerSampleData():
     import SampleData
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(category="HostSample", sampleName="HostSample1", uris="file:///none",
-                                                              fileNames="a.nrrd", nodeNames="a")
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="HostSample", sampleName="HostSample1", uris="file:///none", fileNames="a.nrrd", nodeNames="a")
 
 
 class Shape(enum.Enum):

@@ -23,6 +23,9 @@ class PyTorchUtilsLogic(ScriptedLoadableModuleLogic):
         _installs.append(f"torch{torchVersionRequirement or ''}")
         return importlib.import_module("torch") if self.torchInstalled() else None
 
+    def uninstallTorch(self, askConfirmation=False, forceComputationBackend=None):
+        _installs.append(("uninstall", "torch"))
+
     @staticmethod
     def getCompatibleComputationBackends(forceComputationBackend=None, torchVersionRequirement=None):
         return [forceComputationBackend or "cpu"]

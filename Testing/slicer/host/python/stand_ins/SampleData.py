@@ -4,9 +4,9 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 
 class SampleDataSource:
-    def __init__(self, sampleName=None, sampleDescription=None, uris=None, fileNames=None, nodeNames=None, checksums=None,
-                 loadFiles=None, customDownloader=None, thumbnailFileName=None, loadFileTypes=None, loadFileProperties=None,
-                 loadFileType=None):
+    def __init__(self, sampleName=None, sampleDescription=None, uris=None, fileNames=None, nodeNames=None,
+                 checksums=None, loadFiles=None, customDownloader=None, thumbnailFileName=None, loadFileTypes=None,
+                 loadFileProperties=None, loadFileType=None):
         self.sampleName, self.sampleDescription = sampleName, sampleDescription or sampleName
         self.uris, self.fileNames, self.nodeNames = _listed(uris), _listed(fileNames), _listed(nodeNames)
         self.checksums, self.loadFiles = _listed(checksums), _listed(loadFiles)
@@ -24,8 +24,8 @@ class SampleDataLogic(ScriptedLoadableModuleLogic):
 
     @staticmethod
     def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None,
-                                       customDownloader=None, thumbnailFileName=None, loadFileTypes=None, loadFiles=None,
-                                       loadFileProperties={}, checksums=None, loadFileType=None):
+                                       customDownloader=None, thumbnailFileName=None, loadFileTypes=None,
+                                       loadFiles=None, loadFileProperties={}, checksums=None, loadFileType=None):
         source = SampleDataSource(sampleName, None, uris, fileNames, nodeNames, checksums, loadFiles, customDownloader,
                                   thumbnailFileName, loadFileTypes, loadFileProperties, loadFileType)
         if not SampleDataLogic.isSampleDataSourceRegistered(category, source):

@@ -22,8 +22,8 @@ def isPipInstallInProgress():
     return False
 
 
-def pip_install(requirements, constraints=None, no_deps_requirements=None, skip_packages=None, blocking=True, show_progress=True,
-                requester=None, logCallback=None, completedCallback=None):
+def pip_install(requirements, constraints=None, no_deps_requirements=None, skip_packages=None, blocking=True,
+                show_progress=True, requester=None, logCallback=None, completedCallback=None):
     _installs.append(requirements)
     if completedCallback:
         completedCallback(0)
@@ -35,11 +35,12 @@ def pip_uninstall(requirements, blocking=True, logCallback=None, completedCallba
         completedCallback(0)
 
 
-def pip_ensure(requirements, constraints=None, skip_packages=None, prompt_install=True, prompt_restart=True, requester=None,
-               skip_in_testing=True, show_progress=True):
+def pip_ensure(requirements, constraints=None, skip_packages=None, prompt_install=True, prompt_restart=True,
+               requester=None, skip_in_testing=True, show_progress=True):
     if skip_in_testing and slicer.app.testingEnabled():
         return None
-    missing = [item for item in (requirements if isinstance(requirements, list) else [requirements]) if not pip_check(item)]
+    wanted = requirements if isinstance(requirements, list) else [requirements]
+    missing = [item for item in wanted if not pip_check(item)]
     if missing and (not prompt_install or slicer.util.confirmOkCancelDisplay(f"Install {missing}?")):
         pip_install(missing, constraints, skip_packages=skip_packages, requester=requester)
     return None

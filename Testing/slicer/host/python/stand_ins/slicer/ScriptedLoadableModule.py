@@ -6,7 +6,8 @@ import unittest
 import qt
 import slicer
 
-__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleLogic", "ScriptedLoadableModuleTest"]
+__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleLogic",
+           "ScriptedLoadableModuleTest"]
 
 
 def _resource(path, filename):
@@ -28,7 +29,8 @@ class ScriptedLoadableModule:
         return _resource(self.parent.path, filename)
 
     def getDefaultModuleDocumentationLink(self, docPage=None):
-        url = slicer.app.documentationBaseUrl + docPage if docPage else slicer.app.moduleDocumentationUrl(self.moduleName)
+        app = slicer.app
+        url = app.documentationBaseUrl + docPage if docPage else app.moduleDocumentationUrl(self.moduleName)
         return f'<p>For more information, see the <a href="{url}">online documentation</a>.</p>'
 
     def runTest(self, msec=100, **kwargs):
@@ -113,7 +115,7 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         super().__init__(*args, **kwargs)
         self.enableScreenshots = False
         self.screenshotScaleFactor = 1.0
-        self.moduleTestNames = [name for name in dir(self) if name.startswith("test_") and callable(getattr(self, name))]
+        self.moduleTestNames = [name for name in dir(self) if name.startswith("test_")]
 
     def delayDisplay(self, message, requestedDelay=None, msec=None):
         slicer.util.delayDisplay(message, 0)

@@ -107,8 +107,8 @@ class WholeNumber(GuiConnector):
 
 
 class Number(GuiConnector):
-    widgets = (qt.QDoubleSpinBox, ctk.ctkSliderWidget, slicer.qMRMLSliderWidget, ctk.ctkDoubleSlider, ctk.ctkDoubleSpinBox,
-               slicer.qMRMLSpinBox)
+    widgets = (qt.QDoubleSpinBox, ctk.ctkSliderWidget, slicer.qMRMLSliderWidget, ctk.ctkDoubleSlider,
+               ctk.ctkDoubleSpinBox, slicer.qMRMLSpinBox)
     signal = "valueChanged(double)"
 
     def prepare(self):
@@ -224,7 +224,8 @@ def _connector_classes(kind):
         return [Chosen]
     if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
         return [PathLine, Directory]
-    return {int: [WholeNumber, Number, Chosen], float: [Number, Chosen], str: [LineEdit, Label, TextEdit, Chosen]}.get(kind, [])
+    plain = {int: [WholeNumber, Number, Chosen], float: [Number, Chosen], str: [LineEdit, Label, TextEdit, Chosen]}
+    return plain.get(kind, [])
 
 
 def createGuiConnector(widget, datatype):

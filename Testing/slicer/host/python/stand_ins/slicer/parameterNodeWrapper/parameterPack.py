@@ -15,7 +15,10 @@ def _pack(cls):
             setattr(self, name, value)
 
     cls.__init__ = __init__
-    cls.__eq__ = lambda self, other: type(self) is type(other) and all(getattr(self, n) == getattr(other, n) for n in parameters)
+    def __eq__(self, other):
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in parameters)
+
+    cls.__eq__ = __eq__
     cls.allParameters = parameters
     cls.dataType = staticmethod(lambda name: parameters[name].unalteredType)
     cls.getValue = lambda self, name: getattr(self, name)
@@ -51,7 +54,8 @@ class PackSerializer:
         return self._kind()
 
     def isIn(self, parameterNode, name):
-        return all(member.serializer.isIn(parameterNode, f"{name}.{member.basename}") for member in self._kind.allParameters.values())
+        members = self._kind.allParameters.values()
+        return all(member.serializer.isIn(parameterNode, f"{name}.{member.basename}") for member in members)
 
     def read(self, parameterNode, name):
         pack = self._kind()

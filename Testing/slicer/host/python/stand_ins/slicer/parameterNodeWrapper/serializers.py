@@ -61,8 +61,9 @@ class Parameter:
         self.kind = kind
         self.serializer = serializer_for(kind)
         given = [note for note in self.annotations if isinstance(note, Default)]
-        choices = self.find(Choice)
-        fallback = choices.choices[0] if choices and self.serializer.default not in choices.choices else self.serializer.default
+        choice, fallback = self.find(Choice), self.serializer.default
+        if choice and fallback not in choice.choices:
+            fallback = choice.choices[0]
         self.default = default or (given[0] if given else Default(fallback))
         self._validators = [note for note in self.annotations if isinstance(note, Validator)]
 

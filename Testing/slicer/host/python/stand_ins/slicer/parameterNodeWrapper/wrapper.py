@@ -9,8 +9,9 @@ from .guiConnectors import GuiConnector, createGuiConnector
 from .serializers import parameters_of
 
 SlicerParameterNamePropertyName = "SlicerParameterName"
-_RESERVED = ("allParameters", "default", "isCached", "dataType", "getValue", "setValue", "connectGui", "connectParametersToGui",
-             "disconnectGui", "StartModify", "EndModify", "AddObserver", "RemoveObserver", "Modified")
+_RESERVED = ("allParameters", "default", "isCached", "dataType", "getValue", "setValue", "connectGui",
+             "connectParametersToGui", "disconnectGui", "StartModify", "EndModify", "AddObserver", "RemoveObserver",
+             "Modified")
 
 
 def parameterNodeWrapper(classtype=None):
@@ -42,8 +43,13 @@ class _Wrapper:
         self._prefix = prefix or ""
         self._cache, self._connected, self._next_tag, self._updating = {}, {}, 1, False
         self._refresh_cache()
-        alone = weakref.ref(self)
-        self._tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: alone() and alone()._refresh_cache(), 10.0)
+        weak_self = weakref.ref(self)
+
+        def modified(*_):
+            if weak_self() is not None:
+                weak_self()._refresh_cache()
+
+        self._tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, modified, 10.0)
 
     def __del__(self):
         if hasattr(self, "_tag"):
@@ -56,7 +62,9 @@ class _Wrapper:
                 self._cache[name] = value
 
     def _read(self, name):
-        return self._cache[name] if name in self._cache else self.allParameters[name].read(self.parameterNode, self._prefix)
+        if name in self._cache:
+            return self._cache[name]
+        return self.allParameters[name].read(self.parameterNode, self._prefix)
 
     def _write(self, name, value):
         parameter = self.allParameters[name]
@@ -112,7 +120,8 @@ class _Wrapper:
         connectors = {}
         for name, widget in mapping.items():
             owner, member = self._find(name)
-            connectors[name] = widget if isinstance(widget, GuiConnector) else createGuiConnector(widget, owner.allParameters[member])
+            ready = isinstance(widget, GuiConnector)
+            connectors[name] = widget if ready else createGuiConnector(widget, owner.allParameters[member])
         tag, self._next_tag = self._next_tag, self._next_tag + 1
         self._connected[tag] = connectors, None
         for name, connector in connectors.items():
@@ -161,4 +170,5 @@ class _Wrapper:
 
 
 def findChildWidgetForParameter(widget, parameter):
-    return next((child for child in widget.findChildren(qt.QWidget) if child.property(SlicerParameterNamePropertyName) == parameter), None)
+    children = widget.findChildren(qt.QWidget)
+    return next((child for child in children if child.property(SlicerParameterNamePropertyName) == parameter), None)
