@@ -19,7 +19,8 @@ class Augmentation:
     """How far each case is varied; zeros leave it alone.
 
     flip: mirror left and right in half of the cases. degrees: largest rotation about each axis. scale: largest relative
-    change of size. shift_mm: largest shift. warp_mm: size of a smooth random warp. gain: largest relative change of intensity.
+    change of size. shift_mm: largest shift. warp_mm: size of a smooth random warp. gain: largest relative change of
+    intensity.
     """
 
     flip: bool = True
@@ -36,10 +37,17 @@ def uniform(generator: torch.Generator, low: float, high: float, size: tuple[int
 
 
 def sampling_grid(
-    shape: tuple[int, int, int], spacing: tuple[float, float, float], settings: Augmentation, window: Window,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    settings: Augmentation,
+    window: Window,
     generator: torch.Generator,
+    sideways: int = 0,
 ) -> Tensor:
-    """Where each voxel of the window is taken from: (1, z, y, x, 3), x y z in -1..1 over the whole (z, y, x) shape."""
+    """Where each voxel of the window is taken from: (1, z, y, x, 3), x y z in -1..1 over the whole (z, y, x) shape.
+
+    spacing: (x, y, z) mm. sideways: which of x, y, z runs from left to right, and is flipped.
+    """
     start, size = window
     coarse = [max(2, n // _KNOT + 1) for n in size]
     lines = [torch.linspace(start[i], start[i] + size[i] - 1, coarse[i]) for i in range(3)]
@@ -50,7 +58,7 @@ def sampling_grid(
     points = points @ _affine(settings, generator).T + uniform(generator, -1, 1, (3,)) * settings.shift_mm + warp
     half = torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
     if settings.flip and torch.rand((), generator=generator) < 0.5:
-        half[0] = -half[0]
+        half[sideways] = -half[sideways]
     field = (points / half).movedim(-1, 0)[None]
     return F.interpolate(field, size=size, mode="trilinear", align_corners=True).movedim(1, -1).contiguous()
 

@@ -13,8 +13,9 @@ HEIGHT_MM = 125.0
 def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, float]:
     """image (z, y, x) with z upward and air darkest, head (z, y, x) bool, spacing (x, y, z) mm.
 
-    Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for the largest
-    white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the top of the head.
+    Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for
+    the largest white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the head's top.
+    TrainingError where there is no head, or too little of one.
     """
     import SimpleITK as sitk
 
@@ -39,7 +40,8 @@ def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, floa
         raise TrainingError("The head is too small, or too little of it is in view, to find its brain.")
     smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(as_image(image.astype(np.float32)), 4.0))
     white_matter = float(np.percentile(smooth[core], 80))
-    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & (smooth > 0.5 * white_matter) & (smooth < 1.35 * white_matter)
+    as_bright = (smooth > 0.5 * white_matter) & (smooth < 1.35 * white_matter)
+    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & as_bright
     opened = sitk.BinaryMorphologicalOpening(as_image(tissue.astype(np.uint8)), voxels(5), sitk.sitkBall)
     parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
     sizes = np.bincount(parts[core])

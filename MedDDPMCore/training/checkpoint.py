@@ -10,9 +10,14 @@ import torch
 
 from ..errors import ResourceError, TrainingError
 
+ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
+
 
 def save_checkpoint(path: Path, state: dict) -> None:
-    """Writes beside the file, then renames over it: a kill at any moment leaves the old or the new one. ResourceError on a full disk."""
+    """Writes beside the file, then renames over it: a kill at any moment leaves the old or the new one.
+
+    ResourceError where it cannot be written, for instance on a full disk.
+    """
     part = path.with_suffix(".part")
     try:
         with open(part, "wb") as file:
@@ -23,7 +28,8 @@ def save_checkpoint(path: Path, state: dict) -> None:
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
         raise ResourceError(
-            f"The checkpoint {path} could not be written: {error}.", "Free disk space and resume: the last one is kept."
+            f"The checkpoint {path} could not be written: {str(error).splitlines()[0]}.",
+            "Free disk space and resume: the last one is kept.",
         ) from error
 
 
@@ -31,8 +37,11 @@ def load_checkpoint(path: Path) -> dict:
     """The state that was saved; TrainingError where the file is damaged or is no checkpoint of this program."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}.") from error
-    if not isinstance(state, dict) or not {"network", "ema", "optimizer", "step"} <= set(state):
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(
+            f"{path} cannot be read as a checkpoint: {reason}.", "Delete it to train this stage from its beginning."
+        ) from error
+    if not isinstance(state, dict) or not set(state) >= ENTRIES:
         raise TrainingError(f"{path} is not a training checkpoint.")
     return state

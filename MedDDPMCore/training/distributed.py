@@ -17,14 +17,19 @@ def rank_and_world() -> tuple[int, int]:
 
 @contextmanager
 def process_group(device: torch.device):
-    """Joins the other processes for as long as the context lasts; yields this process's device."""
-    world = rank_and_world()[1]
-    if world == 1:
+    """Joins the other processes for as long as the context lasts; yields this process's device.
+
+    Within another such context it joins nothing new.
+    """
+    if rank_and_world()[1] == 1:
         yield device
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
+    if dist.is_initialized():
+        yield device
+        return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield device
@@ -37,13 +42,19 @@ def share(total: int, rank: int, world: int) -> range:
     return range(total * rank // world, total * (rank + 1) // world)
 
 
-def mean_over_ranks(value: float, device: torch.device) -> float:
-    """The mean of a number over all processes."""
+def sum_over_ranks(values: list[float], device: torch.device) -> list[float]:
+    """The sum of each number over all processes."""
     if not dist.is_initialized():
-        return value
-    tensor = torch.tensor(value, device=device, dtype=torch.float32)
+        return values
+    tensor = torch.tensor(values, device=device, dtype=torch.float32)
     dist.all_reduce(tensor)
-    return float(tensor) / dist.get_world_size()
+    return tensor.tolist()
+
+
+def wait_for_all() -> None:
+    """Returns when every process has come here."""
+    if dist.is_initialized():
+        dist.barrier()
 
 
 def wrap(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:

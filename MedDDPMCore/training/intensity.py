@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 WHITE = 0.6
-"""What the brightest healthy tissue (the 99.5th percentile in the head) becomes; the rest up to 1 is for enhancing lesions."""
-ROBUST = f"air (the 1st percentile outside the head, or 0) is -1, the 99.5th percentile inside the head is {WHITE}, clipped to -1..1"
-PER_SLICE = "each slice of the last NIfTI axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
+"""What the brightest healthy tissue (the 99.5th percentile in the head) becomes; up to 1 is for enhancing lesions."""
+ROBUST = (
+    f"air (the 1st percentile outside the head, or 0) is -1, the 99.5th percentile inside the head is {WHITE}, "
+    "clipped to -1..1"
+)
+PER_SLICE = (
+    "each slice of the last NIfTI axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
+)
 CONVENTIONS = {"robust": ROBUST, "per_slice": PER_SLICE}
 
 
 def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """Whole-volume scaling of (z, y, x) intensities to float32 -1..1, as ROBUST says. head (z, y, x) bool, not empty."""
+    """Whole-volume scaling of (z, y, x) intensities to float32 -1..1, as ROBUST says. head: (z, y, x) bool, not empty.
+
+    ValueError where the head is no brighter than the air.
+    """
     outside = image[~head]
     dark = float(np.percentile(outside, 1)) if outside.size else 0.0
     bright = float(np.percentile(image[head], 99.5))

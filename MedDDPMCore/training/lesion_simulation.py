@@ -1,7 +1,8 @@
 """Enhancing tumours painted into healthy T1-like heads: what a T1c scan shows where the mask says tumour.
 
-A lesion is a rotated ellipsoid with a rough surface; a bright rim or a solid bright body, often a dark core, and darker oedema around it.
-The mask is the enhancing part together with the core, oedema excluded, as in the masks published with Med-DDPM.
+A lesion is a rotated ellipsoid with a rough surface; a bright rim or a solid bright body, often a dark core, and darker
+oedema around it. The mask is the enhancing part together with the core, oedema excluded, as in the masks published with
+Med-DDPM.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ from .augment import uniform
 
 @dataclass(frozen=True)
 class LesionSettings:
-    """How lesions are drawn. Volumes in ml; intensities relative to healthy white matter, counted from air (0) upward."""
+    """How lesions are drawn. Volumes in ml; intensities relative to healthy white matter, counted from air (0) up.
+
+    probability: that a head has any. several: that it then has 2 to 5. smallest_ml, largest_ml: of one lesion; an
+    eighth of largest_ml where there are several. enhancement: of the bright part. core: of the dark one. oedema: of the
+    tissue around.
+    """
 
     probability: float = 0.75
     several: float = 0.3
@@ -30,13 +36,20 @@ class LesionSettings:
 
 
 def simulate_lesions(
-    image: Tensor, labels: Tensor, brain: Tensor, white_matter: float, spacing: tuple[float, float, float],
-    tumor_value: int, settings: LesionSettings, generator: torch.Generator,
+    image: Tensor,
+    labels: Tensor,
+    brain: Tensor,
+    white_matter: float,
+    spacing: tuple[float, float, float],
+    tumor_value: int,
+    settings: LesionSettings,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Paints no, one or several lesions into the brain.
 
-    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) bool, white_matter -1..1. Returns the image and the labels
-    with the lesions; the inputs stay as they are. A brain too small for a lesion gets none.
+    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) bool, white_matter -1..1, spacing
+    (x, y, z) mm. Returns the image and the labels with the lesions; the inputs stay as they are. An empty brain gets
+    none.
     """
     image, labels = image.clone(), labels.clone()
     if torch.rand((), generator=generator) >= settings.probability:
@@ -72,7 +85,8 @@ def _paint(image, labels, brain, white_matter, spacing, tumor_value, settings, l
 
 def _window(centre: Tensor, reach_mm: float, shape, spacing) -> tuple[slice, slice, slice]:
     reach = [int(math.ceil(reach_mm / s)) for s in spacing[::-1]]
-    return tuple(slice(max(0, int(c) - r), min(n, int(c) + r + 1)) for c, r, n in zip(centre, reach, shape, strict=True))
+    sides = zip(centre, reach, shape, strict=True)
+    return tuple(slice(max(0, int(c) - r), min(n, int(c) + r + 1)) for c, r, n in sides)
 
 
 def _noise(size, cells: float, generator) -> Tensor:

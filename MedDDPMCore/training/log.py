@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 from pathlib import Path
 
 
 class TrainingLog:
-    """Appends one JSON object a step. Lines after `step` (of a run that was killed and resumes) are dropped."""
+    """Appends one JSON object a step. Lines after `step` (of a run that was killed and resumes) are dropped.
+
+    Writing raises OSError on a full disk; a line that was cut off there is dropped on the next start.
+    """
 
     def __init__(self, path: Path, step: int):
-        kept = []
+        kept = b""
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                entry = _parsed(line)
-                if entry is not None and entry["step"] <= step:
-                    kept.append(line)
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        self.file = open(path, "a", encoding="utf-8", buffering=1)
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self.board = None
-        else:
-            self.board = SummaryWriter(str(path.with_suffix("")), purge_step=step)
+            entries = (_parsed(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+            kept = b"".join(_line(entry) for entry in entries if entry is not None and entry["step"] <= step)
+        part = path.with_suffix(".jsonl.part")
+        part.write_bytes(kept)
+        os.replace(part, path)
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115
+        self.board = _board(path.with_suffix(""), step)
 
     def write(self, entry: dict) -> None:
         """entry: "step" and numbers by name."""
-        self.file.write(json.dumps(entry) + "\n")
+        line = _line(entry)
+        if self.file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self.board is not None:
             for name, value in entry.items():
                 if name not in ("step", "stage"):
                     self.board.add_scalar(name, value, entry["step"])
 
     def close(self) -> None:
-        """Flushes and closes."""
+        """Closes; what TensorBoard's own files then lack for want of space is in the JSON lines."""
         self.file.close()
         if self.board is not None:
-            self.board.close()
+            with contextlib.suppress(OSError):
+                self.board.close()
+
+
+def _board(folder: Path, step: int):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _line(entry: dict) -> bytes:
+    return json.dumps(entry).encode() + b"\n"
 
 
 def _parsed(line: str) -> dict | None:

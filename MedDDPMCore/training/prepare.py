@@ -1,36 +1,28 @@
-"""Folders or a CSV of images -> a packed training set."""
+"""Images, and masks where there are any -> a packed training set."""
 
 from __future__ import annotations
 
-import csv
-import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import MedDDPMError, TrainingError
+from ..errors import MedDDPMError, ResourceError, TrainingError
 from ..grid import ModelGrid
-from ..labels import LabelScheme
+from ..labels import LabelMapping, LabelScheme
 from ..volume import Volume, resample_image, resample_labels
 from .brain import brain_region
-from .dataset import to_bytes
-from .intensity import per_slice, robust
+from .cases import Case
+from .contact_sheet import write_contact_sheet
+from .dataset import DESCRIPTION, LARGEST_LABEL, PackedDataset, PackedWriter
+from .intensity import CONVENTIONS, per_slice, robust
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One subject's files. images: one a modality. mask: labels in the scheme's values, or None: head (or a mask made from the first
-    image) is all there is. split: "train", "validation" or "" (decided by `prepare`)."""
-
-    id: str
-    images: tuple[Path, ...]
-    mask: Path | None = None
-    head: Path | None = None
-    split: str = ""
+CONTACT_SHEET = "contact_sheet.png"
+REPORT = "report.txt"
+_FEWEST_FOR_OUTLIERS = 5
+_TRACES = ("head size", "mean intensity", "contrast", "white matter intensity")
 
 
 @dataclass
@@ -41,142 +33,159 @@ class Report:
     left_out: dict[str, str] = field(default_factory=dict)
     outliers: dict[str, str] = field(default_factory=dict)
 
-
-def find_cases(
-    folder: str | Path, image_suffixes: Sequence[str] = ("",), mask_suffix: str = "_mask", head_suffix: str = "_head"
-) -> list[Case]:
-    """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .mha, .mhd), sorted by id."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise TrainingError(f"There is no folder {folder}.")
-    named = {}
-    for path in sorted(folder.rglob("*")):
-        suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
-        if suffix:
-            named[str(path)[: -len(suffix)]] = path
-    aside = tuple(s for s in (mask_suffix, head_suffix) if s)
-    cases = []
-    for stem in named:
-        if not stem.endswith(image_suffixes[0]) or (aside and stem.endswith(aside)):
-            continue
-        base = stem[: len(stem) - len(image_suffixes[0])]
-        images = [named.get(base + suffix) for suffix in image_suffixes]
-        if None in images:
-            raise TrainingError(f"{base} lacks {base}{image_suffixes[images.index(None)]}.nii.gz.")
-        cases.append(Case(Path(base).name, tuple(images), named.get(base + mask_suffix), named.get(base + head_suffix)))
-    if not cases:
-        raise TrainingError(f"{folder} holds no image named *{image_suffixes[0]}.nii.gz (or .nii, .nrrd, .mha).")
-    return cases
+    def text(self) -> str:
+        """The report in lines for a reader."""
+        lines = [f"{len(self.packed)} cases packed."]
+        for title, entries in (("left out", self.left_out), ("to look at", self.outliers)):
+            if entries:
+                lines += [f"{len(entries)} cases {title}:", *(f"  {name}: {why}" for name, why in entries.items())]
+        return "\n".join(lines) + "\n"
 
 
-def read_csv(path: str | Path) -> list[Case]:
-    """Cases of a CSV with the columns id, image (several files: separated by ;) and, as wished, mask, head, split.
+@dataclass(frozen=True)
+class _Packed:
+    """One case on the grid: image (modality, z, y, x) -1..1, labels (z, y, x), brain (z, y, x) bool, white matter."""
 
-    Relative paths start from the CSV's folder.
-    """
-    path = Path(path)
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingError(f"{path} cannot be read as CSV: {error}.") from error
-    if not rows or not {"id", "image"} <= set(rows[0]):
-        raise TrainingError(f"{path} needs a header line with the columns id and image, and at least one case.")
+    image: np.ndarray
+    labels: np.ndarray
+    brain: np.ndarray
+    white_matter: float
+    remark: str = ""
 
-    def resolved(row, column):
-        return path.parent / row[column] if row.get(column) else None
-
-    return [
-        Case(
-            row["id"], tuple(path.parent / name.strip() for name in row["image"].split(";")), resolved(row, "mask"),
-            resolved(row, "head"), row.get("split") or "",
-        )
-        for row in rows
-    ]
+    def traces(self) -> tuple[float, float, float, float]:
+        """What outliers are found by, as named in _TRACES; white matter is not a number where none was looked for."""
+        inside = self.image[0][self.labels > 0]
+        white_matter = self.white_matter if self.brain.any() else float("nan")
+        return float((self.labels > 0).mean()), float(inside.mean()), float(inside.std()), white_matter
 
 
 def prepare(
-    cases: Sequence[Case], out: str | Path, grid: ModelGrid, scheme: LabelScheme, modalities: Sequence[str],
-    convention: str = "robust", hold_out: int = 8, progress: Callable[[int, int, str], None] = lambda i, n, name: None,
+    cases: Sequence[Case],
+    out: str | Path,
+    grid: ModelGrid,
+    scheme: LabelScheme,
+    modalities: Sequence[str],
+    convention: str = "robust",
+    hold_out: int = 8,
+    progress: Callable[[int, int, str], None] | None = None,
+    mapping: LabelMapping | None = None,
 ) -> Report:
     """Reorients, resamples, scales and packs the cases into the folder `out` (see `training.dataset`).
 
-    convention: "robust" or "per_slice" (see `training.intensity`). hold_out: every hold_out-th case without a split is for validation.
-    A case that fails is left out and reported; TrainingError where none is left.
+    convention: "robust" or "per_slice" (see `training.intensity`). hold_out: every hold_out-th case that names no split
+    is for validation, and of fewer cases the last. progress: called before each case with its number from 0, the number
+    of cases and its id. mapping: label name -> the values that the cases' masks use for it, where not the scheme's own.
+    Beside the set it writes a contact sheet and the report as text. A case that fails is left out and reported.
+    Raises TrainingError where none is left or the folder holds a set, ResourceError on a full disk; what was written
+    until then cannot be mistaken for a training set.
     """
-    out, report, described = Path(out), Report(), []
-    if (out / "dataset.json").exists():
-        raise TrainingError(f"{out} holds a training set already.", "Name a new folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    n = len(cases)
-    shapes = {"images": (n, len(modalities), *grid.shape), "labels": (n, *grid.shape), "brain": (n, *grid.shape)}
-    arrays = {
-        name: np.lib.format.open_memmap(out / f"{name}.part.npy", "w+", np.uint8, shape) for name, shape in shapes.items()
-    }
-    statistics = []
-    for i, case in enumerate(cases):
-        progress(i, n, case.id)
-        try:
-            image, labels, brain, white_matter = _pack_case(case, grid, scheme, len(modalities), convention)
-        except (MedDDPMError, ValueError) as error:
-            report.left_out[case.id] = str(error)
-            continue
-        k = len(described)
-        arrays["images"][k], arrays["labels"][k], arrays["brain"][k] = to_bytes(image), labels, brain
-        split = case.split or ("validation" if hold_out and k % hold_out == hold_out - 1 else "train")
-        described.append({"id": case.id, "split": split, "white_matter": round(white_matter, 4)})
-        head = labels > 0
-        statistics.append((head.mean(), image[0][head].mean(), image[0][head].std(), white_matter))
-    if not described:
-        raise TrainingError(
-            "No case could be prepared. " + " ".join(f"{name}: {why}" for name, why in list(report.left_out.items())[:3])
-        )
-    report.packed = [entry["id"] for entry in described]
-    report.outliers = find_outliers(report.packed, np.array(statistics))
-    for name, array in arrays.items():
-        if len(described) < n:
-            np.save(out / f"{name}.npy", array[: len(described)])
-            (out / f"{name}.part.npy").unlink()
-        else:
-            array.flush()
-            (out / f"{name}.part.npy").replace(out / f"{name}.npy")
-    (out / "dataset.json").write_text(
-        json.dumps(
-            {
-                "grid": grid.to_dict(), "labels": scheme.to_dict(), "modalities": list(modalities), "intensity": convention,
-                "cases": described, "left_out": report.left_out, "outliers": report.outliers,
-            },
-            indent=1,
-        ),
-        encoding="utf-8",
-    )
+    out, report = Path(out), Report()
+    _check(out, scheme, convention, hold_out)
+    described, traces = [], []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _check_space(out, len(cases) * (len(modalities) + 2) * int(np.prod(grid.shape)))
+        with PackedWriter(out, grid, len(modalities)) as writer:
+            for i, case in enumerate(cases):
+                if progress is not None:
+                    progress(i, len(cases), case.id)
+                try:
+                    packed = _pack_case(case, grid, scheme, len(modalities), convention, mapping)
+                except (MedDDPMError, ValueError) as error:
+                    report.left_out[case.id] = str(error)
+                    continue
+                writer.add(packed.image, packed.labels, packed.brain)
+                described.append({"id": case.id, "split": case.split, "white_matter": round(packed.white_matter, 4)})
+                traces.append(packed.traces())
+                if packed.remark:
+                    report.outliers[case.id] = packed.remark
+            if not described:
+                reasons = [f"{name}: {why}" for name, why in list(report.left_out.items())[:3]]
+                raise TrainingError(f"No case could be prepared. {' '.join(reasons)}".strip())
+            _split(described, hold_out)
+            report.packed = [entry["id"] for entry in described]
+            for name, why in find_outliers(report.packed, np.array(traces)).items():
+                report.outliers[name] = "; ".join(filter(None, (report.outliers.get(name), why)))
+            writer.finish(
+                {
+                    "grid": grid.to_dict(),
+                    "labels": scheme.to_dict(),
+                    "modalities": list(modalities),
+                    "intensity": convention,
+                    "cases": described,
+                    "left_out": report.left_out,
+                    "outliers": report.outliers,
+                }
+            )
+        write_contact_sheet(out / CONTACT_SHEET, PackedDataset.open(out), report.outliers)
+        (out / REPORT).write_text(report.text(), encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(
+            f"{out} cannot be written to: {error}.", "Free disk space, or name another folder."
+        ) from error
     return report
 
 
-def find_outliers(ids: Sequence[str], statistics: np.ndarray, limit: float = 4.0) -> dict[str, str]:
+def find_outliers(ids: Sequence[str], traces: np.ndarray, limit: float = 4.0) -> dict[str, str]:
     """Cases whose head size or intensities lie more than `limit` robust standard deviations from the median.
 
-    statistics (cases, 4): head share of the grid, mean and standard deviation in the head, white matter.
+    traces: (cases, 4), as `_Packed.traces` gives; not-a-numbers are passed over. Too few cases have no outliers.
     """
-    names = ("head size", "mean intensity", "contrast", "white matter intensity")
-    middle = np.median(statistics, axis=0)
-    spread = 1.4826 * np.median(np.abs(statistics - middle), axis=0) + 1e-6
-    scores = (statistics - middle) / spread
-    return {
-        ids[i]: ", ".join(f"{names[j]} {scores[i, j]:+.1f} SD" for j in np.flatnonzero(np.abs(scores[i]) > limit))
-        for i in np.flatnonzero((np.abs(scores) > limit).any(axis=1))
-    }
+    found: dict[str, list[str]] = {}
+    for name, values in zip(_TRACES, traces.T, strict=True):
+        known = values[np.isfinite(values)]
+        if len(known) < _FEWEST_FOR_OUTLIERS:
+            continue
+        middle = np.median(known)
+        spread = 1.4826 * np.median(np.abs(known - middle)) + 0.01 * abs(middle) + 1e-3
+        for case, value in zip(ids, values, strict=True):
+            score = (value - middle) / spread
+            if abs(score) > limit:
+                found.setdefault(case, []).append(f"{name} {score:+.1f} SD")
+    return {case: ", ".join(reasons) for case, reasons in found.items()}
 
 
-def _pack_case(case: Case, grid: ModelGrid, scheme: LabelScheme, modalities: int, convention: str):
-    """image (modality, z, y, x) -1..1, labels (z, y, x) uint8, brain (z, y, x) bool, white matter -1..1, on the grid."""
+def _check(out: Path, scheme: LabelScheme, convention: str, hold_out: int) -> None:
+    if (out / DESCRIPTION).exists():
+        raise TrainingError(f"{out} holds a training set already.", "Name a new folder.")
+    if convention not in CONVENTIONS:
+        raise TrainingError(f"There is no intensity convention {convention!r}: use {' or '.join(CONVENTIONS)}.")
+    if hold_out < 2:
+        raise TrainingError(f"Every {hold_out}th case cannot be held out: hold_out is 2 or more.")
+    if max(scheme.values.values()) > LARGEST_LABEL:
+        raise TrainingError(f"A training set packs label values up to {LARGEST_LABEL}, not {scheme.values}.")
+
+
+def _check_space(out: Path, needed: int) -> None:
+    free = shutil.disk_usage(out).free
+    if free < needed:
+        raise ResourceError(
+            f"The training set needs {needed / 1e9:.1f} GB; {out} has {free / 1e9:.1f} GB left.",
+            "Free disk space, or name a folder on another disk.",
+        )
+
+
+def _split(described: list[dict], hold_out: int) -> None:
+    """Fills in the split of the cases that name none."""
+    open_ones = [entry for entry in described if not entry["split"]]
+    for k, entry in enumerate(described):
+        entry["split"] = entry["split"] or ("validation" if k % hold_out == hold_out - 1 else "train")
+    if len(described) > 1 and open_ones and all(entry["split"] == "train" for entry in described):
+        open_ones[-1]["split"] = "validation"
+
+
+def _pack_case(
+    case: Case, grid: ModelGrid, scheme: LabelScheme, modalities: int, convention: str, mapping: LabelMapping | None
+) -> _Packed:
     if len(case.images) != modalities:
         raise TrainingError(f"{len(case.images)} images were given for {modalities} modalities.")
     volumes = [Volume.read(path) for path in case.images]
-    labels = _labels(case, volumes[0], scheme)
+    labels = _labels(case, volumes[0], scheme, mapping)
     geometry = grid.geometry_for(labels, scheme.head_values)
     packed = resample_labels(labels, geometry).array.astype(np.uint8)
     head = packed > 0
+    if not head.any():
+        raise TrainingError("No part of the head lies in the model's grid.")
     channels = []
     for volume in volumes:
         if convention == "per_slice":
@@ -185,18 +194,36 @@ def _pack_case(case: Case, grid: ModelGrid, scheme: LabelScheme, modalities: int
         else:
             channels.append(robust(resample_image(volume, geometry).array, head))
     image = np.stack(channels).astype(np.float32)
-    brain, white_matter = brain_region(image[0] + 1, head, grid.spacing)
-    return image, packed, brain, white_matter - 1
+    brain, white_matter, remark = np.zeros(grid.shape, bool), 0.0, ""
+    tumor = scheme.values.get("tumor")
+    if tumor is not None and not (packed == tumor).any():
+        upward = slice(None, None, 1 if grid.axes[2] == "S" else -1)
+        try:
+            brain, white = brain_region(image[0, upward] + 1, head[upward], grid.spacing)
+        except TrainingError as error:
+            remark = f"no lesion will be simulated in it: {error}"
+        else:
+            brain, white_matter = brain[upward], white - 1
+    return _Packed(image, packed, brain, white_matter, remark)
 
 
-def _labels(case: Case, image: Volume, scheme: LabelScheme) -> Volume:
+def _labels(case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMapping | None) -> Volume:
+    """The case's labels (z, y, x) in the scheme's values, validated, on its mask's own geometry."""
     if case.mask is not None:
         mask = Volume.read(case.mask, labels=True)
-        return Volume(scheme.apply(mask), mask.geometry)
+        return Volume(scheme.apply(mask, mapping), mask.geometry)
     if case.head is not None:
         head = Volume.read(case.head, labels=True)
     else:
         from ..synthesis.head import head_mask
 
         head = head_mask(image)
-    return Volume((head.array > 0).astype(np.uint8) * scheme.head_values[0], head.geometry)
+    body = scheme.values[scheme.required[0]]
+    joined = Volume((head.array > 0).astype(np.uint8) * body, head.geometry)
+    if case.tumor is None:
+        return joined
+    if "tumor" not in scheme.values:
+        raise TrainingError(f"A tumour mask alone does not make {scheme.name} labels: give a whole segmentation.")
+    tumor = resample_labels(Volume.read(case.tumor, labels=True), head.geometry)
+    joined.array[tumor.array > 0] = scheme.values["tumor"]
+    return Volume(scheme.apply(joined), head.geometry)

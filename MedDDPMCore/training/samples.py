@@ -25,28 +25,36 @@ def generator_for(*numbers: int) -> torch.Generator:
 class Samples:
     """Draws training samples from a packed data set.
 
-    patch: size (z, y, x) in voxels of the part that is drawn, at a random place that touches the head; None draws whole heads.
+    patch: size (z, y, x) in voxels of the part that is drawn, around a random place in the head; None: whole heads.
     align: patches start at multiples of this many voxels.
     """
 
     def __init__(
-        self, data: PackedDataset, augmentation: Augmentation, lesions: LesionSettings,
-        patch: tuple[int, int, int] | None = None, align: int = 1,
+        self,
+        data: PackedDataset,
+        augmentation: Augmentation,
+        lesions: LesionSettings,
+        patch: tuple[int, int, int] | None = None,
+        align: int = 1,
     ):
         self.data, self.augmentation, self.lesions = data, augmentation, lesions
         self.patch, self.align = patch, align
         scheme = data.labels_scheme
         self.tumor_value = scheme.values.get("tumor")
         self.values = torch.tensor([scheme.values[name] for name in scheme.channels]).view(-1, 1, 1, 1)
+        self.sideways = next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
 
     def draw(self, case: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """image (modality, z, y, x) float32 -1..1, and the label channels (channel, z, y, x) float32 in the scheme's range."""
+        """image (modality, z, y, x) float32 -1..1, and label channels (channel, z, y, x) float32 in the scheme's range.
+
+        Lesions are simulated into cases without a tumour, where the scheme has the label "tumor".
+        """
         data, shape = self.data, self.data.grid.shape
         image = torch.from_numpy(from_bytes(data.images[case]))
         regions = torch.from_numpy(data.labels[case] + _BRAIN * data.brain[case])[None]
         window = self._window(regions[0], generator)
         if self.augmentation != NO_AUGMENTATION or self.patch:
-            grid = sampling_grid(shape, data.grid.spacing, self.augmentation, window, generator)
+            grid = sampling_grid(shape, data.grid.spacing, self.augmentation, window, generator, self.sideways)
             image = resample(image, grid, "bilinear", -1.0)
             regions = resample(regions.float(), grid, "nearest", 0.0).round()
         gain = 1 + float(uniform(generator, -1, 1)) * self.augmentation.gain
@@ -66,7 +74,8 @@ class Samples:
         if self.patch is None:
             return (0, 0, 0), shape
         inside = (labels > 0).nonzero()
-        centre = inside[int(torch.randint(len(inside), (), generator=generator))] if len(inside) else torch.tensor(shape) // 2
+        middle = torch.tensor(shape) // 2
+        centre = inside[int(torch.randint(len(inside), (), generator=generator))] if len(inside) else middle
         start = [
             min(max(0, int(c) - p // 2), n - p) // self.align * self.align
             for c, p, n in zip(centre, self.patch, shape, strict=True)
@@ -77,12 +86,19 @@ class Samples:
 class Batches:
     """Batches of a run, drawn ahead of use by threads.
 
-    Place i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same samples.
-    repeats: neighbouring places of a batch that share one drawn image, each with its own step and noise.
+    Place i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same
+    samples. repeats: neighbouring places of a batch that share one drawn image, each with its own step and noise.
     """
 
     def __init__(
-        self, samples: Samples, cases: list[int], batch_size: int, seed: int, places: range, threads: int = 2, repeats: int = 1
+        self,
+        samples: Samples,
+        cases: list[int],
+        batch_size: int,
+        seed: int,
+        places: range,
+        threads: int = 2,
+        repeats: int = 1,
     ):
         self.samples, self.cases, self.seed, self.places, self.repeats = samples, cases, seed, places, repeats
         self.images_a_step = -(-batch_size // repeats)
@@ -90,7 +106,10 @@ class Batches:
         self.pending: dict[int, dict] = {}
 
     def get(self, step: int) -> tuple[Tensor, Tensor, list[torch.Generator]]:
-        """Images, label channels (this rank's places of the batch), and a generator a place, for its step number and noise."""
+        """Images and label channels of this rank's places in the batch (place, channel, z, y, x), a generator for each.
+
+        The generators are for the places' diffusion steps and noises. The next step's images are begun meanwhile.
+        """
         for s in (step, step + 1):
             if s not in self.pending:
                 wanted = sorted({place // self.repeats for place in self.places})
@@ -99,7 +118,10 @@ class Batches:
         images, channels = zip(*(futures[place // self.repeats].result() for place in self.places), strict=True)
         return torch.stack(images), torch.stack(channels), [generator_for(self.seed, 3, step, p) for p in self.places]
 
-    def close(self) -> None:
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
         """Stops the threads."""
         self.pool.shutdown(cancel_futures=True)
 

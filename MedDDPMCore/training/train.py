@@ -1,14 +1,13 @@
-"""Trains the stages of a model: one run, one folder, resumable at any moment.
+"""Trains one stage of a model, resumable at any moment.
 
-A run folder holds config.json, and for each stage i: stage-i.pt (the checkpoint), stage-i.jsonl (the log, one JSON object a line), samples;
-and at the end the model as a bundle in model/.
+A run folder holds, for each stage i: stage-i.pt (the checkpoint), stage-i.jsonl (the log, one JSON object a line),
+stage-i/ (TensorBoard's log, where it is installed) and pictures in samples/; see `training.run` for the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,29 +15,30 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..device import pick_device, pick_precision
-from ..diffusion.objective import LOSSES, q_sample, target
-from ..diffusion.schedule import Schedule
+from ..device import pick_device
 from ..errors import ResourceError, TrainingError
-from ..models.spec import ModelSpec, StageSpec
-from ..models.stage import build_network
+from ..models.spec import ModelSpec
 from .checkpoint import load_checkpoint, save_checkpoint
-from .config import StageTraining, TrainingConfig
-from .dataset import PackedDataset
-from .distributed import gradients_stay_here, mean_over_ranks, process_group, rank_and_world, share, wrap
+from .config import TrainingConfig
+from .dataset import PackedDataset, check_fits
+from .distributed import process_group, rank_and_world, share, sum_over_ranks
+from .interrupt import StopRequest
 from .log import TrainingLog
-from .samples import Batches, Samples, generator_for
+from .samples import Batches, Samples
+from .stage_run import StageRun
 from .statistics import with_band_statistics
 from .validation import validation_loss, write_sample
 
 Report = Callable[[dict], None]
+"""Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then
+validation_loss; or with a note alone: {"note": text}."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
     """How often a run looks up from its work, in steps or seconds, and where it computes.
 
-    stop_after: steps of this call, None for all. threads: of data loading.
+    stop_after: steps of each stage in this call, None for all. threads: of data loading.
     """
 
     device: str = "auto"
@@ -48,168 +48,147 @@ class RunOptions:
     stop_after: int | None = None
     threads: int = 2
 
-
-class StageRun:
-    """The training of one stage: its network, averaged weights, optimiser and step."""
-
-    def __init__(self, spec: ModelSpec, index: int, training: StageTraining, seed: int, device: torch.device):
-        self.stage, self.training, self.device, self.seed, self.index = spec.stages[index], training, device, seed, index
-        torch.manual_seed(seed + index)
-        self.network = build_network(spec, self.stage).to(device, memory_format=torch.channels_last_3d)
-        self.network.checkpointing = training.checkpointing
-        self.ema = build_network(spec, self.stage).to(device, memory_format=torch.channels_last_3d).requires_grad_(False)
-        self.ema.load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=training.learning_rate)
-        self.precision = pick_precision(training.precision, device)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
-        self.schedule = Schedule.cosine(self.stage.timesteps)
-        self.parallel = wrap(self.network, device)
-        self.step = 0
-
-    def load(self, state: dict) -> None:
-        """Continues from a checkpoint of the same stage; TrainingError where its network has another shape."""
-        try:
-            self.network.load_state_dict(state["network"])
-            self.ema.load_state_dict(state["ema"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise TrainingError(
-                f"The checkpoint of stage {self.index} does not fit the configuration: {str(error).splitlines()[0]}.",
-                "Resume with the configuration that started the run, or name a new run folder.",
-            ) from error
-        self.step = int(state["step"])
-
-    def state(self) -> dict:
-        """What a checkpoint holds. Random numbers depend on seed and step alone, so these two are the random state."""
-        return {
-            "network": self.network.state_dict(), "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(), "step": self.step, "seed": self.seed,
-        }
-
-    def learning_rate(self) -> float:
-        """The rate of the present step."""
-        t = self.training
-        rate = t.learning_rate * min(1.0, (self.step + 1) / max(1, t.warmup))
-        if t.schedule == "paper":
-            return rate * (0.1 if self.step >= t.steps // 2 else 1.0)
-        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / t.steps)))
-
-    def train_step(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> float:
-        """One optimiser step on this rank's samples (batch, channel, z, y, x); returns their mean loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimizer.zero_grad(set_to_none=True)
-        here = len(images)
-        size = self.training.micro_batch or here
-        world = rank_and_world()[1]
-        total = 0.0
-        for first in range(0, here, size):
-            part = slice(first, first + size)
-            with gradients_stay_here(self.parallel, first + size < here):
-                loss = self._loss_sum(images[part], labels[part], generators[part])
-                self.scaler.scale(loss * (world / self.training.batch_size)).backward()
-            total += float(loss.detach())
-        self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.step += 1
-        decay = min(self.training.ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.ema.parameters()), list(self.network.parameters()), 1 - decay)
-        return total / here
-
-    def _loss_sum(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """The sum over samples of each one's mean loss."""
-        x0, condition, t, noise = noised_batch(self.stage, images, labels, generators, self.training.coarse_noise)
-        x0, condition, t, noise = (v.to(self.device, non_blocking=True) for v in (x0, condition, t, noise))
-        x = torch.cat([q_sample(self.schedule, x0, t, noise), condition], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last_3d)
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.parallel(x, t)
-        wanted = target(self.stage.prediction, self.schedule, x0, t, noise)
-        return LOSSES[self.training.loss](output.float(), wanted) * len(images)
+    def __post_init__(self) -> None:
+        for name in ("validate_every", "sample_every", "threads", "stop_after"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TrainingError(f"{name} must be 1 or more, not {value}.")
 
 
-def noised_batch(stage: StageSpec, images: Tensor, labels: Tensor, generators: list[torch.Generator], coarse_noise: float = 0):
-    """x0, packed condition, step numbers and noise for samples at model-grid size, each drawn with its own generator."""
-    domain = stage.domain
-    x0 = domain.encode(images)
-    coarse = None
-    if domain.kind == "haar_detail":
-        strength = [coarse_noise * torch.rand((), generator=g) for g in generators]
-        clean = domain.coarse(images)
-        coarse = torch.stack(
-            [c + s * torch.randn(c.shape, generator=g) for c, s, g in zip(clean, strength, generators, strict=True)]
-        )
-    condition = domain.pack(labels, coarse)
-    t = torch.stack([torch.randint(stage.timesteps, (), generator=g) for g in generators])
-    noise = torch.stack([torch.randn(x0.shape[1:], generator=g) for g in generators])
-    return x0, condition, t, noise
+class Interrupted(TrainingError):
+    """Training that was asked to stop (Ctrl-C, SIGTERM), and has saved its state."""
+
+    code = "interrupted"
+
+
+def checkpoint_path(run: Path, index: int) -> Path:
+    """Where a stage's checkpoint lies."""
+    return run / f"stage-{index}.pt"
 
 
 def train_stage(
-    config: TrainingConfig, index: int, data: PackedDataset, run: Path, options: RunOptions, report: Report
+    config: TrainingConfig,
+    index: int,
+    data: PackedDataset,
+    run: Path,
+    options: RunOptions,
+    report: Report,
+    start: dict[str, Tensor] | None = None,
 ) -> ModelSpec:
-    """Trains one stage to its last step, or for options.stop_after steps; resumes where the run folder has a checkpoint.
+    """Trains one stage to its last step, or for options.stop_after steps; resumes from the run folder's checkpoint.
 
-    Returns the spec with the stage's band statistics. TrainingError where the loss is not a number, ResourceError without memory or
-    disk: the last good checkpoint stays.
+    start: weights to begin with where there is no checkpoint. Returns the spec with the stage's band statistics.
+    TrainingError where data or configuration do not fit or the loss is not a number, ResourceError without memory or
+    disk, Interrupted after a signal: a good checkpoint stays.
     """
     training = config.stages[index]
+    check_fits(data, config.model)
     spec = with_band_statistics(config.model, index, data)
     rank, world = rank_and_world()
-    checkpoint = run / f"stage-{index}.pt"
-    with process_group(pick_device(options.device)) as device:
-        state = StageRun(spec, index, training, config.seed, device)
-        if checkpoint.exists():
-            state.load(load_checkpoint(checkpoint))
+    if training.batch_size < world:
+        raise TrainingError(f"A batch_size of {training.batch_size} cannot be shared by {world} processes.")
+    with contextlib.ExitStack() as stack:
+        device = stack.enter_context(process_group(pick_device(options.device)))
+        stop = stack.enter_context(StopRequest())
+        stack.enter_context(_advice(run))
+        state = StageRun(spec, index, training, config.seed, device, start)
+        if checkpoint_path(run, index).exists():
+            state.load(load_checkpoint(checkpoint_path(run, index)))
         block = spec.stages[index].domain.block
         samples = Samples(data, training.augmentation, training.lesions, training.patch, block)
         places = share(training.batch_size, rank, world)
-        batches = Batches(
-            samples, data.indices("train"), training.batch_size, config.seed + index, places, options.threads, training.repeats
+        batches = stack.enter_context(
+            Batches(
+                samples,
+                data.indices("train"),
+                training.batch_size,
+                config.seed + index,
+                places,
+                options.threads,
+                training.repeats,
+            )
         )
-        log = TrainingLog(run / f"stage-{index}.jsonl", state.step) if rank == 0 else None
+        writer = stack.enter_context(_Writer(run, state, spec, data, options, report)) if rank == 0 else None
         last = training.steps if options.stop_after is None else min(training.steps, state.step + options.stop_after)
-        saved_at, started, first_step = time.monotonic(), time.monotonic(), state.step
-
-        def save() -> None:
-            if rank == 0:
-                save_checkpoint(checkpoint, state.state())
-
-        try:
-            while state.step < last:
-                loss = mean_over_ranks(state.train_step(*batches.get(state.step)), device)
-                if not math.isfinite(loss):
-                    raise TrainingError(
-                        f"The loss became {loss} at step {state.step}.",
-                        f"The checkpoint in {run} is from before that: lower learning_rate, or use precision float32, and resume.",
-                    )
-                entry = {"stage": index, "step": state.step, "loss": round(loss, 6), "learning_rate": state.learning_rate()}
-                seconds = (time.monotonic() - started) / (state.step - first_step)
-                if state.step % options.validate_every == 0 or state.step == last:
-                    entry["validation_loss"] = round(validation_loss(state.ema, spec, index, data, training, state.precision), 6)
-                if rank == 0:
-                    log.write(entry)
-                    if state.step % options.sample_every == 0 or state.step == last:
-                        write_sample(run, state.step, state.ema, spec, index, data, training, state.precision)
-                    report({**entry, "steps": training.steps, "seconds_left": seconds * (last - state.step)})
-                    if time.monotonic() - saved_at > options.checkpoint_seconds:
-                        save()
-                        saved_at = time.monotonic()
-            save()
-        except KeyboardInterrupt:
-            save()
-            raise
-        except torch.OutOfMemoryError as error:
-            raise ResourceError(
-                f"The device ran out of memory at step {state.step}.",
-                "Set a smaller micro_batch, or checkpointing to true, and resume.",
-            ) from error
-        finally:
-            batches.close()
-            with contextlib.suppress(AttributeError):
-                log.close()
+        while state.step < last:
+            loss = state.train_step(*batches.get(state.step))
+            if writer is not None:
+                writer.after_step(loss, last)
+            if sum_over_ranks([float(stop.wanted)], device)[0]:
+                if writer is not None:
+                    writer.save()
+                raise Interrupted(
+                    f"Training was stopped in step {state.step} of stage {index}; its state is saved.",
+                    "Start it again with the same run folder to go on.",
+                )
     return spec
+
+
+class _Writer:
+    """What rank 0 writes into the run folder while a stage trains: log, sample pictures and checkpoints."""
+
+    def __init__(
+        self, run: Path, state: StageRun, spec: ModelSpec, data: PackedDataset, options: RunOptions, report: Report
+    ):
+        self.run, self.state, self.spec, self.data = run, state, spec, data
+        self.options, self.report = options, report
+        self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
+        self.first_step, self.started = state.step, time.monotonic()
+        self.saved_at, self.saved_step = self.started, state.step
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.log.close()
+
+    def after_step(self, loss: float, last: int) -> None:
+        """Logs and reports the step just done; validates, samples and saves when it is time, and at the last step."""
+        state, options = self.state, self.options
+        seconds = (time.monotonic() - self.started) / (state.step - self.first_step)
+        entry = {
+            "stage": state.index,
+            "step": state.step,
+            "loss": round(loss, 6),
+            "learning_rate": state.learning_rate(),
+        }
+        held_out = (state.ema, self.spec, state.index, self.data, state.training, state.precision)
+        if state.step % options.validate_every == 0 or state.step == last:
+            entry["validation_loss"] = round(validation_loss(*held_out), 6)
+        self.log.write(entry)
+        if state.step % options.sample_every == 0 or state.step == last:
+            write_sample(self.run, state.step, *held_out)
+        self.report({**entry, "steps": state.training.steps, "seconds_left": seconds * (last - state.step)})
+        if state.step == last or time.monotonic() - self.saved_at > options.checkpoint_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the checkpoint, if there has been a step since the last one."""
+        if self.state.step > self.saved_step:
+            save_checkpoint(checkpoint_path(self.run, self.state.index), self.state.state())
+        self.saved_at, self.saved_step = time.monotonic(), self.state.step
+
+
+@contextlib.contextmanager
+def _advice(run: Path):
+    """Turns a lack of memory or disk into a ResourceError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(
+            f"A file in {run} could not be written: {error}.",
+            "Free disk space and resume: the last checkpoint is kept.",
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        raise ResourceError(
+            "The device or the computer ran out of memory; the last checkpoint is kept.",
+            "Set a smaller micro_batch or patch, or checkpointing to true, and resume.",
+        ) from error
+
+
+def _lacks_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether torch or Python lacked memory: CUDA has an error of its own, the CPU and Apple's GPU a text."""
+    texts = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(t in str(error).lower() for t in texts)

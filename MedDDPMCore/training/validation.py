@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from ..diffusion.objective import LOSSES, q_sample, target
 from ..diffusion.samplers import dpmpp_2m
 from ..diffusion.schedule import Schedule
-from ..models.spec import ModelSpec
+from ..models.spec import ModelSpec, StageSpec
 from ..models.stage import denoiser
 from .config import StageTraining
 from .dataset import PackedDataset
@@ -22,8 +23,13 @@ SAMPLE_STEPS = 15
 
 
 @torch.no_grad()
-def validation_loss(network, spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining, precision) -> float:
-    """Mean loss over at most CASES validation cases at TIMES evenly spaced steps, always with the same lesions and noises."""
+def validation_loss(
+    network, spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining, precision: torch.dtype
+) -> float:
+    """Mean loss over at most CASES validation cases at TIMES evenly spaced steps, always with the same noises.
+
+    Lesions are the same, too, and nothing else is varied.
+    """
     stage, device = spec.stages[index], next(network.parameters()).device
     schedule = Schedule.cosine(stage.timesteps)
     losses = []
@@ -36,13 +42,23 @@ def validation_loss(network, spec: ModelSpec, index: int, data: PackedDataset, t
             x = q_sample(schedule, x0, t, noise).to(device)
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                 output = network(torch.cat([x, condition], dim=1), t.to(device))
-            losses.append(float(LOSSES[training.loss](output.float().cpu(), target(stage.prediction, schedule, x0, t, noise))))
+            wanted = target(stage.prediction, schedule, x0, t, noise)
+            losses.append(float(LOSSES[training.loss](output.float().cpu(), wanted)))
     return sum(losses) / len(losses)
 
 
 @torch.no_grad()
-def write_sample(run: Path, step: int, network, spec: ModelSpec, index: int, data: PackedDataset, training, precision) -> None:
-    """Samples a validation case and writes it beside the real image as a PNG in the run folder's samples/."""
+def write_sample(
+    run: Path,
+    step: int,
+    network,
+    spec: ModelSpec,
+    index: int,
+    data: PackedDataset,
+    training: StageTraining,
+    precision: torch.dtype,
+) -> None:
+    """Samples a validation case and writes a PNG into the run folder's samples/: made above real, for each modality."""
     from ..synthesis.preview import write_png
 
     stage, device = spec.stages[index], next(network.parameters()).device
@@ -51,16 +67,18 @@ def write_sample(run: Path, step: int, network, spec: ModelSpec, index: int, dat
     coarse = None if coarse is None else coarse.to(device)
     denoise = denoiser(network, stage, stage.domain.pack(labels.to(device), coarse), coarse, precision)
     x = torch.randn((1, *stage.domain.x_shape(tuple(image.shape[2:]))), generator=generator).to(device)
-    for last in dpmpp_2m(denoise, x, Schedule.cosine(stage.timesteps), min(SAMPLE_STEPS, stage.timesteps)):
-        pass
+    *_, last = dpmpp_2m(denoise, x, Schedule.cosine(stage.timesteps), min(SAMPLE_STEPS, stage.timesteps))
     made = stage.domain.decode(last.x0, coarse)[0].cpu()
     real = stage.domain.decode(stage.domain.encode(image), _coarse(stage, image))[0]
     folder = run / "samples"
     folder.mkdir(exist_ok=True)
-    write_png(folder / f"stage-{index}-step-{step:07d}.png", torch.stack([made[0], real[0]]).numpy())
+    rows = torch.stack([made, real], dim=1).flatten(0, 1).numpy()
+    write_png(folder / f"stage-{index}-step-{step:07d}.png", rows, spec.grid.spacing)
 
 
-def _fixed_cases(spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining):
+def _fixed_cases(
+    spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining
+) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
     samples = Samples(data, NO_AUGMENTATION, training.lesions, training.patch, spec.stages[index].domain.block)
     for case in data.indices("validation")[:CASES]:
         generator = generator_for(7, case)
@@ -68,5 +86,5 @@ def _fixed_cases(spec: ModelSpec, index: int, data: PackedDataset, training: Sta
         yield image[None], labels[None], generator
 
 
-def _coarse(stage, image: Tensor) -> Tensor | None:
+def _coarse(stage: StageSpec, image: Tensor) -> Tensor | None:
     return stage.domain.coarse(image) if stage.domain.kind == "haar_detail" else None

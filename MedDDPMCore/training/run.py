@@ -1,0 +1,175 @@
+"""A training run: all stages of a model, one folder, resumable at any moment, and a bundle at the end.
+
+A run folder holds config.json, what `training.train` writes for each stage, and, once every stage has a checkpoint,
+the model so far as a bundle in model/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+
+import torch
+
+from ..device import pick_device
+from ..errors import ResourceError, TrainingError
+from ..models.bundle import load_bundle, save_bundle
+from ..models.catalogue import find_model
+from ..models.spec import ModelSpec
+from .checkpoint import load_checkpoint
+from .config import TrainingConfig
+from .dataset import PackedDataset, check_fits
+from .distributed import process_group, rank_and_world, wait_for_all
+from .intensity import CONVENTIONS
+from .statistics import with_band_statistics
+from .train import Report, RunOptions, checkpoint_path, train_stage
+
+CONFIG_FILE = "config.json"
+MODEL_FOLDER = "model"
+_CHANGEABLE = re.compile(
+    r"training\[\d+\]\.(steps|learning_rate|batch_size|micro_batch|precision|checkpointing)"
+    r"|model\.(title|licence|training_data|intensity|notes|sampler|steps)"
+)
+"""What of a configuration may change when a run is resumed."""
+
+
+def train(
+    config: TrainingConfig,
+    data_folder: str | Path,
+    run_folder: str | Path,
+    options: RunOptions,
+    report: Report,
+    stage: int | None = None,
+    start_from: str | Path | None = None,
+) -> Path | None:
+    """Trains all stages in order, or the one named by its number, and writes the model as a bundle.
+
+    Resumes where the run folder has checkpoints. start_from: a bundle (name or path) to fine-tune: its description
+    replaces config.model, but for the name, and its weights are where training starts.
+    Returns the bundle's folder, None while a stage has no checkpoint. Raises TrainingError, ModelError or ResourceError
+    saying what is wrong with configuration, data, bundle or computer; the last good checkpoint stays.
+    """
+    run, data = Path(run_folder), PackedDataset.open(data_folder)
+    if stage is not None and not 0 <= stage < len(config.stages):
+        raise TrainingError(f"There is no stage {stage}: the model has the stages 0 to {len(config.stages) - 1}.")
+    if start_from is not None:
+        config = with_start(config, start_from)
+    check_fits(data, config.model)
+    with process_group(pick_device(options.device)):
+        config, notes = _joined(config, data, run)
+        wait_for_all()
+        if rank_and_world()[0] == 0:
+            _write_config(run, config)
+            for note in notes:
+                report({"note": note})
+        weights = _start_weights(config, run)
+        for index in range(len(config.stages)) if stage is None else [stage]:
+            train_stage(config, index, data, run, options, report, weights[index])
+        return write_model(config, run) if rank_and_world()[0] == 0 else None
+
+
+def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
+    """The configuration that fine-tunes a bundle, given by name or path; ModelError where there is none."""
+    folder = find_model(bundle).resolve()
+    spec, _ = load_bundle(folder)
+    notes = f"Fine-tuned from {spec.name} (weights {spec.weights_sha256[:12]})."
+    model = dataclasses.replace(spec, name=config.model.name, notes=f"{spec.notes} {notes}".strip())
+    return dataclasses.replace(config, model=model, start_from=str(folder))
+
+
+def differences(before: object, now: object, where: str = "") -> dict[str, tuple[object, object]]:
+    """Path -> (before, now) of each entry in which two JSON values differ; None where one has no such entry."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        prefix = f"{where}." if where else ""
+        pairs = {f"{prefix}{key}": (before.get(key), now.get(key)) for key in {**before, **now}}
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = {f"{where}[{i}]": pair for i, pair in enumerate(zip(before, now, strict=True))}
+    else:
+        return {} if before == now else {where: (before, now)}
+    return {path: values for key, pair in pairs.items() for path, values in differences(*pair, key).items()}
+
+
+def write_model(config: TrainingConfig, run: Path) -> Path | None:
+    """Writes the averaged weights of all stages as a half-precision bundle; None while a stage has no checkpoint."""
+    paths = [checkpoint_path(run, index) for index in range(len(config.stages))]
+    if not all(path.exists() for path in paths):
+        return None
+    states = [load_checkpoint(path) for path in paths]
+    steps = " + ".join(str(int(state["step"])) for state in states)
+    notes = f"{config.model.notes} Trained for {steps} steps.".strip()
+    spec = dataclasses.replace(config.model, notes=notes)
+    save_bundle(run / MODEL_FOLDER, spec, [state["ema"] for state in states])
+    return run / MODEL_FOLDER
+
+
+def _joined(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:
+    """The configuration completed by what the run folder and the data say, and notes on what has changed since.
+
+    TrainingError where the folder is that of another run.
+    """
+    notes = []
+    path = run / CONFIG_FILE
+    if path.exists():
+        before = TrainingConfig.read(path)
+        config = _with_bands_of(before.model, config)
+        if before.start_from and not config.start_from:
+            config = dataclasses.replace(config, model=before.model, start_from=before.start_from)
+        found = differences(before.to_dict(), config.to_dict())
+        listed = {key: f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items()}
+        refused = [text for key, text in listed.items() if not _CHANGEABLE.fullmatch(key) and key != "start_from"]
+        if refused:
+            raise TrainingError(
+                f"{run} is a run of another configuration: {'; '.join(refused)}.",
+                "Name a new run folder, or resume with the configuration that started this one.",
+            )
+        notes = [f"Resuming with a change: {text}." for text in listed.values()]
+    model = config.model
+    for index in range(len(model.stages)):
+        model = with_band_statistics(model, index, data)
+    if not model.intensity:
+        model = dataclasses.replace(model, intensity=CONVENTIONS.get(data.intensity, data.intensity))
+    return dataclasses.replace(config, model=model), notes
+
+
+def _with_bands_of(before: ModelSpec, config: TrainingConfig) -> TrainingConfig:
+    """The configuration with the band statistics, and the intensity, that the run has found out already."""
+    model = config.model
+    stages = list(model.stages)
+    for index, (old, new) in enumerate(zip(before.stages, stages, strict=False)):
+        if not new.domain.std:
+            domain = dataclasses.replace(new.domain, mean=old.domain.mean, std=old.domain.std)
+            stages[index] = dataclasses.replace(new, domain=domain)
+    model = dataclasses.replace(model, stages=tuple(stages), intensity=model.intensity or before.intensity)
+    return dataclasses.replace(config, model=model)
+
+
+def _start_weights(config: TrainingConfig, run: Path) -> list[dict[str, torch.Tensor] | None]:
+    """A state dict a stage to start from; None for each where the run starts from random weights."""
+    stages = range(len(config.stages))
+    if not config.start_from or all(checkpoint_path(run, index).exists() for index in stages):
+        return [None for _ in stages]
+    spec, networks = load_bundle(config.start_from)
+    if spec.weights_sha256 != config.model.weights_sha256:
+        raise TrainingError(
+            f"{config.start_from} holds other weights than when this run began.",
+            "Name a new run folder, or restore them.",
+        )
+    return [network.state_dict() for network in networks]
+
+
+def _write_config(run: Path, config: TrainingConfig) -> None:
+    part = run / f"{CONFIG_FILE}.part"
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(config.to_dict(), indent=1), encoding="utf-8")
+        os.replace(part, run / CONFIG_FILE)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ResourceError(
+            f"{run} cannot be written to: {error}.", "Free disk space, or name another folder."
+        ) from error
