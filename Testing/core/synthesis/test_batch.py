@@ -1,0 +1,98 @@
+"""Files out of masks: records, previews, what is skipped, and folders."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from phantoms import box, head
+from small_models import write_model
+
+from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.synthesis.batch import find_masks, synthesize_files
+from MedDDPMCore.synthesis.output import stem
+from MedDDPMCore.synthesis.synthesize import Settings, load_model
+from MedDDPMCore.volume import Volume
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load_model(write_model(tmp_path_factory.mktemp("model") / "small"), "cpu", "float32")
+
+
+@pytest.fixture
+def mask_file(tmp_path):
+    path = tmp_path / "patient one.nii.gz"
+    head(box((6, 6, 6), (190, 230, 220))).write(path)
+    return path
+
+
+def test_each_image_has_a_record_that_says_it_is_synthetic_and_how_it_was_made(model, mask_file, tmp_path):
+    [path], failed = synthesize_files(model, [mask_file], tmp_path / "out", Settings(seed=4))
+    assert not failed
+    assert path.name == "patient one_synthetic_T1_seed4.nii.gz"
+    record = json.loads(path.with_name("patient one_synthetic_T1_seed4.json").read_text())
+    assert record["synthetic"] is True and "not for diagnosis" in record["statement"]
+    assert record["model_sha256"] == model.spec.weights_sha256
+    assert (record["seed"], record["sampler"], record["steps"], record["device"]) == (4, "dpmpp_2m", 4, "cpu")
+    assert len(record["mask_sha256"]) == 64 and record["software"]["torch"]
+    assert "SYNTHETIC" in nibabel.load(path).header["descrip"].item().decode()
+
+
+def test_files_hold_whole_numbers_from_zero_in_air(model, mask_file, tmp_path):
+    [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+    image = nibabel.load(path)
+    assert image.get_data_dtype() == np.int16
+    assert np.asarray(image.dataobj).min() >= 0 and np.asarray(image.dataobj).max() <= 1000
+
+
+def test_a_picture_lies_beside_each_image(model, mask_file, tmp_path):
+    [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+    picture = path.with_name(path.name.replace(".nii.gz", ".png")).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_what_is_there_already_is_skipped_and_other_settings_or_masks_are_made_anew(model, mask_file, tmp_path):
+    out = tmp_path / "out"
+    assert len(synthesize_files(model, [mask_file], out, Settings(samples=2))[0]) == 2
+    assert synthesize_files(model, [mask_file], out, Settings(samples=2))[0] == []
+    assert len(synthesize_files(model, [mask_file], out, Settings(samples=3))[0]) == 1
+    assert len(synthesize_files(model, [mask_file], out, Settings(steps=2))[0]) == 1
+    head(box((6, 6, 6), (190, 230, 220)), radius=20).write(mask_file)
+    assert len(synthesize_files(model, [mask_file], out, Settings())[0]) == 1
+
+
+def test_an_image_without_its_record_is_made_again(model, mask_file, tmp_path):
+    [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+    path.with_name(path.name.replace(".nii.gz", ".json")).unlink()
+    assert synthesize_files(model, [mask_file], tmp_path / "out", Settings())[0] == [path]
+
+
+def test_a_bad_mask_in_a_folder_is_left_out_with_the_reason_and_the_rest_are_made(model, mask_file, tmp_path):
+    bad = tmp_path / "a bad one.nii.gz"
+    empty = head(box((6, 6, 6), (190, 230, 220)))
+    Volume(np.zeros_like(empty.array), empty.geometry).write(bad)
+    written, failed = synthesize_files(model, find_masks(tmp_path), tmp_path / "out", Settings())
+    assert [path.name for path in written] == ["patient one_synthetic_T1_seed0.nii.gz"]
+    assert list(failed) == [bad]
+
+
+def test_a_single_bad_mask_is_an_error(model, mask_file, tmp_path):
+    volume = Volume.read(mask_file, labels=True)
+    Volume(np.full_like(volume.array, 9), volume.geometry).write(mask_file)
+    with pytest.raises(LabelError):
+        synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+
+
+def test_the_masks_of_a_folder_are_found_in_order(mask_file, tmp_path):
+    (tmp_path / "notes.txt").write_text("no mask")
+    (tmp_path / "b.nrrd").write_text("")
+    assert [path.name for path in find_masks(tmp_path)] == ["b.nrrd", "patient one.nii.gz"]
+    assert find_masks(mask_file) == [mask_file]
+    with pytest.raises(VolumeError, match="no file"):
+        find_masks(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name, expected", [("a/b.nii.gz", "b"), ("b.SEG.NRRD", "b"), ("x.y.mha", "x.y"), ("series", "series")])
+def test_a_files_stem_lacks_its_suffix_alone(name, expected):
+    assert stem(name) == expected
