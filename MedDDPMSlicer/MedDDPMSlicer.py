@@ -128,6 +128,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The module is reloaded or Slicer quits: end every process and let go of the scene."""
         slicer.app.disconnect("aboutToQuit()", self.cleanup)
         self.run.close()
+        self.process.kill()
         self.setParameterNode(None)
         self.removeObservers()
         for panel in self.panels:

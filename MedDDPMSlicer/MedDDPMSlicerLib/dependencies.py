@@ -10,8 +10,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-PACKAGES = {"safetensors": "safetensors>=0.4", "tqdm": "tqdm"}
-TORCH = ">=2.2"
+PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm"}
+TORCH = ">=2.4"
 NEEDED = ("torch", *PACKAGES)
 RESUME_KEY = "MedDDPM/ContinueInstallation"
 _PROBE = str(Path(__file__).with_name("probe.py"))

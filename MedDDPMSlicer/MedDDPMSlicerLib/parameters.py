@@ -36,8 +36,9 @@ class MedDDPMParameters:
     fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     trainingData: str = ""
     trainingRun: str = ""
-    trainingSteps: Annotated[int, WithinRange(1, 10_000_000)] = 20_000
+    trainingSteps: Annotated[int, WithinRange(1, 10_000_000)] = 3000
     trainingBatch: Annotated[int, WithinRange(1, 64)] = 2
+    trainingFineTune: bool = False
 
 
 def repair(node) -> list[str]:

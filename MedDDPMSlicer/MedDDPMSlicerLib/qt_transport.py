@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import qt
 
 
@@ -43,9 +46,11 @@ class QtTransport:
             self._process.waitForFinished(2000)
 
     def interrupt(self) -> None:
-        """Ask the process to end in good order."""
-        if self._process is not None:
-            self._process.terminate()
+        """As Ctrl-C: ask the process to end in good order. Windows offers no way to ask, so there it is ended."""
+        if self._process is not None and os.name == "posix":
+            os.kill(self.process_id(), signal.SIGINT)
+        else:
+            self.kill()
 
     def call_later(self, milliseconds: int, function) -> None:
         qt.QTimer.singleShot(milliseconds, function)

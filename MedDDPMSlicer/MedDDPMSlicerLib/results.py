@@ -25,7 +25,6 @@ class ResultFile:
     """One image that the worker has written."""
 
     path: str
-    sample: int
     seed: int
     modality: str = ""
     sidecar: str = ""
@@ -109,7 +108,7 @@ def add_results(
     shown, sequences, made = [], [], []
     try:
         for modality in modalities:
-            of_modality = sorted((f for f in files if f.modality == modality), key=lambda f: f.sample)
+            of_modality = sorted((f for f in files if f.modality == modality), key=lambda f: f.seed)
             label = modality if len(modalities) > 1 else ""
             volumes = []
             for file in of_modality:

@@ -60,7 +60,8 @@ class SynthesisRun:
         self._preview = None
         self._layers: dict = {}
         self._observer: int | None = None
-        self._reason = ""
+        self._reason = self._name = ""
+        self._geometry: scene.Geometry | None = None
 
     @property
     def is_active(self) -> bool:
@@ -90,6 +91,7 @@ class SynthesisRun:
             seed=settings.seed,
             samples=settings.samples,
             labels={role.label: role.value for role in settings.roles},
+            output_grid="model" if settings.on_model_grid else "mask",
             preview=settings.preview,
             **settings.options,
         )
@@ -104,9 +106,10 @@ class SynthesisRun:
             self.process.cancel()
 
     def close(self) -> None:
-        """End everything now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
+        """End a run now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
         self._stop_observing()
-        self.process.close()
+        if self.is_active:
+            self.process.kill()
         self._settings = self._preview = None
         self._clean_folder()
         self.status = Status()
@@ -119,23 +122,36 @@ class SynthesisRun:
         handler.get(event["event"], lambda _event: None)(event)
 
     def _progress(self, event: dict) -> None:
-        total, samples = max(1, int(event.get("total") or 1)), max(1, int(event.get("samples") or 1))
-        step, sample = int(event.get("step") or 0), int(event.get("sample") or 0)
-        index = min(max(sample - 1, 0), samples - 1)
-        percent = int(100 * (index + min(step, total) / total) / samples)
-        phase = str(event.get("phase") or "sampling").capitalize()
-        text = f"{phase}: step {step} of {total}" if step else phase
-        if samples > 1:
-            text += f", image {index + 1} of {samples}"
+        total, step = max(1, int(event.get("total") or 1)), int(event.get("step") or 0)
+        sample, samples = int(event.get("sample") or 0), int(event.get("samples") or 1)
+        percent = min(100, 100 * step // total)
+        text = str(event.get("phase") or "synthesizing").capitalize()
+        if step:
+            text += f": step {step} of {total}"
+        if sample and samples > 1:
+            text += f", image {sample} of {samples}"
+        self._note_warnings(event)
         self.status = Status("running", max(percent, self.status.percent), text, event.get("seconds_left"))
         if event.get("preview"):
             self._show_preview(str(event["preview"]))
         self._on_change()
 
+    def _note_warnings(self, event: dict) -> None:
+        """What the worker has to say about the mask, after what became of the overlaps."""
+        for text in [*event.get("warnings", ()), *event.get("notes", ())]:
+            if text not in self.report:
+                self.report = f"{self.report}\n{text}".strip()
+
     def _show_preview(self, path: str) -> None:
+        """Show a preview; one that cannot be read is left out, as the next one or the result will come."""
         fresh = self._preview is None or not self._scene.IsNodePresent(self._preview)
         name = f"{self._name} preview"
-        self._preview = results.show_preview(self._scene, path, None if fresh else self._preview, self._target(), name)
+        known = None if fresh else self._preview
+        try:
+            self._preview = results.show_preview(self._scene, path, known, self._target(), name)
+        except MedDDPMError as error:
+            self.process.log.append(f"preview: {error}")
+            return
         if fresh:
             views.show(self._scene, self._preview, self._source(), self._settings.fade)
 
@@ -143,13 +159,12 @@ class SynthesisRun:
         settings = self._settings
         try:
             files = [
-                results.ResultFile(
-                    f["path"], int(f["sample"]), int(f["seed"]), f.get("modality") or "", f.get("sidecar") or ""
-                )
+                results.ResultFile(f["path"], int(f["seed"]), f.get("modality") or "", f.get("sidecar") or "")
                 for f in event["files"]
             ]
+            model = str(event.get("model") or settings.model)
             made = results.add_results(
-                self._scene, files, self._target(), self._name, settings.model, {"segmentation": self._name}
+                self._scene, files, self._target(), self._name, model, {"segmentation": self._name}
             )
         except (MedDDPMError, OSError, KeyError, TypeError, ValueError) as error:
             self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))

@@ -2,7 +2,7 @@
 
 A transport carries bytes; it offers
     start(program, arguments, folder), write(data), kill(), is_running(), call_later(milliseconds, function)
-and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread.
+and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread; kill() returns after on_end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections import deque
 
 PROTOCOL = 1
 CANCEL_GRACE_MS = 1200
-CLOSE_GRACE_MS = 1500
 _LONGEST_LINE = 1_000_000
 _LOG_LINES = 400
 _WORKER = ["-u", "-X", "utf8", "-m", "MedDDPMCore.worker"]
@@ -46,6 +45,7 @@ class SynthesisProcess:
         self.ready: dict | None = None
         self._reset()
         self._number = 0
+        self._muted = False
 
     def _reset(self) -> None:
         self.ready = None
@@ -105,12 +105,13 @@ class SynthesisProcess:
         if self.is_running and not self.is_busy:
             self._send({"request": "release", "id": "release"})
 
-    def close(self) -> None:
-        """End the worker now, without any further event."""
-        self._on_event = lambda event: None
+    def kill(self) -> None:
+        """End the worker now, without any further event; the next request starts another."""
+        self._waiting = self._current = None
         if self.is_running:
-            self._send({"request": "shutdown", "id": "shutdown"})
+            self._muted = True
             self._transport.kill()
+            self._muted = False
         self._reset()
 
     def _kill_if_still(self, identity: str) -> None:
@@ -207,7 +208,8 @@ class SynthesisProcess:
         self._emit({"event": "error", "id": identity, "code": "worker", "message": message, "hint": hint})
 
     def _emit(self, event: dict) -> None:
-        self._on_event(event)
+        if not self._muted:
+            self._on_event(event)
 
     def _note(self, line: str) -> None:
         self.log.append(line)

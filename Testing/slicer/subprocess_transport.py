@@ -60,7 +60,9 @@ class SubprocessTransport:
     def kill(self):
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            while self._process is not None:
+                self.poll()
+                time.sleep(0.001)
 
     def call_later(self, milliseconds, function):
         self._timers.append((time.monotonic() + milliseconds / 1000, function))

@@ -43,7 +43,7 @@ def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extens
     matrix, array = phantom.oblique(left_handed), random_image()
     mri = phantom.volume(matrix)
     path = written(tmp_path, array, matrix, "result" + extension)
-    file = results.ResultFile(path, 0, 7)
+    file = results.ResultFile(path, 7)
     (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "Case", "default", {})
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
     read = slicer.util.vtkMatrixFromArray(np.eye(4))
@@ -59,7 +59,7 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
     (node,) = results.add_results(
-        slicer.mrmlScene, [results.ResultFile(path, 0, 1)], scene.geometry_of_volume(mri), "S", "m", {}
+        slicer.mrmlScene, [results.ResultFile(path, 1)], scene.geometry_of_volume(mri), "S", "m", {}
     )
     first, second = [0.0] * 6, [0.0] * 6
     node.GetRASBounds(first)
@@ -75,8 +75,8 @@ def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, sp
         matrix[0, 3] += 0.5
     else:
         array = array[1:]
-    good = results.ResultFile(written(tmp_path, random_image(), phantom.oblique(), "good.nii.gz"), 0, 1)
-    bad = results.ResultFile(written(tmp_path, array, matrix), 1, 2)
+    good = results.ResultFile(written(tmp_path, random_image(), phantom.oblique(), "good.nii.gz"), 1)
+    bad = results.ResultFile(written(tmp_path, array, matrix), 2)
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="grid of the mask"):
         results.add_results(slicer.mrmlScene, [good, bad], scene.geometry_of_volume(mri), "S", "m", {})
@@ -111,7 +111,7 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
     sidecar.write_text(json.dumps({"model_sha256": "abc", "steps": 15, "versions": {"torch": "2"}}), encoding="utf-8")
     mri = phantom.volume()
     path = written(tmp_path, random_image(), phantom.oblique())
-    file = results.ResultFile(path, 0, 3, "", str(sidecar))
+    file = results.ResultFile(path, 3, "", str(sidecar))
     (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
     assert results.is_synthetic(node) and not results.is_synthetic(mri)
     assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
@@ -125,7 +125,7 @@ def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
     mri = phantom.volume()
     arrays = [random_image(seed) for seed in range(3)]
     files = [
-        results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), n, 10 + n)
+        results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), 10 + n)
         for n, array in enumerate(arrays)
     ]
     shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "default", {})
@@ -146,7 +146,7 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
     mri = phantom.volume()
     names = ["T1", "T1ce", "T2", "FLAIR"]
     files = [
-        results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 0, 5, name)
+        results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 5, name)
         for n, name in enumerate(names)
     ]
     shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
@@ -160,9 +160,7 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
 def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
     mri = phantom.volume()
     files = [
-        results.ResultFile(
-            written(tmp_path, random_image(10 * s + m), phantom.oblique(), f"{s}{name}.nii.gz"), s, s, name
-        )
+        results.ResultFile(written(tmp_path, random_image(10 * s + m), phantom.oblique(), f"{s}{name}.nii.gz"), s, name)
         for s in range(2)
         for m, name in enumerate(["T1", "T2"])
     ]
@@ -175,7 +173,7 @@ def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
 
 def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
     mri = phantom.volume()
-    file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 0, 1)
+    file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 1)
     geometry = scene.geometry_of_volume(mri)
     names = [results.add_results(slicer.mrmlScene, [file], geometry, "S", "m", {})[0].GetName() for _ in range(2)]
     assert names == ["S synthetic (m, seed 1)", "S synthetic (m, seed 1)_1"]

@@ -41,7 +41,7 @@ class Session:
 def session():
     session = Session()
     yield session
-    session.process.close()
+    session.process.kill()
     session.transport.poll()
 
 
@@ -165,18 +165,21 @@ def test_a_missing_package_is_named():
     assert "torch_that_is_missing" in error["message"] and "Setup" in error["hint"]
 
 
-def test_close_ends_the_process_and_says_nothing_more():
+def test_kill_ends_the_process_says_nothing_more_and_the_next_run_works():
     session = Session()
     session.process.synthesize(model="slow")
     session.wait("progress")
     before = list(session.names())
     pid = session.transport.pid
-    session.process.close()
+    session.process.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     time.sleep(0.05)
     session.transport.poll()
     assert session.names() == before and not session.process.is_busy
+    session.process.synthesize(model="quick")
+    session.wait("done")
+    session.process.kill()
 
 
 def test_a_line_that_never_ends_is_given_up():

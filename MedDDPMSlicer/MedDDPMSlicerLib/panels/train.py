@@ -8,10 +8,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import paths
+from .. import paths, training
 from ..loss_plot import LossPlot
 from ..qt_transport import QtTransport
-from ..training import TrainingProcess
 from .panel import Panel
 
 _INTERVAL_MS = 1000
@@ -24,7 +23,7 @@ class TrainPanel(Panel):
 
     def __init__(self, owner):
         super().__init__(owner)
-        self.process = TrainingProcess(QtTransport(), paths.python(), str(paths.core_folder()), self._ended)
+        self.process = training.TrainingProcess(QtTransport(), paths.python(), str(paths.core_folder()), self._ended)
         self._plot: LossPlot | None = None
         self._picture: Path | None = None
         self._problem = ""
@@ -43,7 +42,7 @@ class TrainPanel(Panel):
             return
         running = self.process.is_running
         ready = bool(p.trainingData.strip()) and bool(p.trainingRun.strip())
-        self.ui.trainButton.text = _("Resume") if ready and has_checkpoint(Path(p.trainingRun)) else _("Train")
+        self.ui.trainButton.text = _("Resume") if ready and training.has_checkpoint(Path(p.trainingRun)) else _("Train")
         self.ui.trainButton.enabled = ready and not running and self.owner.can_synthesize
         self.ui.stopButton.enabled = running and not self.process.is_stopping
         self.ui.plotButton.enabled = self._plot is not None and self._plot.is_in_scene
@@ -54,6 +53,7 @@ class TrainPanel(Panel):
             self.ui.runButton,
             self.ui.trainStepsSpinBox,
             self.ui.batchSpinBox,
+            self.ui.fineTuneCheckBox,
         ):
             widget.enabled = not running
         self.ui.trainStatus.text = self._status()
@@ -87,8 +87,15 @@ class TrainPanel(Panel):
             self._problem = _("There is no folder {folder}.").format(folder=data)
             self.refresh()
             return
+        tune = p.model if p.trainingFineTune else ""
+        try:
+            todo = training.commands(data, run, p.trainingSteps, p.trainingBatch, tune)
+        except OSError as error:
+            self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
+            self.refresh()
+            return
         self._plot = LossPlot(slicer.mrmlScene, run.name or "Training")
-        self.process.start(train_arguments(data, run, p.trainingSteps, p.trainingBatch), run)
+        self.process.start(todo, run)
         self._timer.start()
         self.refresh()
 
@@ -111,20 +118,12 @@ class TrainPanel(Panel):
             )
         self.refresh()
 
-    def _ended(self, description: str) -> None:
+    def _ended(self, problem: str) -> None:
         self._timer.stop()
-        if description and description != "exit code 0":
-            last = self.process.output[-1] if self.process.output else ""
-            self._problem = _("The training ended: {description}. {last}").format(description=description, last=last)
+        self._problem = (
+            _("The training ended: {problem}").format(problem=problem) if problem else _("The training ended.")
+        )
         self._poll()
 
     def _show_plot(self) -> None:
         self._plot.show(slicer.app.applicationLogic())
-
-
-def has_checkpoint(run: Path) -> bool:
-    return any(run.glob("*checkpoint*"))
-
-
-def train_arguments(data: Path, run: Path, steps: int, batch: int) -> list[str]:
-    return [str(data), str(run), "--steps", str(steps), "--batch-size", str(batch)]

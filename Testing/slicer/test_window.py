@@ -1,0 +1,405 @@
+"""The window before a run: setup, input, edit, advanced, settings in the scene. Real clicks on a real window."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import project
+import pytest
+
+pytest.importorskip("slicer")
+import phantom
+import slicer
+import slicer.util
+from window import packages_are_there, window  # noqa: F401
+
+HEAD_SHAPE = (40, 48, 44)
+
+
+def head_volume(name="MRI"):
+    """A bright ellipsoid of the size of a head in noise-free air, on an oblique left-handed grid of 5 mm."""
+    matrix = phantom.oblique(spacing=(5.0, 5.0, 5.0), origin=(-90.0, -120.0, 100.0))
+    node = phantom.volume(matrix, HEAD_SHAPE, name)
+    slicer.util.updateVolumeFromArray(node, phantom.head_array(HEAD_SHAPE).astype(np.int16) * 800)
+    return node
+
+
+def drawn_head(window, segments=("Head", "Tumor")):  # noqa: F811
+    """The MRI and its segmentation, chosen in the window."""
+    mri = head_volume()
+    arrays = {"Head": phantom.head_array(HEAD_SHAPE), "Tumor": phantom.tumor_array(HEAD_SHAPE)}
+    node, ids = phantom.segmentation(mri, {name: arrays[name] for name in segments}, "Case 1")
+    window.parameters.mri = mri
+    window.parameters.segmentation = node
+    window.host.process_events()
+    return mri, node, ids
+
+
+def combo(window, label):  # noqa: F811
+    return slicer.util.findChild(window.widget.parent, f"combo_{label}")
+
+
+def create_button(window, label):  # noqa: F811
+    return slicer.util.findChild(window.widget.parent, f"create_{label}")
+
+
+def test_opening_the_module_installs_and_runs_nothing(window):  # noqa: F811
+    assert window.host.installs == [] and not window.widget.process.is_running
+    assert window.module.title == "MedDDPM" and list(window.module.categories) == ["Image Synthesis"]
+    assert not window.synthesize_button.enabled
+    assert "Choose a segmentation" in window.results.statusLabel.text
+    window.screenshot("01-empty-scene")
+
+
+def test_setup_says_what_is_missing_and_installs_on_a_click(window):  # noqa: F811
+    from MedDDPMSlicerLib import dependencies
+
+    missing = dependencies.State(missing=("torch", "safetensors"), cards=("NVIDIA RTX A4000, 16376 MiB",))
+    window.widget.setupPanel._found(missing)
+    assert "Missing: torch, safetensors" in window.setup.stateLabel.text
+    assert "RTX A4000" in window.setup.deviceLabel.text and "3 GB" in window.setup.downloadLabel.text
+    drawn_head(window)
+    assert not window.synthesize_button.enabled and "Setup" in window.synthesize_button.toolTip
+    window.screenshot("02-setup-missing")
+    assert window.host.installs == []
+    window.click(window.setup.installButton)
+    assert any("torch" in str(entry) for entry in window.host.installs)
+    assert any("safetensors" in str(entry) for entry in window.host.installs)
+    window.wait(lambda: window.widget.setupPanel.state is not None)
+    assert window.widget.setupPanel.state.is_complete and window.synthesize_button.enabled
+
+
+def test_nothing_is_installed_in_testing_mode(window):  # noqa: F811
+    from MedDDPMSlicerLib import dependencies
+
+    window.host.testing(True)
+    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.click(window.setup.installButton)
+    assert window.host.installs == []
+
+
+def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remembered(window, monkeypatch):  # noqa: F811
+    import qt
+    from MedDDPMSlicerLib import dependencies
+
+    asked = []
+
+    class Manager:
+        interactive = True
+
+        def installExtensionFromServer(self, name, restart):
+            asked.append((name, restart))
+            return True
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    monkeypatch.setattr(type(slicer.app), "extensionsManagerModel", lambda self: Manager(), raising=False)
+    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.host.dialogs.answer(qt.QMessageBox.No)
+    try:
+        window.click(window.setup.installButton)
+        assert asked == [("PyTorch", False)]
+        assert "restart" in window.host.dialogs.shown[-1].text
+        assert dependencies.is_to_continue()
+        window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+        assert window.setup.installButton.text == "Continue installing"
+    finally:
+        dependencies.remember_to_continue(False)
+
+
+def test_a_failed_installation_is_explained(window, monkeypatch):  # noqa: F811
+    from MedDDPMSlicerLib import dependencies
+
+    def fail(state):
+        raise RuntimeError("pip could not reach the server")
+
+    monkeypatch.setattr(dependencies, "install", fail)
+    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.click(window.setup.installButton)
+    assert "could not reach the server" in window.host.dialogs.shown[-1].text
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("raise ImportError('DLL load failed while importing _C')", "DLL load failed"),
+        ("x = 1", "AttributeError"),
+        ("raise SystemError('half')", "half"),
+    ],
+)
+def test_a_torch_that_is_there_by_half_is_found_out(tmp_path, source, expected):
+    from MedDDPMSlicerLib import dependencies
+
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(source, encoding="utf-8")
+    answer = subprocess.run(
+        [sys.executable, dependencies._PROBE, "torch", "numpy", "no_such_package"],
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+    )
+    state = dependencies.parse(answer.stdout)
+    assert state.broken[0][0] == "torch" and expected in state.broken[0][1]
+    assert state.missing == ("no_such_package",) and dict(state.versions)["numpy"]
+    assert state.lacks_torch and not state.is_complete
+
+
+@pytest.mark.parametrize("output", ["", "no json", "[]", "{}", '{"packages": 3}'])
+def test_a_probe_that_talks_nonsense_is_a_failure_in_words(output):
+    from MedDDPMSlicerLib import dependencies
+
+    assert dependencies.parse(output).failure
+
+
+def test_a_gpu_that_torch_cannot_use_is_said(window):  # noqa: F811
+    from MedDDPMSlicerLib import dependencies
+
+    state = dependencies.State(versions=(("torch", "2.9"),), cards=("NVIDIA RTX A4000",))
+    assert "cannot use the GPU" in state.device_text()
+
+
+def test_segments_are_found_and_can_be_chosen_otherwise(window):  # noqa: F811
+    mri, node, ids = drawn_head(window)
+    assert combo(window, "head").currentText == "Found: Head"
+    other = node.GetSegmentation().AddEmptySegment("", "Something")
+    window.host.process_events()
+    window.choose(combo(window, "tumor"), "Something")
+    assert window.widget.found["tumor"] == (other,)
+    assert json.loads(window.parameters.segments) == {"tumor": other}
+    node.RemoveSegment(other)
+    window.host.process_events()
+    assert window.widget.found["tumor"] == (ids["Tumor"],)
+
+
+def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):  # noqa: F811
+    mri, node, ids = drawn_head(window, ("Head",))
+    assert "No segment for: tumor" in window.input.inputMessage.text
+    before = phantom.state_of(node)
+    window.click(create_button(window, "tumor"))
+    assert list(window.widget.found["tumor"]) and not create_button(window, "tumor").enabled
+    assert window.edit.editor.currentSegmentID() == window.widget.found["tumor"][0]
+    assert not window.widget.editPanel.widget.collapsed
+    assert window.edit.editor.sourceVolumeNode() is mri
+    assert {key: phantom.state_of(node)[key] for key in before} == before
+    window.screenshot("03-tumor-created")
+    window.click(slicer.util.findChild(window.edit.editor, "UndoButton"))
+    assert node.GetSegmentation().GetNumberOfSegments() == 1
+
+
+def test_painting_leaves_the_head_whole(window):  # noqa: F811
+    drawn_head(window)
+    editor = window.edit.editor.mrmlSegmentEditorNode()
+    assert editor.GetOverwriteMode() == editor.OverwriteNone
+
+
+def test_the_head_is_made_from_the_mri(window):  # noqa: F811
+    mri = head_volume()
+    window.parameters.mri = mri
+    window.host.process_events()
+    window.click(window.input.headButton)
+    segmentation = window.parameters.segmentation
+    (identity,) = window.widget.found["head"]
+    made = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, identity, mri)
+    truth = phantom.head_array(HEAD_SHAPE)
+    assert 2 * (made & truth).sum() / (made.sum() + truth.sum()) > 0.95
+    assert "look at it" in window.input.inputMessage.text
+    assert window.synthesize_button.enabled
+    window.screenshot("04-head-from-mri")
+
+
+def test_a_second_head_is_added_beside_one_that_is_painted(window):  # noqa: F811
+    mri, node, ids = drawn_head(window)
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, ids["Head"], mri)
+    window.click(window.input.headButton)
+    assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(node, ids["Head"], mri), voxels)
+    assert window.widget.found["head"] != (ids["Head"],)
+    window.click(slicer.util.findChild(window.edit.editor, "UndoButton")) if window.edit.editor.isVisibleTo(
+        window.widget.parent
+    ) else window.edit.editor.undo()
+    assert node.GetSegmentation().GetNumberOfSegments() == 2
+
+
+def test_without_an_mri_there_is_a_canvas_to_paint_on(window):  # noqa: F811
+    mri, node, ids = drawn_head(window)
+    window.parameters.mri = None
+    slicer.mrmlScene.RemoveNode(mri)
+    window.host.process_events()
+    window.widget.editPanel.widget.collapsed = False
+    window.click(window.edit.canvasButton)
+    canvas = window.edit.editor.sourceVolumeNode()
+    assert canvas.GetName() == "Case 1 canvas"
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    canvas.GetIJKToRASMatrix(matrix)
+    assert np.allclose(
+        slicer.util.arrayFromVTKMatrix(matrix), phantom.oblique(spacing=(5.0, 5.0, 5.0), origin=(-90.0, -120.0, 100.0))
+    )
+
+
+@pytest.mark.parametrize("segments, message", [((), "no head segment"), (("Tumor",), "no head segment")])
+def test_a_missing_head_is_said_before_anything_runs(window, segments, message):  # noqa: F811
+    drawn_head(window, segments)
+    assert not window.synthesize_button.enabled
+    assert message in window.input.inputMessage.text
+    window.screenshot("05-no-head")
+
+
+def test_a_head_without_a_voxel_is_said_on_the_click(window):  # noqa: F811
+    mri = head_volume()
+    node, ids = phantom.segmentation(
+        mri, {"Head": np.zeros(HEAD_SHAPE, np.uint8), "Tumor": phantom.tumor_array(HEAD_SHAPE)}
+    )
+    window.parameters.mri, window.parameters.segmentation = mri, node
+    window.host.process_events()
+    window.click(window.synthesize_button)
+    assert "no head segment with anything in it" in window.error_text
+    assert not window.run.is_active and not window.widget.process.is_running
+    window.screenshot("06-empty-head")
+
+
+def test_another_models_labels_are_asked_for(window):  # noqa: F811
+    drawn_head(window)
+    window.widget.advancedPanel.widget.collapsed = False
+    window.choose(window.advanced.modelCombo, "Untrained: four")
+    assert combo(window, "brain") is not None and combo(window, "edema") is not None
+    assert "no brain segment" in window.input.inputMessage.text
+    window.screenshot("07-other-model")
+    window.choose(window.advanced.modelCombo, "Untrained: tiny")
+    assert window.synthesize_button.enabled
+
+
+def test_settings_survive_a_saved_scene_and_nothing_runs_when_it_opens(window, tmp_path):  # noqa: F811
+    mri, node, ids = drawn_head(window)
+    p = window.parameters
+    p.newSeed, p.seed, p.steps, p.samples, p.sampler, p.grid, p.fade = False, 77, 9, 3, "ddim", "model", 0.25
+    other = node.GetSegmentation().AddEmptySegment("", "Chosen")
+    window.host.process_events()
+    window.choose(combo(window, "tumor"), "Chosen")
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    window.host.process_events()
+    assert window.parameters.seed == 1 and window.parameters.segmentation is None
+    slicer.util.loadScene(path)
+    window.host.process_events()
+    p = window.parameters
+    assert (p.newSeed, p.seed, p.steps, p.samples, p.sampler, p.grid, p.fade) == (
+        False,
+        77,
+        9,
+        3,
+        "ddim",
+        "model",
+        0.25,
+    )
+    assert p.mri.GetName() == "MRI" and p.segmentation.GetName() == "Case 1" and p.model == "tiny"
+    assert window.advanced.seedSpinBox.value == 77 and window.advanced.samplesSpinBox.value == 3
+    assert combo(window, "tumor").currentText == "Chosen"
+    assert window.widget.found["tumor"] == (other,)
+    assert not window.widget.process.is_running and window.host.installs == []
+
+
+HOSTILE = {
+    "steps": "1e99",
+    "seed": "-5",
+    "samples": "999999999",
+    "fade": "nan",
+    "newSeed": "perhaps",
+    "grid": "../../etc",
+    "model": "\\\\evil\\share",
+    "device": "cuda:0; rm -rf /",
+    "sampler": "__import__('os')",
+    "segments": "[1, {",
+    "trainingSteps": "",
+    "trainingBatch": "None",
+    "trainingData": "\x01" * 2000,
+}
+
+
+def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):  # noqa: F811
+    drawn_head(window)
+    raw = window.parameters.parameterNode
+    path = str(tmp_path / "hostile.mrb")
+    window.widget.setParameterNode(None)
+    for name, value in HOSTILE.items():
+        raw.SetParameter(name, value)
+    raw.SetNodeReferenceID("mri", window.widget.logic.getParameterNode and raw.GetNodeReference("segmentation").GetID())
+    slicer.mrmlScene.WriteToMRB(path) or slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    slicer.util.loadScene(path)
+    window.host.process_events()
+    p = window.parameters
+    assert (p.steps, p.seed, p.samples, p.fade, p.grid) == (0, 1, 1, 1.0, "mask")
+    assert p.model in window.widget.models
+    assert p.mri is None and p.segmentation is not None
+    assert "were reset" in window.input.inputMessage.text and "steps" in window.input.inputMessage.text
+    assert window.widget.found["head"]
+    assert not window.widget.process.is_running
+    window.screenshot("08-hostile-scene")
+
+
+def test_a_closed_scene_empties_the_window(window):  # noqa: F811
+    drawn_head(window)
+    slicer.mrmlScene.Clear(False)
+    window.host.process_events()
+    assert window.parameters.segmentation is None and not window.synthesize_button.enabled
+    drawn_head(window)
+    assert window.synthesize_button.enabled
+
+
+def test_the_module_can_be_reloaded(window):  # noqa: F811
+    drawn_head(window)
+    slicer.util.reloadScriptedModule(window.module.name)
+    window.widget = slicer.util.getModuleWidget(window.module.name)
+    window.wait(lambda: window.widget.parameters is not None)
+    assert window.widget.found["head"]
+
+
+def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):  # noqa: F811
+    mri, node, ids = drawn_head(window)
+    node.SetName("Jane Doe 1970")
+    window.parameters.trainingData = "/somewhere/private"
+    window.widget.advancedPanel.widget.collapsed = False
+    window.click(window.advanced.copyReportButton)
+    text = slicer.app.clipboard().text()
+    assert "MedDDPM error report" in text and "model=tiny" in text
+    assert "Jane" not in text and "private" not in text
+
+
+def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, tmp_path):  # noqa: F811
+    import qt
+    from MedDDPMSlicer import IMPORTED_MODELS_KEY
+
+    window.widget.advancedPanel.widget.collapsed = False
+    window.host.dialogs.answer(str(tmp_path))
+    window.click(window.advanced.importButton)
+    assert "no model in" in window.host.dialogs.shown[-1].text
+    window.host.dialogs.answer(str(tmp_path / "models" / "four"))
+    try:
+        window.click(window.advanced.importButton)
+        assert window.parameters.model == str(tmp_path / "models" / "four")
+        assert window.widget.model.title == "Untrained: four"
+    finally:
+        qt.QSettings().remove(IMPORTED_MODELS_KEY)
+
+
+def test_published_weights_need_a_yes_to_their_licence(window):  # noqa: F811
+    window.widget.advancedPanel.widget.collapsed = False
+    window.click(window.advanced.publishedButton)
+    assert "GPL-3.0" in window.host.dialogs.shown[-1].text
+    assert len(window.host.dialogs.shown) == 1 and window.advanced.publishedButton.enabled
+
+
+def test_slicers_process_stays_free_of_torch_and_the_window_opens_fast():
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import project, host, time\n"
+        "h = host.start(); t = time.monotonic(); m = h.load(project.MODULE); h.open(m.name)\n"
+        "print('opened in', time.monotonic() - t); assert 'torch' not in sys.modules\n"
+    )
+    started = time.monotonic()
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(project.FAKE_WORKER.parent)], capture_output=True, text=True
+    )
+    assert "opened in" in answer.stdout, answer.stderr[-2000:]
+    print(answer.stdout, time.monotonic() - started)
