@@ -94,6 +94,33 @@ def test_a_deleted_node_leaves_the_selector_and_the_parameter(host, sample, volu
     assert not sample.ui.applyButton.enabled
 
 
+def test_a_renamed_node_is_renamed_in_the_selector(host, sample, volume):
+    sample.ui.inputSelector.setCurrentNode(volume)
+    names = []
+    sample.ui.inputSelector.connect("currentNodeRenamed(QString)", names.append)
+    volume.SetName("slope")
+    assert names == ["slope"]
+    assert sample.ui.inputSelector.findChildren("QComboBox")[0].currentText == "slope"
+
+
+def test_layouts_bring_their_views(host):
+    import slicer
+    manager = host.app.layoutManager()
+    assert manager.threeDViewCount == 1 and manager.plotWidget(0) is None
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotView)
+    assert manager.plotWidget(0).mrmlPlotViewNode() is not None
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    assert manager.plotWidget(0) is None
+
+
+def test_nodes_have_subject_hierarchy_items_while_they_live(host, volume):
+    import slicer
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    assert hierarchy.GetItemName(hierarchy.GetItemByDataNode(volume)) == "ramp"
+    slicer.mrmlScene.RemoveNode(volume)
+    assert hierarchy.GetNumberOfItems() == 0
+
+
 def test_reload_cleans_the_old_panel_up_and_builds_a_new_one(host, sample):
     import slicer
     slicer.util.reloadScriptedModule("HostSample")

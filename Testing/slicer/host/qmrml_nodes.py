@@ -209,16 +209,15 @@ class qMRMLNodeComboBox(QWidget):
     def _observe_names(self, nodes):
         self._renames.clear()
         for node in nodes:
-            self._renames.add(node, [vtk.vtkCommand.ModifiedEvent], self._renamed)
+            self._renames.add(node, [vtk.vtkCommand.ModifiedEvent], lambda node=node: self._renamed(node))
 
-    def _renamed(self):
-        nodes = self._nodes()
-        listed = {self._combo.itemData(index): self._combo.itemText(index) for index in range(self._combo.count)
-                  if isinstance(self._combo.itemData(index), str)}
-        if any(listed.get(node.GetID()) != node.GetName() for node in nodes):
-            self._fill(nodes, self._node)
-            if self._node is not None and listed.get(self._node.GetID()) != self._node.GetName():
-                self.currentNodeRenamed.emit(self._node.GetName())
+    def _renamed(self, node):
+        index = self._combo.findData(node.GetID())
+        if index < 0 or self._combo.itemText(index) == node.GetName():
+            return
+        self._combo.setItemText(index, node.GetName())
+        if node is self._node:
+            self.currentNodeRenamed.emit(node.GetName())
 
     def _select(self, node):
         changed = node is not self._node

@@ -1,4 +1,5 @@
 """Every node that the user sees has an item in the subject hierarchy; in Slicer Qt plugins see to that."""
+import slicer
 import vtk
 
 _DATA = ("vtkMRMLDisplayableNode", "vtkMRMLSequenceNode", "vtkMRMLSequenceBrowserNode", "vtkMRMLTableNode",
@@ -10,6 +11,7 @@ class SubjectHierarchyItems:
         self._scene = scene
         self._observe(scene.NodeAddedEvent, self._added)
         self._observe(scene.NodeAboutToBeRemovedEvent, self._leaving)
+        scene.AddObserver(scene.EndImportEvent, lambda *_: self._imported())
 
     def _observe(self, event, callback):
         def with_node(caller, name, node):
@@ -18,19 +20,22 @@ class SubjectHierarchyItems:
         self._scene.AddObserver(event, with_node)
 
     def _hierarchy(self):
-        return self._scene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode")
+        return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self._scene)
 
     def _added(self, node):
-        hierarchy = self._hierarchy()
-        if hierarchy is None or self._scene.IsImporting() or not _is_data(node) or hierarchy.GetItemByDataNode(node):
+        if self._scene.IsImporting() or node.GetHideFromEditors() or not any(node.IsA(kind) for kind in _DATA):
             return
-        hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+        hierarchy = self._hierarchy()
+        if not hierarchy.GetItemByDataNode(node):
+            hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
 
     def _leaving(self, node):
+        if self._scene.IsClosing() or not any(node.IsA(kind) for kind in _DATA):
+            return
         hierarchy = self._hierarchy()
-        if hierarchy is not None and hierarchy.GetItemByDataNode(node):
+        if hierarchy.GetItemByDataNode(node):
             hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False, False)
 
-
-def _is_data(node):
-    return any(node.IsA(kind) for kind in _DATA) and not node.GetHideFromEditors()
+    def _imported(self):
+        for index in range(self._scene.GetNumberOfNodes()):
+            self._added(self._scene.GetNthNode(index))
