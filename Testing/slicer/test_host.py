@@ -267,9 +267,14 @@ def test_dialogs_are_recorded_and_answered(host):
 
 
 def test_nothing_is_ever_installed(host):
-    import slicer
+    import slicer.packaging
     slicer.util.pip_install("monai")
-    assert host.installs == ["monai"]
+    slicer.packaging.pip_ensure(["numpy", "pytest"], prompt_install=False)
+    host.pretend_missing("numpy")
+    slicer.packaging.pip_ensure(["numpy", "pytest"], prompt_install=False)
+    host.testing(True)
+    slicer.packaging.pip_ensure(["absent"], prompt_install=False)
+    assert host.installs == ["monai", ["numpy"]]
 
 
 @pytest.mark.skipif("SLICER_PYTHON_SOURCE" in os.environ, reason="these tests run over the real sources already")

@@ -76,12 +76,17 @@ class Host:
         """What the module asked to have installed; nothing was."""
         return importlib.import_module("slicer.packaging")._installs
 
+    def pretend_missing(self, *packages):
+        """Until the next reset slicer.packaging and PyTorchUtils find these packages not installed."""
+        importlib.import_module("slicer.packaging")._absent.update(packages)
+
     def reset(self):
         """An empty scene and nothing recorded, for the next test."""
         slicer.mrmlScene.Clear(0)
         self.dialogs.clear()
         self.failures.clear()
         self.installs.clear()
+        importlib.import_module("slicer.packaging")._absent.clear()
         self.testing(False)
         self.process_events()
 

@@ -1,15 +1,14 @@
 """The PyTorch extension's logic: says what is installed, records what would be, and installs nothing."""
 import importlib
-import importlib.util
 
-from slicer.packaging import _installs
+from slicer.packaging import _installs, pip_check
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 
 class PyTorchUtilsLogic(ScriptedLoadableModuleLogic):
     @staticmethod
     def torchInstalled():
-        return importlib.util.find_spec("torch") is not None
+        return pip_check("torch")
 
     @property
     def torch(self):

@@ -6,6 +6,7 @@ from pathlib import Path
 import slicer
 
 _installs = []
+_absent = set()  # names that a test pretends are not installed
 
 
 def load_requirements(path):
@@ -47,8 +48,11 @@ def pip_ensure(requirements, constraints=None, skip_packages=None, prompt_instal
 
 
 def _installed(requirement):
+    name = re.match(r"[A-Za-z0-9_.-]+", requirement).group()
+    if name in _absent:
+        return False
     try:
-        metadata.version(re.match(r"[A-Za-z0-9_.-]+", requirement).group())
+        metadata.version(name)
     except metadata.PackageNotFoundError:
         return False
     return True
