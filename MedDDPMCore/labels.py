@@ -178,14 +178,14 @@ class LabelScheme:
             if not present[name]:
                 raise LabelError(f"The segmentation has no {name} label.", self._how_to_start())
         tumor = sum(present[name] for name in ("necrotic_core", "edema") if name in present)
-        if "enhancing_tumor" in present and mapping is None and not present["enhancing_tumor"]:
-            if 0 < present["brain"] < 2 * tumor:
-                raise LabelError(
-                    f"Value {self.values['brain']} should be the brain, but covers less than the tumour does.",
-                    "In BraTS' own files 4 is the enhancing tumour and the brain is not labelled: add the brain as "
-                    "another value, say 5, and pass --labels enhancing_tumor=4,brain=5. If 4 is the brain indeed, "
-                    "pass --labels brain=4.",
-                )
+        unmapped = mapping is None and present.get("enhancing_tumor") == 0
+        if unmapped and 0 < present["brain"] < 2 * tumor:
+            raise LabelError(
+                f"Value {self.values['brain']} should be the brain, but covers less than twice what the tumour does.",
+                "In BraTS' own files 4 is the enhancing tumour and the brain is not labelled: add the brain as another "
+                "value, say 5, and pass --labels enhancing_tumor=4,brain=5. If 4 is the brain indeed, pass --labels "
+                "brain=4.",
+            )
 
     def _how_to_start(self) -> str:
         name, others = self.required[0], ", ".join(f"{name}=…" for name in self.values)

