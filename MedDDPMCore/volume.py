@@ -90,8 +90,8 @@ def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     and the largest wins, background included; of equals the rarer label does. No connected piece of a label inside
     the target's field of view vanishes: it keeps at least the voxel that it covers best (for the commonest label this
     holds of the label as a whole; where tiny pieces share a voxel, the rarest label keeps it and the others go beside
-    it). Outside the mask's field of view is background, 0. A 512^3 mask of 0.5 mm takes 1 CPU second and 0.5 GB beside the
-    mask itself to 2 mm, 6 seconds and 0.75 GB to 0.9 mm.
+    it). Outside the mask's field of view is background, 0. A 512^3 mask of 0.5 mm takes 1 CPU second and 0.5 GB beside
+    the mask itself to 2 mm, 6 seconds and 0.75 GB to 0.9 mm.
     """
     if volume.array.ndim != 3:
         raise VolumeError(f"Labels must be a single (z, y, x) array, not {volume.array.shape}.")
@@ -233,7 +233,7 @@ def _prefilter(array: np.ndarray, window: Window, to_source: np.ndarray) -> tupl
     if sigma.max() > 0.1:
         variance = [float(s) ** 2 if n > 1 else 0.0 for s, n in zip(sigma, array.shape[::-1], strict=True)]
         image = sitk.GetImageFromArray(array.astype(np.float32, copy=False))
-        array = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variance, 32, 0.005, False))
+        array = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variance, 32, [0.005] * 3, False))
     to_array = np.diag([*1 / blocks, 1.0])
     to_array[:3, 3] = -(start - lead + (blocks - 1) / 2) / blocks
     return array, to_array @ to_source

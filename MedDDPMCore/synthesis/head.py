@@ -66,7 +66,7 @@ def _foreground(image: np.ndarray) -> np.ndarray:
     """What stands out from the air in an image (z, y, x) of 0..1 with dark air; uint8."""
     import SimpleITK as sitk
 
-    smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(image), [_SMOOTHING_VOXELS**2] * 3, 32, 0.01, False)
+    smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(image), [_SMOOTHING_VOXELS**2] * 3, 32, [0.01] * 3, False)
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.Execute(smooth)
     array = sitk.GetArrayViewFromImage(smooth)
