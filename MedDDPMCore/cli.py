@@ -110,10 +110,12 @@ def prepare(args: argparse.Namespace) -> int:
     """Images -> packed training set."""
     from tqdm import tqdm
 
+    from .labels import parse_label_mapping
     from .models.bundle import SPEC_FILE
     from .models.catalogue import find_model
     from .models.spec import ModelSpec, read_json
-    from .training.prepare import find_cases, prepare as pack, read_csv
+    from .training.cases import find_cases, read_csv
+    from .training.prepare import prepare as pack
 
     if args.config:
         values = read_json(args.config)
@@ -121,15 +123,20 @@ def prepare(args: argparse.Namespace) -> int:
     else:
         spec = ModelSpec.from_dict(read_json(find_model(args.model) / SPEC_FILE))
     source = Path(args.source)
-    suffixes = args.image_suffix or [""]
-    cases = read_csv(source) if source.suffix.lower() == ".csv" else find_cases(source, suffixes, args.mask_suffix, args.head_suffix)
+    if source.suffix.lower() == ".csv":
+        cases = read_csv(source)
+    else:
+        cases = find_cases(source, args.image_suffix or [""], args.mask_suffix, args.tumor_suffix, args.head_suffix)
+    mapping = parse_label_mapping(args.labels) if args.labels else None
     with tqdm(total=len(cases), disable=None, unit="case") as bar:
 
         def progress(index: int, total: int, name: str) -> None:
             bar.set_description(name)
             bar.update(index - bar.n)
 
-        report = pack(cases, args.out, spec.grid, spec.labels, spec.modalities, args.intensity, args.hold_out, progress)
+        report = pack(
+            cases, args.out, spec.grid, spec.labels, spec.modalities, args.intensity, args.hold_out, progress, mapping
+        )
     print(f"{len(report.packed)} cases packed into {args.out}")
     for title, entries in (("left out", report.left_out), ("unlike the rest, have a look", report.outliers)):
         for name, why in entries.items():
@@ -204,7 +211,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--model", default="default", help="or a model that does")
     p.add_argument("--image-suffix", action="append", help="what image names end with, such as _T1; once a modality")
     p.add_argument("--mask-suffix", default="_mask")
+    p.add_argument("--tumor-suffix", default="_tumor")
     p.add_argument("--head-suffix", default="_head")
+    p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
     p.add_argument("--intensity", default="robust", choices=("robust", "per_slice"))
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
 

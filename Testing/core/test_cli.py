@@ -1,0 +1,129 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from phantoms import box, head
+from small_models import write_model
+
+from MedDDPMCore.cli import main
+from MedDDPMCore.volume import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch):
+    write_model(tmp_path / "models" / "small")
+    monkeypatch.setenv("MEDDDPM_MODELS", str(tmp_path / "models"))
+
+
+@pytest.fixture
+def mask(tmp_path):
+    path = tmp_path / "mask.nii.gz"
+    head(box((6, 6, 6), (190, 230, 220))).write(path)
+    return str(path)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **environment}
+    )
+
+
+def test_a_mask_becomes_an_image_whose_path_is_printed(mask, tmp_path, capsys):
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--model", "small", "--device", "cpu", "--seed", "2"]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path.name == "mask_synthetic_T1_seed2.nii.gz"
+    assert Volume.read(path).array.shape == Volume.read(mask).array.shape
+
+
+def test_check_says_what_a_mask_holds_without_a_model_run(mask, tmp_path, capsys):
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--model", "small", "--check"]) == 0
+    printed = capsys.readouterr().out
+    assert "head" in printed and "tumor" in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_of_a_wrong_mask_says_what_to_do_and_fails(mask, tmp_path, capsys):
+    volume = Volume.read(mask, labels=True)
+    Volume((volume.array == 2).astype(np.uint8) * 2, volume.geometry).write(mask)
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--model", "small", "--check"]) == 1
+    assert "head-mask" in capsys.readouterr().out
+
+
+def test_label_values_of_other_programs_are_mapped(mask, tmp_path):
+    volume = Volume.read(mask, labels=True)
+    Volume((volume.array * 10).astype(np.uint8), volume.geometry).write(mask)
+    command = ["synthesize", mask, str(tmp_path / "out"), "--model", "small", "--device", "cpu"]
+    assert main(command) == 1
+    assert main([*command, "--labels", "head=10,tumor=20"]) == 0
+
+
+def test_an_error_is_one_line_with_a_hint_and_exit_code_one(mask, tmp_path, capsys):
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--model", "no-such"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("medddpm: ") and "no-such" in message and "small" in message
+    assert "Traceback" not in message
+
+
+def test_models_are_listed(capsys):
+    assert main(["models"]) == 0
+    assert "small" in capsys.readouterr().out
+
+
+def test_a_head_mask_is_made_from_an_image(tmp_path, capsys):
+    phantom = head(box((2, 2, 2), (190, 230, 220)))
+    noise = np.random.default_rng(0).normal(0, 5, phantom.array.shape)
+    Volume(((phantom.array > 0) * 500 + noise).astype(np.float32), phantom.geometry).write(tmp_path / "mri.nii.gz")
+    assert main(["head-mask", str(tmp_path / "mri.nii.gz"), str(tmp_path / "head.nii.gz")]) == 0
+    made = Volume.read(tmp_path / "head.nii.gz", labels=True).array > 0
+    true = phantom.array > 0
+    assert 2 * (made & true).sum() / (made.sum() + true.sum()) > 0.95
+
+
+def test_images_are_prepared_trained_on_and_the_model_synthesizes(tmp_path, mask, capsys):
+    generator = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for k in range(4):
+        phantom = head(box((6, 6, 6), (190, 230, 220)), radius=0)
+        values = (phantom.array > 0) * generator.normal(400, 40, phantom.array.shape)
+        Volume(values.astype(np.float32), phantom.geometry).write(tmp_path / "images" / f"case{k}.nii.gz")
+    spec = json.loads((tmp_path / "models" / "small" / "model.json").read_text())
+    config = {"model": {**spec, "name": "mine"}, "training": [{"steps": 3, "batch_size": 2, "warmup": 1}], "seed": 0}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    packed, run_folder = tmp_path / "packed", tmp_path / "run"
+    assert main(["prepare", str(tmp_path / "images"), str(packed), "--config", str(tmp_path / "config.json"), "--hold-out", "4"]) == 0
+    assert main(["train", str(tmp_path / "config.json"), str(packed), str(run_folder), "--device", "cpu"]) == 0
+    model = capsys.readouterr().out.strip().splitlines()[-1]
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--model", model, "--device", "cpu"]) == 0
+
+
+def test_two_ranks_share_a_folder_of_masks(tmp_path, mask):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in "abc":
+        Volume.read(mask, labels=True).write(masks / f"{name}.nii.gz")
+    command = ["MedDDPMCore.cli", "synthesize", str(masks), str(tmp_path / "out"), "--model", "small", "--device", "cpu"]
+    printed = [run(*command, RANK=rank, WORLD_SIZE="2").stdout.split() for rank in "01"]
+    names = [[Path(p).name[0] for p in paths] for paths in printed]
+    assert names == [["a", "c"], ["b"]]
+    assert run(*command).stdout == ""
+
+
+def test_importing_the_package_and_asking_for_help_are_quick_and_load_no_torch():
+    code = "import sys, MedDDPMCore; sys.exit('torch' in sys.modules or 'SimpleITK' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    started = time.process_time()
+    assert "synthesize" in run("MedDDPMCore.cli", "--help").stdout
+    assert time.process_time() - started < 2
+
+
+def test_wrong_usage_ends_with_code_two():
+    assert run("MedDDPMCore.cli", "dance").returncode == 2
