@@ -68,7 +68,7 @@ def registerSampleData(folder):
             nodeNames=samples.title(path),
             checksums=samples.checksum(path),
             thumbnailFileName=os.path.join(folder, "Resources", "Icons", "MedDDPMSlicer.png"),
-            loadFileTypes="SegmentationFile",
+            customDownloader=lambda source, path=path: samples.load_sample(slicer.mrmlScene, path),
         )
 
 
@@ -94,7 +94,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = MedDDPMSlicerLogic()
         self.parameters = None
         self._found_for = None
-        self._probed = False
+        self._probed = self._closed = False
         self._refreshing = False
         self.models = models.available(self._importedModels())
         self.process = SynthesisProcess(QtTransport(), self._processEvent, paths.python(), str(paths.core_folder()))
@@ -125,7 +125,10 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def cleanup(self):
-        """The module is reloaded or Slicer quits: end every process and let go of the scene."""
+        """The module is reloaded or Slicer quits (both call this): end every process and let go of the scene."""
+        if self._closed:
+            return
+        self._closed = True
         slicer.app.disconnect("aboutToQuit()", self.cleanup)
         self.run.close()
         self.process.kill()
@@ -312,9 +315,8 @@ class MedDDPMSlicerTest(ScriptedLoadableModuleTest):
     def test_SampleHeadToMask(self):
         """A sample head becomes a mask in the model's values, and the user's segments stay as they are."""
         self.delayDisplay("Loading a sample head")
-        known = roles.roles_for({"head": 1, "tumor": 2})
-        path = samples.sample_files()[0]
-        segmentation = samples.load_sample(slicer.mrmlScene, path, known)
+        known = roles.roles_for(roles.WHOLE_HEAD)
+        segmentation = samples.load_sample(slicer.mrmlScene, samples.sample_files()[0])
         before = scene.segments_of(segmentation)
         mask = scene.build_mask(segmentation, known, scene.find_segments(segmentation, known, {}))
         self.assertGreater(mask.counts["head"], 1000)

@@ -89,7 +89,7 @@ class Probe:
     def start(self) -> None:
         if self._process is not None:
             return
-        self._process = qt.QProcess()
+        self._process = qt.QProcess(slicer.app)  # owned by Qt: it must outlive the signal in which it is let go
         self._process.connect("finished(int,QProcess::ExitStatus)", self._finished)
         self._process.connect("errorOccurred(QProcess::ProcessError)", self._failed)
         self._process.start(self._python, [_PROBE, *NEEDED])
@@ -99,6 +99,7 @@ class Probe:
         if process is not None:
             process.kill()
             process.waitForFinished(2000)
+            process.deleteLater()
 
     def _finished(self, _code, _status) -> None:
         if self._process is not None:

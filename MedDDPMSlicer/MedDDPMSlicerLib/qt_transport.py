@@ -6,6 +6,7 @@ import os
 import signal
 
 import qt
+import slicer
 
 
 def _nothing(*_arguments) -> None:
@@ -20,7 +21,7 @@ class QtTransport:
         self._process = None
 
     def start(self, program: str, arguments: list[str], folder: str) -> None:
-        process = qt.QProcess()
+        process = qt.QProcess(slicer.app)  # owned by Qt: it must outlive the signal in which it is let go
         process.setWorkingDirectory(folder)
         process.connect("readyReadStandardOutput()", self._read_output)
         process.connect("readyReadStandardError()", self._read_errors)

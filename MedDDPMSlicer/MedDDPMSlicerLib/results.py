@@ -148,7 +148,7 @@ def _add_sequence(scene, volumes: list, seeds: list[int], name: str):
     sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
     sequence.SetIndexName("sample")
     sequence.SetIndexUnit("")
-    for number, (volume, seed) in enumerate(zip(volumes, seeds), start=1):
+    for number, (volume, seed) in enumerate(zip(volumes, seeds, strict=True), start=1):
         sequence.SetDataNodeAtValue(volume, str(number))
         sequence.SetAttribute(f"{PREFIX}seed.{number}", str(seed))
         scene.RemoveNode(volume)
@@ -184,16 +184,20 @@ def _add_folder(scene, nodes: list, name: str) -> int:
     return folder
 
 
-def show_preview(scene, path: str, preview, geometry: Geometry | None, name: str):
-    """Read a preview into its node (made on first use, never saved with the scene) and return the node."""
+def show_preview(scene, path: str, preview, transform_id: str | None, name: str):
+    """Read a preview into its node (made on first use, never saved with the scene) and return the node.
+
+    A preview may lie on any grid: that of the mask, or the coarser one of the model.
+    """
     fresh = preview is None
     if fresh:
         preview = slicer.vtkMRMLScalarVolumeNode()
         preview.SetName(name)
         preview.SetSaveWithScene(False)
-    load_image(path, preview, geometry)
+    load_image(path, preview)
     if fresh:
         scene.AddNode(preview)
+        preview.SetAndObserveTransformNodeID(transform_id)
         preview.SetAttribute(PREFIX + "synthetic", "true")
         preview.SetDescription(NOTICE)
     set_window(preview)

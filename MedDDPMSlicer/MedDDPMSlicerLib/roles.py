@@ -39,6 +39,10 @@ class Role:
         return self.pattern.search(name.strip()) is not None
 
 
+WHOLE_HEAD = {"head": 1, "tumor": 2}
+"""The labels of the bundled models and sample heads."""
+
+
 def _entry(category: str, kind: str, region: str = "^^") -> str:
     return f"{_CONTEXT}~{category}~{kind}~^^~{_REGIONS}~{region}~^^"
 

@@ -148,7 +148,7 @@ class SynthesisRun:
         name = f"{self._name} preview"
         known = None if fresh else self._preview
         try:
-            self._preview = results.show_preview(self._scene, path, known, self._target(), name)
+            self._preview = results.show_preview(self._scene, path, known, self._transform_id(), name)
         except MedDDPMError as error:
             self.process.log.append(f"preview: {error}")
             return
@@ -205,13 +205,16 @@ class SynthesisRun:
         mri = self._settings.mri
         return mri if mri is not None and self._scene.IsNodePresent(mri) else None
 
+    def _transform_id(self) -> str | None:
+        """The transform that the mask lies under, if it still exists."""
+        transform = self._geometry.transform_id
+        return transform if transform and self._scene.GetNodeByID(transform) else None
+
     def _target(self) -> scene.Geometry | None:
-        """Where the result belongs: the mask's grid, under a transform only if that still exists."""
+        """The grid that the result must lie on: the mask's, unless the model's was asked for."""
         if self._settings.on_model_grid:
             return None
-        transform = self._geometry.transform_id
-        kept = transform if transform and self._scene.GetNodeByID(transform) else None
-        return scene.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, kept)
+        return scene.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, self._transform_id())
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _node_leaves(self, _caller, _event, node) -> None:

@@ -10,16 +10,15 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from MedDDPMCore.errors import VolumeError
-
 from . import paths, results, scene
-from .roles import Role
+from .roles import WHOLE_HEAD, roles_for
 
 CANVAS_REFERENCE = "MedDDPM.canvas"
 
 
 def sample_files() -> list[Path]:
-    return sorted(paths.masks_folder().glob("*.nii.gz"))
+    """The sample masks, the one with a single tumor first."""
+    return sorted(paths.masks_folder().glob("*.nii.gz"), key=lambda path: (path.name != "one_tumor.nii.gz", path.name))
 
 
 def title(path: Path) -> str:
@@ -32,17 +31,14 @@ def checksum(path: Path) -> str:
     return "SHA256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_sample(mrml_scene, path: Path, roles: tuple[Role, ...]):
+def load_sample(mrml_scene, path: Path):
     """Add a sample as a segmentation with its canvas; returns the segmentation."""
     volume = slicer.vtkMRMLScalarVolumeNode()
     results.load_image(str(path), volume)
     geometry = scene.geometry_of_volume(volume)
     labels = vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).reshape(geometry.dimensions[::-1])
-    known = [role for role in roles if (labels == role.value).any()]
-    if not known:
-        raise VolumeError(f"{path.name} holds none of the model's labels.", "Choose another sample or another model.")
     node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))
-    for role in known:
+    for role in (role for role in roles_for(WHOLE_HEAD) if (labels == role.value).any()):
         scene.add_segment_array(
             node, scene.create_segment(node, role), (labels == role.value).astype(np.uint8), geometry
         )

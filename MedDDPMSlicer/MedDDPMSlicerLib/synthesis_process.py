@@ -2,7 +2,8 @@
 
 A transport carries bytes; it offers
     start(program, arguments, folder), write(data), kill(), is_running(), call_later(milliseconds, function)
-and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread; kill() returns after on_end.
+and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread; kill() returns when
+on_end has been called.
 """
 
 from __future__ import annotations

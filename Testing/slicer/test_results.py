@@ -181,11 +181,10 @@ def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
 
 def test_a_preview_is_one_node_that_is_not_saved(tmp_path):
     mri = phantom.volume()
-    geometry = scene.geometry_of_volume(mri)
     preview = None
     for seed in range(3):
         path = written(tmp_path, random_image(seed), phantom.oblique(), f"preview{seed}.nii")
-        preview = results.show_preview(slicer.mrmlScene, path, preview, geometry, "preview")
+        preview = results.show_preview(slicer.mrmlScene, path, preview, mri.GetTransformNodeID(), "preview")
         assert np.array_equal(slicer.util.arrayFromVolume(preview), random_image(seed))
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
     assert not preview.GetSaveWithScene()

@@ -59,7 +59,7 @@ def test_a_segment_is_found_by_its_name(name, label):
 def test_terminology_finds_a_segment_that_has_any_name():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"A": NONE, "B": NONE})
-    for role, segment in zip(ROLES, ids.values()):
+    for role, segment in zip(ROLES, ids.values(), strict=True):
         node.GetSegmentation().GetSegment(segment).SetTag("TerminologyEntry", role.terminology)
     assert scene.find_segments(node, ROLES, {}) == {"tumor": (ids["B"],), "head": (ids["A"],)}
 

@@ -10,6 +10,7 @@ import pytest
 import small_models
 
 SCREENSHOTS = os.environ.get("MEDDDPM_SCREENSHOTS", "")
+PATIENCE = float(os.environ.get("MEDDDPM_PATIENCE", "120"))  # seconds; more on a machine that is busy
 FIGURES = os.environ.get("MEDDDPM_FIGURES", "")
 
 
@@ -59,12 +60,12 @@ class Window:
         combo.activated.emit(index)
         self.host.process_events()
 
-    def wait(self, condition, seconds=60.0):
+    def wait(self, condition, seconds=PATIENCE):
         assert self.host.wait(condition, seconds), (
             f"waited {seconds} s; {self.status}; log {list(self.widget.process.log)[-5:]}"
         )
 
-    def synthesize(self, seconds=120.0):
+    def synthesize(self, seconds=PATIENCE):
         """Click, wait for the end, and return the result node (None if there was an error)."""
         before = self.parameters.result
         self.click(self.synthesize_button)

@@ -11,6 +11,7 @@ from .. import samples
 from .panel import Panel
 
 EDITOR_TAG = "MedDDPMSegmentEditor"
+PREPARED = "MedDDPM.prepared"
 
 
 class EditPanel(Panel):
@@ -91,6 +92,8 @@ def _editor_node():
         node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
         node.UnRegister(None)
         node.SetSingletonTag(EDITOR_TAG)
-        node.SetOverwriteMode(node.OverwriteNone)
         node = slicer.mrmlScene.AddNode(node)
+    if node.GetAttribute(PREPARED) is None:  # also after the scene was closed: that resets singletons
+        node.SetOverwriteMode(node.OverwriteNone)
+        node.SetAttribute(PREPARED, "true")
     return node

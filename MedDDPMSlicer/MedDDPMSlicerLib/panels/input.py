@@ -39,7 +39,7 @@ class InputPanel(Panel):
         segmentation, busy = self._parameters.segmentation, self.owner.run.is_active
         names = scene.segments_of(segmentation) if segmentation else {}
         self._fill_rows(names, busy)
-        has_samples = self.ui.sampleCombo.count > 0
+        has_samples = self.ui.sampleCombo.count > 0 and "head" in self._rows
         self.ui.sampleButton.enabled = self.ui.sampleCombo.enabled = has_samples and not busy
         self.ui.sampleCombo.visible = self.ui.sampleCombo.count > 1
         self.ui.headButton.visible = "head" in self._rows
@@ -117,7 +117,7 @@ class InputPanel(Panel):
     def _load_sample(self) -> None:
         path = samples.Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
         with self._shown():
-            node = samples.load_sample(slicer.mrmlScene, path, self.owner.roles)
+            node = samples.load_sample(slicer.mrmlScene, path)
             self._parameters.mri = None
             self._parameters.segmentation = node
             self.owner.refresh()

@@ -1,0 +1,138 @@
+"""From an empty scene to an MRI with the bundled model, by clicks; the pictures and figures of the documentation."""
+
+import time
+
+import numpy as np
+import project
+import pytest
+
+pytest.importorskip("slicer")
+import phantom
+import SimpleITK
+import slicer
+import slicer.util
+from test_window import combo, create_button
+from window import PATIENCE, LongestBlock, Window, memory_mb, note_figure
+
+BUNDLED = project.CORE_FOLDER / "Resources" / "models" / "default" / "model.json"
+needs_the_bundled_model = pytest.mark.skipif(not BUNDLED.is_file(), reason="the bundled model is not there yet")
+
+
+@pytest.fixture
+def window(host):
+    window = Window(host)
+    yield window
+    host.unload(window.module.name)
+
+
+def test_a_sample_head_is_found_in_sample_data_and_in_the_window(window):
+    import SampleData
+
+    names = [source.sampleName for source in SampleData.SampleDataLogic.sampleDataSourcesByCategory("MedDDPM")]
+    assert "One tumor" in names
+    window.choose(window.input.sampleCombo, "Metastases")
+    window.click(window.input.sampleButton)
+    assert window.parameters.segmentation.GetName() == "Metastases"
+
+
+def test_the_modules_own_test_passes(window):
+    slicer.selfTests[window.module.name]()
+
+
+@needs_the_bundled_model
+def test_two_clicks_from_an_empty_scene_to_an_mri(window):
+    import MedDDPMCore.synthesis.head as head
+    from MedDDPMCore.geometry import Geometry
+    from MedDDPMCore.volume import Volume
+
+    window.wait(lambda: window.widget.setupPanel.state is not None)
+    window.screenshot("20-empty-scene")
+    window.parameters.newSeed, window.parameters.seed = False, 3
+    window.choose(window.input.sampleCombo, "One tumor")
+    window.click(window.input.sampleButton)
+    window.screenshot("21-sample-head")
+    started, preview = time.perf_counter(), None
+    window.click(window.synthesize_button)
+    with LongestBlock() as block:
+        while window.run.is_active and time.perf_counter() - started < PATIENCE:
+            window.host.process_events()
+            time.sleep(0.001)
+            if preview is None and slicer.util.getNodes("*preview*"):
+                preview = time.perf_counter() - started
+                window.screenshot("22-preview")
+            if window.status.percent >= 60:
+                window.screenshot("23-later-preview")
+    assert window.error_text == "" and not window.run.is_active
+    note_figure("clicks from an empty scene to an MRI", 2)
+    note_figure("seconds from the click to the first preview", round(preview, 1))
+    note_figure("seconds from the click to the image", round(time.perf_counter() - started, 1))
+    note_figure("longest event-loop block of that run, ms", round(block.milliseconds))
+    note_figure("memory of the GUI process, MB", round(memory_mb()))
+    note_figure("peak memory of the worker, MB", round(memory_mb(window.widget.process.ready["pid"], "VmHWM")))
+    window.screenshot("24-result")
+    result, segmentation = window.parameters.result, window.parameters.segmentation
+    canvas = window.edit.editor.sourceVolumeNode()
+    array = slicer.util.arrayFromVolume(result)
+    assert array.shape == slicer.util.arrayFromVolume(canvas).shape
+    (identity,) = window.widget.found["head"]
+    drawn = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, identity, canvas)
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    result.GetIJKToRASMatrix(matrix)
+    geometry = Geometry.from_affine_ras(slicer.util.arrayFromVTKMatrix(matrix), array.shape)
+    made = head.head_mask(Volume(array, geometry)).array > 0
+    dice = 2 * (made & (drawn > 0)).sum() / (made.sum() + (drawn > 0).sum())
+    note_figure("Dice of the made head and the drawn one", round(float(dice), 3))
+    assert dice > 0.8
+    started = time.perf_counter()
+    window.click(window.synthesize_button)
+    window.wait(lambda: window.status.percent > 0)
+    note_figure("seconds to the first step of a second, warm click", round(time.perf_counter() - started, 1))
+    started = time.perf_counter()
+    window.click(window.cancel_button)
+    window.wait(lambda: not window.run.is_active)
+    note_figure("seconds from Cancel to stopped", round(time.perf_counter() - started, 2))
+    window.screenshot("25-cancelled")
+
+
+@needs_the_bundled_model
+def test_an_mri_gets_a_head_a_painted_tumor_and_a_synthetic_twin(window):
+    """The whole way with an MRI, on an oblique left-handed grid."""
+    mri = _an_mri()
+    window.parameters.mri = mri
+    window.host.process_events()
+    window.click(window.input.headButton)
+    window.click(create_button(window, "tumor"))
+    segmentation = window.parameters.segmentation
+    (tumor,) = window.widget.found["tumor"]
+    window.edit.editor.saveStateForUndo()
+    slicer.util.updateSegmentBinaryLabelmapFromArray(phantom.tumor_array(_shape(mri)), segmentation, tumor, mri)
+    window.screenshot("26-mri-with-head-and-tumor")
+    window.widget.editPanel.widget.collapsed = True
+    result = window.synthesize()
+    assert window.error_text == ""
+    window.results.fadeSlider.value = 0.5
+    window.screenshot("27-fade")
+    first, second = [0.0] * 6, [0.0] * 6
+    mri.GetRASBounds(first)
+    result.GetRASBounds(second)
+    assert first == pytest.approx(second)
+    assert combo(window, "tumor").currentText.startswith("Find") or combo(window, "tumor").currentText.startswith(
+        "Found"
+    )
+
+
+def _shape(node):
+    return slicer.util.arrayFromVolume(node).shape
+
+
+def _an_mri():
+    """A smooth ellipsoid "head" with an inner brighter one, on an oblique left-handed 3 mm grid."""
+    shape = (64, 80, 72)
+    outer, inner = phantom.head_array(shape), np.zeros(shape, np.float32)
+    core = phantom.head_array(tuple(size - 16 for size in shape))
+    inner[8:-8, 8:-8, 8:-8] = core
+    image = SimpleITK.GetImageFromArray((outer * 300 + inner * 400).astype(np.float32))
+    smooth = SimpleITK.GetArrayFromImage(SimpleITK.SmoothingRecursiveGaussian(image, 1.0))
+    node = phantom.volume(phantom.oblique(spacing=(3.0, 3.0, 3.0), origin=(-100.0, -120.0, 90.0)), shape, "Patient MRI")
+    slicer.util.updateVolumeFromArray(node, smooth.astype(np.int16))
+    return node

@@ -1,0 +1,127 @@
+"""Training in the background: its log, its plot, stop and resume, and the commands that are run."""
+
+import json
+import sys
+import time
+
+import project  # noqa: F401
+import pytest
+
+pytest.importorskip("slicer")
+import slicer
+from MedDDPMSlicerLib import headless, loss_plot, training
+from subprocess_transport import SubprocessTransport
+
+TRAINER = """
+import json, signal, sys, time
+def stop(*_):
+    open("stage-0.pt", "w").close()
+    sys.exit(130)
+signal.signal(signal.SIGINT, stop)
+with open("stage-0.jsonl", "a", buffering=1) as log:
+    for step in range(1, int(sys.argv[1]) + 1):
+        log.write(json.dumps({"stage": 0, "step": step, "loss": 1 / step}) + "\\n")
+        time.sleep(0.01)
+print("out of memory" if sys.argv[2] == "1" else "done")
+sys.exit(int(sys.argv[2]))
+"""
+
+
+class Trained:
+    def __init__(self, folder, steps, code):
+        self.problems, self.entries = [], []
+        self.transport = SubprocessTransport([sys.executable, "-c", TRAINER, str(steps), str(code)])
+        self.process = training.TrainingProcess(self.transport, sys.executable, str(folder), self.problems.append)
+        self.process.start([["train"]], folder)
+
+    def wait(self, condition, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end
+            self.transport.poll()
+            self.entries += self.process.poll()
+            time.sleep(0.01)
+
+
+def test_the_log_is_followed_to_the_end(tmp_path):
+    trained = Trained(tmp_path, 20, 0)
+    trained.wait(lambda: trained.problems)
+    assert trained.problems == [""] and not trained.process.is_running
+    assert [entry["step"] for entry in trained.entries + trained.process.poll()] == list(range(1, 21))
+    assert trained.process.last["loss"] == 0.05
+
+
+def test_stop_saves_and_is_no_failure_and_then_it_can_be_resumed(tmp_path):
+    trained = Trained(tmp_path, 10_000, 0)
+    trained.wait(lambda: trained.entries)
+    trained.process.stop()
+    assert trained.process.is_stopping
+    trained.wait(lambda: trained.problems)
+    assert trained.problems == [""] and training.has_checkpoint(tmp_path)
+
+
+def test_a_failure_ends_with_its_last_words(tmp_path):
+    trained = Trained(tmp_path, 1, 1)
+    trained.wait(lambda: trained.problems)
+    assert trained.problems == ["exit code 1. out of memory"]
+
+
+def test_close_ends_it_and_says_nothing(tmp_path):
+    trained = Trained(tmp_path, 10_000, 0)
+    trained.wait(lambda: trained.entries)
+    trained.process.close()
+    assert trained.problems == [] and not trained.process.is_running
+
+
+def test_images_are_packed_first_unless_they_are(tmp_path):
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    todo = training.commands(data, run, 50, 4, "")
+    assert [command[0] for command in todo] == ["prepare", "train"]
+    assert todo[1][2] == todo[0][2] == str(run / "dataset")
+    written = json.loads((run / training.CONFIGURATION).read_text(encoding="utf-8"))
+    assert {(stage["steps"], stage["batch_size"]) for stage in written["training"]} == {(50, 4)}
+    (data / "dataset.json").write_text("{}", encoding="utf-8")
+    todo = training.commands(data, run, 50, 4, "default")
+    assert todo == [["train", str(run / training.CONFIGURATION), str(data), str(run), "--start-from", "default"]]
+
+
+def test_a_log_that_is_being_written_is_read_line_by_line(tmp_path):
+    path = tmp_path / "log.jsonl"
+    assert loss_plot.read_log(path) == ([], 0)
+    path.write_bytes(b'{"step": 1, "loss": 2.0}\nrubbish\n[1]\n{"step": 2, "lo')
+    entries, offset = loss_plot.read_log(path)
+    assert entries == [{"step": 1, "loss": 2.0}]
+    with open(path, "ab") as file:
+        file.write(b'ss": 1.0}\n')
+    assert loss_plot.read_log(path, offset)[0] == [{"step": 2, "loss": 1.0}]
+
+
+def test_the_loss_becomes_a_plot(host):
+    plot = loss_plot.LossPlot(slicer.mrmlScene, "run")
+    plot.add(
+        [
+            {"step": 1, "loss": 2.0},
+            {"step": 2, "loss": 1.5, "validation_loss": 1.7},
+            {"loss": 3},
+            {"step": 3, "loss": 1},
+        ]
+    )
+    table = plot.table.GetTable()
+    rows = [[table.GetValue(row, column).ToDouble() for column in range(3)] for row in range(table.GetNumberOfRows())]
+    assert rows[1] == [2, 1.5, 1.7] and rows[2] == [3, 1, 1.7] and len(rows) == 3
+    plot.show(slicer.app.applicationLogic())
+    assert slicer.app.applicationLogic().GetSelectionNode().GetActivePlotChartID() == plot.chart.GetID()
+    slicer.mrmlScene.Clear(False)
+    assert not plot.is_in_scene
+
+
+@pytest.mark.parametrize("arguments", [["--", "--help"], ["--help"]])
+def test_the_command_line_runs_without_a_window(arguments, capfd):
+    assert headless.run("synthesize", arguments) == 0
+    assert "--seed" in capfd.readouterr().out
+
+
+def test_headless_failures_have_an_exit_code(capfd, tmp_path):
+    assert headless.run("synthesize", [str(tmp_path / "no-mask.nii.gz"), str(tmp_path)]) != 0
+    assert "no-mask" in capfd.readouterr().err
