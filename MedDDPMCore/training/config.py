@@ -10,12 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from ..diffusion.objective import LOSSES
 from ..errors import TrainingError
 from ..models.spec import ModelSpec, read_json
-from ..models.stage import build_network
 from .augment import Augmentation
 from .lesion_simulation import LesionSettings
 
@@ -67,7 +64,7 @@ class TrainingConfig:
         if len(self.stages) != len(self.model.stages):
             raise TrainingError(f"{len(self.stages)} stages are trained of a model that has {len(self.model.stages)}.")
         for index, training in enumerate(self.stages):
-            _check_stage(self.model, index, training)
+            _check_patch(self.model, index, training.patch)
 
     @classmethod
     def read(cls, path: str | Path) -> TrainingConfig:
@@ -170,25 +167,12 @@ def _converted(kind, value: object, where: str):
     return kind(value)
 
 
-def _check_stage(model: ModelSpec, index: int, training: StageTraining) -> None:
-    """What the entries of a stage must fulfil together, and that its network can be built."""
-    stage, where = model.stages[index], f"model.stages[{index}]"
-    if stage.domain.channels != len(model.modalities):
+def _check_patch(model: ModelSpec, index: int, patch: tuple[int, int, int] | None) -> None:
+    block = model.stages[index].domain.block
+    if patch is not None and any(p > n or p % block for p, n in zip(patch, model.grid.shape, strict=True)):
         raise TrainingError(
-            f"{where}.domain.channels is {stage.domain.channels}, but model.modalities names {len(model.modalities)}."
-        )
-    try:
-        stage.domain.x_shape(model.grid.shape)
-        with torch.device("meta"):
-            build_network(model, stage)
-    except (TypeError, ValueError) as error:
-        raise TrainingError(f"{where} cannot be built: {error}.") from error
-    if training.patch is None:
-        return
-    if any(p > n or p % stage.domain.block for p, n in zip(training.patch, model.grid.shape, strict=True)):
-        raise TrainingError(
-            f"training[{index}].patch must be multiples of {stage.domain.block} voxels within the grid of "
-            f"{model.grid.shape}, not {training.patch}."
+            f"training[{index}].patch must be multiples of {block} voxels within the grid of {model.grid.shape}, "
+            f"not {patch}."
         )
 
 

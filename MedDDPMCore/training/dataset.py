@@ -67,6 +67,10 @@ class PackedDataset:
                 raise TrainingError(f"{folder / name}.npy holds {array.dtype} {array.shape}, not uint8 {wanted[name]}.")
         return cls(grid, scheme, modalities, cases, **arrays, intensity=str(described.get("intensity", "")))
 
+    def has(self, split: str) -> bool:
+        """Whether any case is of this split."""
+        return any(case["split"] == split for case in self.cases)
+
     def indices(self, split: str) -> list[int]:
         """The case numbers of one split; TrainingError where there are none."""
         chosen = [i for i, case in enumerate(self.cases) if case["split"] == split]

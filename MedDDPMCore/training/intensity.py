@@ -13,7 +13,8 @@ ROBUST = (
 PER_SLICE = (
     "each slice of the last NIfTI axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
 )
-CONVENTIONS = {"robust": ROBUST, "per_slice": PER_SLICE}
+MIN_MAX = "each volume is scaled from its minimum (-1) to its maximum (1); a constant volume is -1"
+CONVENTIONS = {"robust": ROBUST, "per_slice": PER_SLICE, "min_max": MIN_MAX}
 
 
 def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -31,11 +32,19 @@ def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
 
 
 def per_slice(image: np.ndarray) -> np.ndarray:
-    """The published Med-DDPM's scaling of (z, y, x) intensities to float32 -1..1, as PER_SLICE says.
+    """The scaling of (z, y, x) intensities to float32 -1..1 of the published whole-head Med-DDPM, as PER_SLICE says.
 
     It removes the intensity differences between slices; for models in the published convention alone.
     """
-    image = image.astype(np.float32)
-    low, high = (f(image, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    return _stretched(image.astype(np.float32), (1, 2))
+
+
+def min_max(image: np.ndarray) -> np.ndarray:
+    """The scaling of (z, y, x) intensities to float32 -1..1 of the published four-modality Med-DDPM: MIN_MAX."""
+    return _stretched(image.astype(np.float32), (0, 1, 2))
+
+
+def _stretched(image: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    low, high = (f(image, axis=axes, keepdims=True) for f in (np.min, np.max))
     span = high - low
     return np.where(span > 0, 2 * (image - low) / np.where(span > 0, span, 1) - 1, -1).astype(np.float32)

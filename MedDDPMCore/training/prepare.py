@@ -14,10 +14,12 @@ from ..grid import ModelGrid
 from ..labels import LabelMapping, LabelScheme
 from ..volume import Volume, resample_image, resample_labels
 from .brain import brain_region
-from .cases import Case
+from .cases import Case, find_cases, read_csv
 from .contact_sheet import write_contact_sheet
 from .dataset import DESCRIPTION, LARGEST_LABEL, PackedDataset, PackedWriter
-from .intensity import CONVENTIONS, per_slice, robust
+from .intensity import CONVENTIONS, min_max, per_slice, robust
+
+__all__ = ["Case", "Report", "find_cases", "find_outliers", "prepare", "read_csv"]
 
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.txt"
@@ -72,10 +74,11 @@ def prepare(
 ) -> Report:
     """Reorients, resamples, scales and packs the cases into the folder `out` (see `training.dataset`).
 
-    convention: "robust" or "per_slice" (see `training.intensity`). hold_out: every hold_out-th case that names no split
-    is for validation, and of fewer cases the last. progress: called before each case with its number from 0, the number
-    of cases and its id. mapping: label name -> the values that the cases' masks use for it, where not the scheme's own.
-    Beside the set it writes a contact sheet and the report as text. A case that fails is left out and reported.
+    convention: "robust", "per_slice" or "min_max" (see `training.intensity`). hold_out: every hold_out-th case that
+    names no split is for validation, and of fewer cases the last; 0: none. progress: called before each case with its
+    number from 0, the number of cases and its id. mapping: label name -> the values that the cases' masks use for it,
+    where not the scheme's own. Beside the set it writes a contact sheet and the report as text. A case that fails is
+    left out and reported.
     Raises TrainingError where none is left or the folder holds a set, ResourceError on a full disk; what was written
     until then cannot be mistaken for a training set.
     """
@@ -150,8 +153,8 @@ def _check(out: Path, scheme: LabelScheme, convention: str, hold_out: int) -> No
         raise TrainingError(f"{out} holds a training set already.", "Name a new folder.")
     if convention not in CONVENTIONS:
         raise TrainingError(f"There is no intensity convention {convention!r}: use {' or '.join(CONVENTIONS)}.")
-    if hold_out < 2:
-        raise TrainingError(f"Every {hold_out}th case cannot be held out: hold_out is 2 or more.")
+    if hold_out == 1 or hold_out < 0:
+        raise TrainingError(f"hold_out must be 2 or more, or 0 for none, not {hold_out}.")
     if max(scheme.values.values()) > LARGEST_LABEL:
         raise TrainingError(f"A training set packs label values up to {LARGEST_LABEL}, not {scheme.values}.")
 
@@ -169,8 +172,9 @@ def _split(described: list[dict], hold_out: int) -> None:
     """Fills in the split of the cases that name none."""
     open_ones = [entry for entry in described if not entry["split"]]
     for k, entry in enumerate(described):
-        entry["split"] = entry["split"] or ("validation" if k % hold_out == hold_out - 1 else "train")
-    if len(described) > 1 and open_ones and all(entry["split"] == "train" for entry in described):
+        held_out = hold_out and k % hold_out == hold_out - 1
+        entry["split"] = entry["split"] or ("validation" if held_out else "train")
+    if hold_out and len(described) > 1 and open_ones and all(entry["split"] == "train" for entry in described):
         open_ones[-1]["split"] = "validation"
 
 
@@ -191,6 +195,8 @@ def _pack_case(
         if convention == "per_slice":
             scaled = Volume(per_slice(volume.array), volume.geometry)
             channels.append(resample_image(scaled, geometry, -1.0).array)
+        elif convention == "min_max":
+            channels.append(resample_image(Volume(min_max(volume.array), volume.geometry), geometry, -1.0).array)
         else:
             channels.append(robust(resample_image(volume, geometry).array, head))
     image = np.stack(channels).astype(np.float32)

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -65,7 +66,7 @@ def train(
         if rank_and_world()[0] == 0:
             _write_config(run, config)
             for note in notes:
-                report({"note": note})
+                warnings.warn(note, stacklevel=2)
         weights = _start_weights(config, run)
         for index in range(len(config.stages)) if stage is None else [stage]:
             train_stage(config, index, data, run, options, report, weights[index])

@@ -31,7 +31,7 @@ from .validation import validation_loss, write_sample
 
 Report = Callable[[dict], None]
 """Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then
-validation_loss; or with a note alone: {"note": text}."""
+validation_loss."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +125,17 @@ def train_stage(
 
 
 class _Writer:
-    """What rank 0 writes into the run folder while a stage trains: log, sample pictures and checkpoints."""
+    """What rank 0 writes into the run folder while a stage trains: log, sample pictures and checkpoints.
+
+    Without cases held out for validation there is no validation loss and no picture.
+    """
 
     def __init__(
         self, run: Path, state: StageRun, spec: ModelSpec, data: PackedDataset, options: RunOptions, report: Report
     ):
         self.run, self.state, self.spec, self.data = run, state, spec, data
         self.options, self.report = options, report
+        self.held_out = data.has("validation")
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
         self.first_step, self.started = state.step, time.monotonic()
         self.saved_at, self.saved_step = self.started, state.step
@@ -152,12 +156,12 @@ class _Writer:
             "loss": round(loss, 6),
             "learning_rate": state.learning_rate(),
         }
-        held_out = (state.ema, self.spec, state.index, self.data, state.training, state.precision)
-        if state.step % options.validate_every == 0 or state.step == last:
-            entry["validation_loss"] = round(validation_loss(*held_out), 6)
+        network = (state.ema, self.spec, state.index, self.data, state.training, state.precision)
+        if self.held_out and (state.step % options.validate_every == 0 or state.step == last):
+            entry["validation_loss"] = round(validation_loss(*network), 6)
         self.log.write(entry)
-        if state.step % options.sample_every == 0 or state.step == last:
-            write_sample(self.run, state.step, *held_out)
+        if self.held_out and (state.step % options.sample_every == 0 or state.step == last):
+            write_sample(self.run, state.step, *network)
         self.report({**entry, "steps": state.training.steps, "seconds_left": seconds * (last - state.step)})
         if state.step == last or time.monotonic() - self.saved_at > options.checkpoint_seconds:
             self.save()
