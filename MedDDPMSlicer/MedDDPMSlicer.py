@@ -5,16 +5,6 @@ import os
 import qt
 import slicer
 import vtk
-from slicer.i18n import tr as _
-from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
-)
-from slicer.util import VTKObservationMixin
-
 from MedDDPMSlicerLib import dependencies, models, parameters, paths, report, roles, samples, scene, views
 from MedDDPMSlicerLib.panels.advanced import AdvancedPanel
 from MedDDPMSlicerLib.panels.edit import EditPanel
@@ -25,6 +15,15 @@ from MedDDPMSlicerLib.panels.train import TrainPanel
 from MedDDPMSlicerLib.qt_transport import QtTransport
 from MedDDPMSlicerLib.run import SynthesisRun
 from MedDDPMSlicerLib.synthesis_process import SynthesisProcess
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
 
 IMPORTED_MODELS_KEY = "MedDDPM/ImportedModels"
 
@@ -68,7 +67,7 @@ def registerSampleData(folder):
             nodeNames=samples.title(path),
             checksums=samples.checksum(path),
             thumbnailFileName=os.path.join(folder, "Resources", "Icons", "MedDDPMSlicer.png"),
-            customDownloader=lambda source, path=path: samples.load_sample(slicer.mrmlScene, path),
+            customDownloader=lambda _source, path=path: samples.load_sample(slicer.mrmlScene, path),
         )
 
 
@@ -147,18 +146,18 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def exit(self):
         self.editPanel.leave()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneStartClose(self, _caller=None, _event=None):
         self.run.close()
         self.trainPanel.forget_scene()
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
+    def onSceneEndClose(self, _caller=None, _event=None):
         self.initializeParameterNode()
 
-    def onSceneStartImport(self, caller, event):
+    def onSceneStartImport(self, _caller=None, _event=None):
         self.setParameterNode(None)
 
-    def onSceneEndImport(self, caller, event):
+    def onSceneEndImport(self, _caller=None, _event=None):
         self.initializeParameterNode()
         if self.logic.repaired:
             self.inputPanel.notice = _("Settings of the loaded scene that cannot be right were reset: {names}.").format(
@@ -176,8 +175,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             p.model = next(iter(self.models))
         if p.segmentation is None and p.mri is None:
             p.segmentation = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-            if p.segmentation is not None:
-                p.mri = p.segmentation.GetNodeReference(p.segmentation.GetReferenceImageGeometryReferenceRole())
+            p.mri = samples.mri_of(p.segmentation)
 
     def setParameterNode(self, node):
         if self.parameters is not None:
@@ -190,7 +188,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
             self.refresh()
 
-    def onSettingsChanged(self, caller, event):
+    def onSettingsChanged(self, _caller=None, _event=None):
         self._observeSegmentation()
         self.refresh()
 
@@ -210,7 +208,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.addObserver(node, event, self.onSegmentsChanged)
         self._found_for = node
 
-    def onSegmentsChanged(self, caller, event):
+    def onSegmentsChanged(self, _caller=None, _event=None):
         self.refresh()
 
     def refresh(self):
@@ -237,7 +235,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @property
     def can_synthesize(self):
-        return self.setupPanel.allows_synthesis and bool(self.models)
+        return self.setupPanel.allows_synthesis
 
     def _processEvent(self, event):
         if event["event"] == "ready":

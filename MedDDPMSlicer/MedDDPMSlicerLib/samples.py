@@ -51,6 +51,14 @@ def canvas_of(segmentation_node):
     return segmentation_node.GetNodeReference(CANVAS_REFERENCE) if segmentation_node is not None else None
 
 
+def mri_of(segmentation_node):
+    """The MRI that a segmentation was drawn on, if it is known and not a canvas."""
+    if segmentation_node is None:
+        return None
+    drawn_on = segmentation_node.GetNodeReference(segmentation_node.GetReferenceImageGeometryReferenceRole())
+    return None if drawn_on is canvas_of(segmentation_node) else drawn_on
+
+
 def make_canvas(segmentation_node, geometry: scene.Geometry | None = None):
     """A plain grey volume on the segmentation's grid, so that the Segment Editor has something to paint on."""
     mrml_scene = segmentation_node.GetScene()

@@ -97,7 +97,7 @@ class TrainingProcess:
 
     def close(self) -> None:
         """End it now: Slicer quits or the module is reloaded. The last checkpoint stays."""
-        self._todo, self._on_end = [], lambda problem: None
+        self._todo, self._on_end = [], lambda _problem: None
         self._transport.kill()
 
     def newest_sample(self) -> Path | None:

@@ -31,7 +31,7 @@ class WeightsImport:
         self._transport.start(self._python, arguments, self._core_folder)
 
     def close(self) -> None:
-        self._on_end = lambda folder, problem: None
+        self._on_end = lambda _folder, _problem: None
         self._transport.kill()
 
     def _output(self, data: bytes) -> None:

@@ -19,7 +19,6 @@ from test_window import HEAD_SHAPE, drawn_head, head_volume
 from window import PATIENCE, LongestBlock, Window, memory_mb, note_figure
 
 MATRIX = phantom.oblique(spacing=(5.0, 5.0, 5.0), origin=(-90.0, -120.0, 100.0))
-MANY_STEPS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def opened(running_host, tmp_path_factory):
 def window(host, opened):
     """An empty scene, "tiny" chosen, few steps, no previews unless a test asks for them."""
     opened.parameters.model = "tiny"
-    opened.parameters.steps = 4
+    opened.parameters.steps, opened.parameters.samples = 4, 1
     opened.parameters.newSeed = False
     opened.parameters.seed = 5
     opened.parameters.preview = False
@@ -64,10 +63,12 @@ def matrix_of(node):
 
 def start_long_run(window):
     """A run that would take minutes, once it has made some steps."""
-    window.parameters.steps = MANY_STEPS
+    window.parameters.steps, window.parameters.samples = 250, 32
     window.host.process_events()
     window.click(window.synthesize_button)
-    window.wait(lambda: window.status.percent > 0)
+    window.wait(lambda: "step" in window.status.text or not window.run.is_active)
+    assert window.run.is_active, window.error_text
+    window.parameters.steps, window.parameters.samples = 4, 1
 
 
 def worker_pid(window):
@@ -130,13 +131,12 @@ def test_cancel_stops_within_two_seconds_and_puts_the_views_back(window):
     assert not slicer.util.getNodes("*preview*") and not slicer.util.getNodes("*synthetic*")
     composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     assert {c.GetForegroundVolumeID() for c in composites} <= {None, ""}
-    window.parameters.steps = 4
     assert window.synthesize() is not None
 
 
 def test_the_preview_sharpens_in_one_volume_and_the_window_stays_free(window):
     drawn_head(window)
-    window.parameters.preview, window.parameters.steps = True, 300
+    window.parameters.preview, window.parameters.steps = True, 200
     window.host.process_events()
     names = set()
     window.click(window.synthesize_button)
@@ -161,7 +161,6 @@ def test_a_killed_worker_is_explained_and_the_next_click_works(window):
     window.wait(lambda: not window.run.is_active)
     assert "ended unexpectedly" in window.error_text and "try again" in window.error_text
     window.screenshot("10-worker-killed")
-    window.parameters.steps = 4
     assert window.synthesize() is not None and window.error_text == ""
 
 
@@ -172,13 +171,12 @@ def test_a_deleted_segmentation_ends_the_run_in_words(window):
     window.wait(lambda: not window.run.is_active)
     assert "segmentation was deleted" in window.results.statusLabel.text
     drawn_head(window)
-    window.parameters.steps = 4
     assert window.synthesize() is not None
 
 
 def test_a_deleted_mri_and_preview_do_not_disturb_the_run(window):
     mri, node, ids = drawn_head(window)
-    window.parameters.preview, window.parameters.steps = True, 300
+    window.parameters.preview, window.parameters.steps = True, 200
     window.host.process_events()
     window.click(window.synthesize_button)
     window.wait(lambda: slicer.util.getNodes("*preview*"))

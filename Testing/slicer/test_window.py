@@ -14,7 +14,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from window import packages_are_there, window  # noqa: F401
+from window import open_window, packages_are_there  # noqa: F401
 
 HEAD_SHAPE = (40, 48, 44)
 
@@ -27,7 +27,7 @@ def head_volume(name="MRI"):
     return node
 
 
-def drawn_head(window, segments=("Head", "Tumor")):  # noqa: F811
+def drawn_head(window, segments=("Head", "Tumor")):
     """The MRI and its segmentation, chosen in the window."""
     mri = head_volume()
     arrays = {"Head": phantom.head_array(HEAD_SHAPE), "Tumor": phantom.tumor_array(HEAD_SHAPE)}
@@ -38,15 +38,15 @@ def drawn_head(window, segments=("Head", "Tumor")):  # noqa: F811
     return mri, node, ids
 
 
-def combo(window, label):  # noqa: F811
+def combo(window, label):
     return slicer.util.findChild(window.widget.parent, f"combo_{label}")
 
 
-def create_button(window, label):  # noqa: F811
+def create_button(window, label):
     return slicer.util.findChild(window.widget.parent, f"create_{label}")
 
 
-def test_opening_the_module_installs_and_runs_nothing(window):  # noqa: F811
+def test_opening_the_module_installs_and_runs_nothing(window):
     assert window.host.installs == [] and not window.widget.process.is_running
     assert window.module.title == "MedDDPM" and list(window.module.categories) == ["Image Synthesis"]
     assert not window.synthesize_button.enabled
@@ -54,7 +54,7 @@ def test_opening_the_module_installs_and_runs_nothing(window):  # noqa: F811
     window.screenshot("01-empty-scene")
 
 
-def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch):  # noqa: F811
+def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch):
     from MedDDPMSlicerLib import dependencies
 
     missing = dependencies.State(missing=("torch", "safetensors"), cards=("NVIDIA RTX A4000, 16376 MiB",))
@@ -73,7 +73,7 @@ def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch)
     assert window.widget.setupPanel.state.is_complete and window.synthesize_button.enabled
 
 
-def test_nothing_is_installed_in_testing_mode(window):  # noqa: F811
+def test_nothing_is_installed_in_testing_mode(window):
     from MedDDPMSlicerLib import dependencies
 
     window.host.testing(True)
@@ -82,7 +82,7 @@ def test_nothing_is_installed_in_testing_mode(window):  # noqa: F811
     assert window.host.installs == []
 
 
-def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remembered(window, monkeypatch):  # noqa: F811
+def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remembered(window, monkeypatch):
     import qt
     from MedDDPMSlicerLib import dependencies
 
@@ -110,10 +110,10 @@ def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remember
         dependencies.remember_to_continue(False)
 
 
-def test_a_failed_installation_is_explained(window, monkeypatch):  # noqa: F811
+def test_a_failed_installation_is_explained(window, monkeypatch):
     from MedDDPMSlicerLib import dependencies
 
-    def fail(state):
+    def fail(_state):
         raise RuntimeError("pip could not reach the server")
 
     monkeypatch.setattr(dependencies, "install", fail)
@@ -154,14 +154,14 @@ def test_a_probe_that_talks_nonsense_is_a_failure_in_words(output):
     assert dependencies.parse(output).failure
 
 
-def test_a_gpu_that_torch_cannot_use_is_said(window):  # noqa: F811
+def test_a_gpu_that_torch_cannot_use_is_said(window):
     from MedDDPMSlicerLib import dependencies
 
     state = dependencies.State(versions=(("torch", "2.9"),), cards=("NVIDIA RTX A4000",))
     assert "cannot use the GPU" in state.device_text()
 
 
-def test_segments_are_found_and_can_be_chosen_otherwise(window):  # noqa: F811
+def test_segments_are_found_and_can_be_chosen_otherwise(window):
     mri, node, ids = drawn_head(window)
     assert combo(window, "head").currentText == "Found: Head"
     other = node.GetSegmentation().AddEmptySegment("", "Something")
@@ -174,7 +174,7 @@ def test_segments_are_found_and_can_be_chosen_otherwise(window):  # noqa: F811
     assert window.widget.found["tumor"] == (ids["Tumor"],)
 
 
-def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):  # noqa: F811
+def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):
     mri, node, ids = drawn_head(window, ("Head",))
     assert "No segment for: tumor" in window.input.inputMessage.text
     before = phantom.state_of(node)
@@ -189,13 +189,13 @@ def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):  # noqa: 
     assert node.GetSegmentation().GetNumberOfSegments() == 1
 
 
-def test_painting_leaves_the_head_whole(window):  # noqa: F811
+def test_painting_leaves_the_head_whole(window):
     drawn_head(window)
     editor = window.edit.editor.mrmlSegmentEditorNode()
     assert editor.GetOverwriteMode() == editor.OverwriteNone
 
 
-def test_the_head_is_made_from_the_mri(window):  # noqa: F811
+def test_the_head_is_made_from_the_mri(window):
     mri = head_volume()
     window.parameters.mri = mri
     window.host.process_events()
@@ -210,7 +210,7 @@ def test_the_head_is_made_from_the_mri(window):  # noqa: F811
     window.screenshot("04-head-from-mri")
 
 
-def test_a_second_head_is_added_beside_one_that_is_painted(window):  # noqa: F811
+def test_a_second_head_is_added_beside_one_that_is_painted(window):
     mri, node, ids = drawn_head(window)
     voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, ids["Head"], mri)
     window.click(window.input.headButton)
@@ -220,7 +220,7 @@ def test_a_second_head_is_added_beside_one_that_is_painted(window):  # noqa: F81
     assert node.GetSegmentation().GetNumberOfSegments() == 2
 
 
-def test_without_an_mri_there_is_a_canvas_to_paint_on(window):  # noqa: F811
+def test_without_an_mri_there_is_a_canvas_to_paint_on(window):
     mri, node, ids = drawn_head(window)
     window.parameters.mri = None
     slicer.mrmlScene.RemoveNode(mri)
@@ -237,14 +237,14 @@ def test_without_an_mri_there_is_a_canvas_to_paint_on(window):  # noqa: F811
 
 
 @pytest.mark.parametrize("segments, message", [((), "no head segment"), (("Tumor",), "no head segment")])
-def test_a_missing_head_is_said_before_anything_runs(window, segments, message):  # noqa: F811
+def test_a_missing_head_is_said_before_anything_runs(window, segments, message):
     drawn_head(window, segments)
     assert not window.synthesize_button.enabled
     assert message in window.input.inputMessage.text
     window.screenshot("05-no-head")
 
 
-def test_a_head_without_a_voxel_is_said_on_the_click(window):  # noqa: F811
+def test_a_head_without_a_voxel_is_said_on_the_click(window):
     mri = head_volume()
     node, ids = phantom.segmentation(
         mri, {"Head": np.zeros(HEAD_SHAPE, np.uint8), "Tumor": phantom.tumor_array(HEAD_SHAPE)}
@@ -257,7 +257,7 @@ def test_a_head_without_a_voxel_is_said_on_the_click(window):  # noqa: F811
     window.screenshot("06-empty-head")
 
 
-def test_another_models_labels_are_asked_for(window):  # noqa: F811
+def test_another_models_labels_are_asked_for(window):
     drawn_head(window)
     window.widget.advancedPanel.widget.collapsed = False
     window.choose(window.advanced.modelCombo, "Untrained: four")
@@ -268,7 +268,7 @@ def test_another_models_labels_are_asked_for(window):  # noqa: F811
     assert window.synthesize_button.enabled
 
 
-def test_settings_survive_a_saved_scene_and_nothing_runs_when_it_opens(window, tmp_path):  # noqa: F811
+def test_settings_survive_a_saved_scene_and_nothing_runs_when_it_opens(window, tmp_path):
     mri, node, ids = drawn_head(window)
     p = window.parameters
     p.newSeed, p.seed, p.steps, p.samples, p.sampler, p.grid, p.fade = False, 77, 9, 3, "ddim", "model", 0.25
@@ -316,7 +316,7 @@ HOSTILE = {
 }
 
 
-def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):  # noqa: F811
+def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):
     drawn_head(window)
     raw = window.parameters.parameterNode
     path = str(tmp_path / "hostile.mrb")
@@ -338,7 +338,7 @@ def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):  # noq
     window.screenshot("08-hostile-scene")
 
 
-def test_a_closed_scene_empties_the_window(window):  # noqa: F811
+def test_a_closed_scene_empties_the_window(window):
     drawn_head(window)
     slicer.mrmlScene.Clear(False)
     window.host.process_events()
@@ -348,7 +348,7 @@ def test_a_closed_scene_empties_the_window(window):  # noqa: F811
     assert window.synthesize_button.enabled
 
 
-def test_the_module_can_be_reloaded(window):  # noqa: F811
+def test_the_module_can_be_reloaded(window):
     drawn_head(window)
     slicer.util.reloadScriptedModule(window.module.name)
     window.widget = slicer.util.getModuleWidget(window.module.name)
@@ -356,7 +356,7 @@ def test_the_module_can_be_reloaded(window):  # noqa: F811
     assert window.widget.found["head"]
 
 
-def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):  # noqa: F811
+def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):
     mri, node, ids = drawn_head(window)
     node.SetName("Jane Doe 1970")
     window.parameters.trainingData = "/somewhere/private"
@@ -367,8 +367,9 @@ def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):  #
     assert "Jane" not in text and "private" not in text
 
 
-def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, tmp_path):  # noqa: F811
+def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, tmp_path):
     import qt
+
     from MedDDPMSlicer import IMPORTED_MODELS_KEY
 
     window.widget.advancedPanel.widget.collapsed = False
@@ -384,7 +385,7 @@ def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, 
         qt.QSettings().remove(IMPORTED_MODELS_KEY)
 
 
-def test_published_weights_need_a_yes_to_their_licence(window):  # noqa: F811
+def test_published_weights_need_a_yes_to_their_licence(window):
     window.widget.advancedPanel.widget.collapsed = False
     window.click(window.advanced.publishedButton)
     assert "GPL-3.0" in window.host.dialogs.shown[-1].text

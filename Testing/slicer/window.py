@@ -144,8 +144,8 @@ def packages_are_there(monkeypatch):
     monkeypatch.setattr(dependencies.Probe, "start", lambda probe: probe._on_state(complete))
 
 
-@pytest.fixture
-def window(host, packages_are_there, tmp_path, monkeypatch):
+@pytest.fixture(name="window")
+def open_window(host, packages_are_there, tmp_path, monkeypatch):
     """The module's window, with "tiny" chosen of two models that cannot run."""
     from MedDDPMSlicerLib import paths
 

@@ -45,10 +45,10 @@ class InputPanel(Panel):
         self.ui.headButton.visible = "head" in self._rows
         self.ui.headButton.enabled = self._parameters.mri is not None and not busy
         self.ui.mriSelector.enabled = self.ui.segmentationSelector.enabled = not busy
-        self.ui.inputMessage.text = self._message(names)
+        self.ui.inputMessage.text = self._message()
         self.ui.inputMessage.visible = bool(self.ui.inputMessage.text)
 
-    def _message(self, names: dict[str, str]) -> str:
+    def _message(self) -> str:
         if self._parameters.segmentation is None:
             text = _("Choose a segmentation, or start from a sample head.")
         else:

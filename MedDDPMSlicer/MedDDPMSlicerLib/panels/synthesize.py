@@ -55,6 +55,8 @@ class SynthesizePanel(Panel):
     def _reason_not_to(self) -> str:
         if not self.owner.can_synthesize:
             return _("Synthesis needs packages that are not there yet: open Setup.")
+        if not self.owner.models:
+            return _("There is no model: import one under Advanced, or install the extension again.")
         if self._parameters.segmentation is None:
             return _("Choose a segmentation first.")
         missing = [role.title for role in self.owner.roles if role.rank == 0 and not self.owner.found.get(role.label)]
