@@ -87,6 +87,12 @@ def write_preview(model: Model, plan: Plan, progress: Progress, out: Path, name:
     for modality, image in zip(model.spec.modalities, progress.images[0].float().cpu().numpy(), strict=True):
         path = output_path(out, name, modality, progress.seeds[0])
         path = path.with_name(path.name.removesuffix(".nii.gz") + ".png")
-        save_png(path, overview(plan.labels, np.asarray(image), model.spec.grid.spacing, tumor))
+        upright = [_upright(array, model.spec.grid.axes) for array in (plan.labels, image)]
+        save_png(path, overview(*upright, model.spec.grid.spacing, tumor))
         paths.append(path)
     return paths
+
+
+def _upright(array: np.ndarray, axes: str) -> np.ndarray:
+    """A model-grid array (z, y, x) flipped so that its axes run to the right, front and top."""
+    return np.flip(array, [2 - i for i, letter in enumerate(axes) if letter in "LPI"])
