@@ -1,4 +1,4 @@
-"""The space in which a stage of a model diffuses: voxels, Haar bands, or only the detail bands that refine a coarser image."""
+"""The space in which a stage of a model diffuses: voxels, Haar bands, or the detail bands that refine an image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _LOW_GAIN = 8**0.5  # the low-pass band of a constant image, relative to the ima
 class Domain:
     """How an image becomes what the network diffuses, and back.
 
-    kind: "voxels" diffuses the image; "haar" its eight Haar bands; "haar_detail" the seven detail bands, given the low-pass one.
-    factor: the image is first averaged over blocks of factor^3 voxels of the model grid (1: not at all).
-    channels: image channels (modalities). mean, std: one value a diffused channel, taken out so that each has unit variance.
+    kind: "voxels" diffuses the image; "haar" its eight Haar bands; "haar_detail" the seven detail bands, given the
+    low-pass one. factor: the image is first averaged over blocks of factor^3 voxels of the model grid (1: not at all).
+    channels: image channels (modalities). mean, std: one value a diffused channel, taken out so that each has unit
+    variance; () takes nothing out.
     """
 
     kind: str
@@ -76,7 +77,10 @@ class Domain:
         return shrink(image, 2 * self.factor)
 
     def decode(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """x0 -> image (batch, channels, z, y, x) in -1..1 at 1/factor of model-grid size; coarse as from `coarse` or an earlier stage."""
+        """x0 -> image (batch, channels, z, y, x) in -1..1 at 1/factor of model-grid size.
+
+        coarse: of a "haar_detail" domain, the image it refines, as from `coarse` or an earlier stage.
+        """
         bands = self._normalised(x0, -1)
         if self.kind == "haar_detail":
             low = (coarse * _LOW_GAIN)[:, :, None]
@@ -85,13 +89,13 @@ class Domain:
         return image.clamp(-1, 1)
 
     def limit(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """The nearest x0 whose image stays within -1..1."""
+        """The x0 of the image, once that is clamped to -1..1."""
         if self.kind == "voxels":
             return x0.clamp(-1, 1)
         return self._normalised(self._kept(haar(self.decode(x0, coarse))), 1)
 
     def pack(self, labels: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """Condition channels for x: label channels (batch, labels, z, y, x) at model-grid size, and the coarse image to refine."""
+        """Condition channels for x: label channels (batch, label, z, y, x) at model-grid size, then the coarse."""
         labels = shrink(labels, self.factor)
         if self.kind == "voxels":
             return labels

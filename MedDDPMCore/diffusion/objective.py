@@ -40,7 +40,10 @@ def x0_from(prediction: str, schedule: Schedule, output: Tensor, x: Tensor, t: T
 def diffusion_loss(
     network, prediction: str, loss: str, schedule: Schedule, x0: Tensor, condition: Tensor, t: Tensor, noise: Tensor
 ) -> Tensor:
-    """Mean loss (a scalar) of the network on x0 noised to step t, with condition (batch, channels, z, y, x) joined behind it."""
+    """Mean loss (a scalar) of the network on x0 noised to step t, the condition's channels joined behind it.
+
+    x0, noise and condition are (batch, channel, z, y, x), t is (batch,).
+    """
     x = q_sample(schedule, x0, t, noise)
     output = network(torch.cat([x, condition], dim=1), t)
     return LOSSES[loss](output.float(), target(prediction, schedule, x0, t, noise))

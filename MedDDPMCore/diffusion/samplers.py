@@ -1,7 +1,8 @@
 """Samplers: generators that walk from noise to an image, one Step at a time.
 
-A denoiser is a function `denoise(x, t) -> x0`: x (batch, channel, z, y, x) noised to step t (batch,) of a variance-preserving schedule.
-Each sampler yields Step(index, total, x0) after each call of the denoiser; the last x0 is the result. Stopping early is leaving the loop.
+A denoiser is a function `denoise(x, t) -> x0`: x (batch, channel, z, y, x) noised to step t (batch,) of a
+variance-preserving schedule. Each sampler yields Step(index, total, x0) after each call of the denoiser; the last x0 is
+the result. Stopping early is leaving the loop.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class Step:
 
 
 def spaced_steps(schedule: Schedule, steps: int) -> list[int]:
-    """`steps` step numbers, falling, uniform in log-SNR from about FIRST_HALF_LOG_SNR to the schedule's least noisy step.
+    """`steps` step numbers, falling, uniform in log-SNR from about FIRST_HALF_LOG_SNR to the least noisy step, 0.
 
-    Where that would pick one number twice, its neighbours are moved apart, so that all differ. Raises ValueError outside 1..T.
+    Where that would pick one number twice, its neighbours are moved apart, so that all differ. A single step is the
+    noisy one. Raises ValueError outside 1..T.
     """
     if not 1 <= steps <= len(schedule):
         raise ValueError(f"{steps} steps were asked for; this schedule has 1 to {len(schedule)}")
@@ -53,7 +55,8 @@ def ddpm(
 ) -> Iterator[Step]:
     """Ancestral sampling with the posterior variance (Ho et al. 2020), as the published Med-DDPM runs it.
 
-    All T steps of the schedule; with `steps`, the chain is respaced to those step numbers (Nichol and Dhariwal 2021, sec. 4).
+    All T steps of the schedule; with fewer `steps`, the chain is respaced to as many step numbers (Nichol and Dhariwal
+    2021, sec. 4). Noise is drawn at every step, at the last one too, where it is not added.
     """
     numbers = list(range(len(schedule)))[::-1] if steps in (None, len(schedule)) else spaced_steps(schedule, steps)
     bar = schedule.alphas_cumprod[numbers[::-1]]

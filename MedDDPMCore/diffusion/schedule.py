@@ -49,9 +49,9 @@ class Schedule:
         return (self.alphas / self.sigmas).log()
 
     def posterior(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Of q(x_{t-1} | x_t, x_0): the factors on x_0 and on x_t in its mean, and its variance (Ho et al. 2020, eq. 7).
+        """Of q(x_{t-1} | x_t, x_0): the factors on x_0 and on x_t in its mean, and its variance.
 
-        Three (T,) float64; the variance at t = 0 is 0.
+        Three (T,) float64; the variance at t = 0 is 0. Ho et al. 2020, eq. 7.
         """
         bar = self.alphas_cumprod
         previous = torch.cat([bar.new_ones(1), bar[:-1]])
@@ -62,5 +62,5 @@ class Schedule:
 
 def expand(values: Tensor, t: Tensor, like: Tensor) -> Tensor:
     """values[t] as float32, shaped to multiply a (batch, channel, z, y, x) tensor."""
-    picked = values.to(device=t.device, dtype=torch.float32)[t]
+    picked = values.float().to(t.device)[t]
     return picked.to(like.device).view(-1, *[1] * (like.dim() - 1))

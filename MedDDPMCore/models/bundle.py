@@ -1,6 +1,7 @@
 """A model on disk: a folder with model.json and weights.safetensors.
 
-Weights are named stage<i>.<parameter>. Nothing is ever unpickled. What is wrong with a bundle is said by name.
+Weights are named stage<i>.<parameter>. Nothing is ever unpickled, and no network is built larger than the weights that
+the file really holds. What is wrong with a bundle is said by name.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 
 
-def save_bundle(folder: str | Path, spec: ModelSpec, networks: list[dict[str, Tensor]], dtype: torch.dtype = torch.float16) -> ModelSpec:
+def save_bundle(
+    folder: str | Path, spec: ModelSpec, networks: list[dict[str, Tensor]], dtype: torch.dtype = torch.float16
+) -> ModelSpec:
     """Writes a bundle: one state dict a stage, stored in dtype. Returns the spec with the hash of the weights.
 
-    Refuses a folder that holds another model (ModelError) and says so when the disk is full (ResourceError).
+    Both files are written beside what is there and then put in its place. Refuses a folder that holds another model
+    (ModelError) and says so when the disk is full (ResourceError), leaving what was there.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder = Path(folder)
@@ -37,21 +42,24 @@ def save_bundle(folder: str | Path, spec: ModelSpec, networks: list[dict[str, Te
         for i, state in enumerate(networks)
         for name, value in state.items()
     }
-    bad = [name for name, value in weights.items() if not torch.isfinite(value).all()]
-    if bad:
-        raise ModelError(f"The weights {', '.join(bad[:3])} hold numbers that are not finite in {dtype}.", "Store fp32.")
-    part = folder / (WEIGHTS_FILE + ".part")
+    if bad := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
+        raise ModelError(f"The weights {_listed(bad)} hold numbers that are not finite in {dtype}.", "Store fp32.")
+    parts = [folder / f"{name}.part" for name in (WEIGHTS_FILE, SPEC_FILE)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, part)
-        spec = dataclasses.replace(spec, weights_sha256=sha256_of(part))
-        os.replace(part, folder / WEIGHTS_FILE)
-        text = json.dumps(spec.to_dict(), indent=1)
-        (folder / (SPEC_FILE + ".part")).write_text(text, encoding="utf-8")
-        os.replace(folder / (SPEC_FILE + ".part"), folder / SPEC_FILE)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ResourceError(f"The model could not be written to {folder}: {error}.", "Free disk space.") from error
+        save_file(weights, parts[0])
+        spec = dataclasses.replace(spec, weights_sha256=sha256_of(parts[0]))
+        parts[1].write_text(json.dumps(spec.to_dict(), indent=1), encoding="utf-8")
+        for part in parts:
+            os.replace(part, part.with_suffix(""))
+    except (OSError, SafetensorError) as error:
+        raise ResourceError(
+            f"The model could not be written to {folder}: {error}.", "Is the disk full, or the folder write-protected?"
+        ) from error
+    finally:
+        if folder.is_dir():
+            for part in parts:
+                part.unlink(missing_ok=True)
     return spec
 
 
@@ -60,47 +68,52 @@ def load_bundle(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module]]:
     folder = Path(folder)
     for name in (SPEC_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
-            raise ModelError(f"{folder} is not a model: it has no {name}.", "Import or train a model, or name its folder.")
+            raise ModelError(
+                f"{folder} is not a model: it has no {name}.", "Import or train a model, or name its folder."
+            )
     spec = ModelSpec.from_dict(read_json(folder / SPEC_FILE))
     weights_path = folder / WEIGHTS_FILE
-    if sha256_of(weights_path) != spec.weights_sha256:
-        raise ModelError(
-            f"{weights_path} does not have the hash that {SPEC_FILE} states: the file is damaged or not this model's.",
-            "Download or import the model again.",
-        )
-    weights = _read_weights(weights_path)
+    weights = _read_weights(weights_path, spec.weights_sha256)
     networks = []
     for i, stage in enumerate(spec.stages):
         prefix = f"stage{i}."
-        state = {name[len(prefix) :]: value.float() for name, value in weights.items() if name.startswith(prefix)}
-        try:
+        state = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+        with torch.device("meta"):
             network = build_network(spec, stage)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{folder} describes a network that cannot be built: {error}.") from error
         load_checked(network, state, str(folder))
         networks.append(network.eval().requires_grad_(False))
     known = tuple(f"stage{i}." for i in range(len(spec.stages)))
     if extra := [name for name in weights if not name.startswith(known)]:
-        raise ModelError(f"{weights_path} has weights of no stage: {', '.join(extra[:3])}.")
+        raise ModelError(f"{weights_path} has weights of no stage: {_listed(extra)}.")
     return spec, networks
 
 
 def load_checked(network: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """load_state_dict that names what is missing, extra, mis-shaped or not finite. ModelError."""
+    """load_state_dict that names what is missing, extra, mis-shaped or not finite. ModelError.
+
+    A network on the meta device is given memory on the CPU once everything fits.
+    """
     wanted = network.state_dict()
     problems = []
     if missing := sorted(set(wanted) - set(state)):
         problems.append(f"lacks {_listed(missing)}")
     if extra := sorted(set(state) - set(wanted)):
         problems.append(f"has the unknown {_listed(extra)}")
-    shared = [name for name in wanted if name in state]
-    if shapes := [f"{n} {tuple(state[n].shape)} for {tuple(wanted[n].shape)}" for n in shared if state[n].shape != wanted[n].shape]:
-        problems.append(f"has wrong shapes: {_listed(shapes)}")
-    if bad := [name for name in shared if not torch.isfinite(state[name]).all()]:
+    shared = {name: state[name] for name in wanted if name in state}
+    if shapes := [name for name, value in shared.items() if value.shape != wanted[name].shape]:
+        told = [f"{name} {tuple(shared[name].shape)} for {tuple(wanted[name].shape)}" for name in shapes]
+        problems.append(f"has wrong shapes: {_listed(told)}")
+    if other := [name for name, value in shared.items() if not value.is_floating_point()]:
+        problems.append(f"has no real numbers in {_listed(other)}")
+    if not problems and (bad := [name for name, value in shared.items() if not torch.isfinite(value.float()).all()]):
         problems.append(f"has values that are not finite in {_listed(bad)}")
     if problems:
-        raise ModelError(f"{source} {'; '.join(problems)}.", "It is not a checkpoint of this network, or it is damaged.")
-    network.load_state_dict(state)
+        raise ModelError(
+            f"{source} {'; '.join(problems)}.", "It is not a checkpoint of this network, or it is damaged."
+        )
+    if any(value.is_meta for value in wanted.values()):
+        network.to_empty(device="cpu")
+    network.load_state_dict(shared)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -112,7 +125,8 @@ def sha256_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name; ModelError where it is damaged. Claims nothing that is not there."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -120,6 +134,19 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", "Download or import the model again.") from error
+
+
+def _read_weights(path: Path, wanted_sha256: str) -> dict[str, Tensor]:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}.") from error
+    if found != wanted_sha256:
+        raise ModelError(
+            f"{path} does not have the hash that {SPEC_FILE} states: the file is damaged or not this model's.",
+            "Download or import the model again.",
+        )
+    return read_safetensors(path)
 
 
 def _listed(names: list[str], limit: int = 5) -> str:

@@ -12,7 +12,7 @@ DEFAULT = "default"
 
 
 def model_folders() -> list[Path]:
-    """Where models are looked for, in order: $MEDDDPM_MODELS, the user's folder, and the ones that came with the program."""
+    """Where models are looked for, in order: $MEDDDPM_MODELS, the user's folder, and what came with the program."""
     named = os.environ.get("MEDDDPM_MODELS", "")
     return [*(Path(p) for p in named.split(os.pathsep) if p), Path.home() / ".medddpm" / "models", bundled_folder()]
 
@@ -45,5 +45,6 @@ def find_model(name_or_path: str | Path) -> Path:
         return path
     known = ", ".join(models) or "none"
     raise ModelError(
-        f"There is no model {str(name_or_path)!r}.", f"Known models: {known}. A path to a folder with {SPEC_FILE} works too."
+        f"There is no model {str(name_or_path)!r}.",
+        f"Known models: {known}. A path to a folder with {SPEC_FILE} works too.",
     )

@@ -5,22 +5,40 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..diffusion.domain import DOMAINS, Domain
 from ..diffusion.objective import PREDICTIONS
-from ..errors import ModelError
+from ..diffusion.samplers import SAMPLERS
+from ..errors import ModelError, VolumeError
 from ..grid import ModelGrid
 from ..labels import LabelScheme
+from .checks import check_choice, check_entries, check_range
 
 FORMAT_VERSION = 1
+MOST_STAGES = 8
+_SPEC = {
+    "name": str, "labels": dict, "grid": dict, "modalities": [str], "stages": [dict], "sampler": str, "steps": int,
+    "title": str, "licence": str, "training_data": str, "intensity": str, "notes": str, "weights_sha256": str,
+}  # fmt: skip
+_LABELS = {
+    "name": str, "values": {str: int}, "channels": [str], "low": float, "high": float, "head": [str], "required": [str],
+}  # fmt: skip
+_GRID = {"shape": [int], "spacing": [float], "placement": str, "axes": str}
+_STAGE = {"domain": dict, "prediction": str, "timesteps": int, "network": dict}
+_DOMAIN = {"kind": str, "channels": int, "factor": int, "mean": [float], "std": [float]}
+_NETWORK = {
+    "base_channels": int, "channel_multipliers": [int], "res_blocks": int, "attention_factors": [int], "groups": int,
+    "bottom_attention": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StageSpec:
     """One diffusion process of a model: what it diffuses, and the network that it trains.
 
-    prediction: what the network predicts, "noise", "v" or "x0". timesteps: of the cosine schedule. network: arguments of
-    `MedDDPMCore.networks.unet.UNet` beside its channel counts, which follow from the domain and the label scheme.
+    prediction: what the network predicts, "noise", "v" or "x0". timesteps: of the cosine schedule. network: arguments
+    of `MedDDPMCore.networks.unet.UNet` beside its channel counts, which follow from the domain and the label scheme.
     """
 
     domain: Domain
@@ -31,7 +49,7 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it should say about itself."""
+    """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it says about itself."""
 
     name: str
     labels: LabelScheme
@@ -59,50 +77,99 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, values: dict) -> ModelSpec:
         """Raises ModelError naming the entry that is missing, unknown or out of range."""
-        if not isinstance(values, dict):
-            raise ModelError("model.json does not hold a JSON object.")
-        values = dict(values)
+        values = dict(values) if isinstance(values, dict) else {}
         version = values.pop("format_version", None)
         if version != FORMAT_VERSION:
             raise ModelError(
-                f"model.json has format version {version!r}; this program reads version {FORMAT_VERSION}.",
+                f"model.json has format version {str(version)[:40]}; this program reads version {FORMAT_VERSION}.",
                 "Update MedDDPMCore, or import the model again.",
             )
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ModelError(f"model.json has unknown entries: {', '.join(unknown)}.")
-        try:
-            values["labels"] = LabelScheme.from_dict(values["labels"])
-            values["grid"] = ModelGrid.from_dict(values["grid"])
-            values["modalities"] = tuple(values["modalities"])
-            values["stages"] = tuple(_stage(stage) for stage in values["stages"])
-            spec = cls(**values)
-        except KeyError as missing:
-            raise ModelError(f"model.json lacks the entry {missing}.") from missing
-        except (TypeError, ValueError) as wrong:
-            raise ModelError(f"model.json cannot be understood: {wrong}.") from wrong
-        if not spec.stages or not spec.modalities:
-            raise ModelError("model.json names no stages or no modalities.")
+        optional = {f.name for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
+        check_entries(values, _SPEC, "model.json", optional)
+        values["labels"] = _labels(values["labels"])
+        values["grid"] = _grid(values["grid"])
+        values["modalities"] = tuple(values["modalities"])
+        values["stages"] = tuple(_stage(stage, f"stage {i}") for i, stage in enumerate(values["stages"]))
+        spec = cls(**values)
+        spec._check()
         return spec
 
+    def _check(self) -> None:
+        """ModelError where parts that are right by themselves do not fit each other."""
+        check_range(len(self.stages), 1, MOST_STAGES, "The number of stages")
+        check_choice(self.sampler, SAMPLERS, "The sampler")
+        check_range(self.steps, 1, 10000, "The number of steps")
+        names = {name.strip() for name in self.modalities}
+        if not names or "" in names or len(names) < len(self.modalities):
+            raise ModelError("The modalities need names, each its own.")
+        factors = [2 * self.stages[0].domain.factor]
+        for i, stage in enumerate(self.stages):
+            domain = stage.domain
+            if domain.channels != len(self.modalities):
+                raise ModelError(f"Stage {i} makes {domain.channels} images, but {len(self.modalities)} are named.")
+            if any(n % domain.block for n in self.grid.shape):
+                raise ModelError(f"Stage {i} needs grid sizes that {domain.block} divides, not {self.grid.shape}.")
+            if (domain.kind == "haar_detail") != (i > 0) or 2 * domain.factor != factors[-1]:
+                raise ModelError(f"Stage {i} does not follow from the one before: it must double its resolution.")
+            factors.append(domain.factor)
 
-def _stage(values: dict) -> StageSpec:
-    domain = Domain(**{k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()})
-    if domain.kind not in DOMAINS:
-        raise ValueError(f"unknown domain {domain.kind!r}, known are {', '.join(DOMAINS)}")
-    if values["prediction"] not in PREDICTIONS:
-        raise ValueError(f"unknown prediction {values['prediction']!r}, known are {', '.join(PREDICTIONS)}")
-    if any(len(v) not in (0, domain.x_channels) for v in (domain.mean, domain.std)) or any(s <= 0 for s in domain.std):
-        raise ValueError(f"the domain needs {domain.x_channels} means and positive standard deviations")
-    if not 1 <= int(values["timesteps"]) <= 10000:
-        raise ValueError(f"{values['timesteps']} timesteps are out of range")
-    return StageSpec(domain, values["prediction"], int(values["timesteps"]), dict(values["network"]))
+
+def _labels(values: dict) -> LabelScheme:
+    check_entries(values, _LABELS, "labels")
+    for name, value in values["values"].items():
+        check_range(value, 1, 255, f"The label {name[:40]!r}")
+    return LabelScheme.from_dict(values)
 
 
-def read_json(path) -> dict:
-    """The JSON object in a file; ModelError where it cannot be read."""
+def _grid(values: dict) -> ModelGrid:
+    check_entries(values, _GRID, "grid", ("placement", "axes"))
+    for n in values["shape"]:
+        check_range(n, 1, 2048, "A size of the grid")
+    try:
+        return ModelGrid.from_dict(values)
+    except VolumeError as error:
+        raise ModelError(error.message, error.hint) from error
+
+
+def _stage(values: dict, where: str) -> StageSpec:
+    check_entries(values, _STAGE, where)
+    given = check_entries(values["domain"], _DOMAIN, f"the domain of {where}", ("channels", "factor", "mean", "std"))
+    domain = Domain(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+    check_choice(domain.kind, DOMAINS, f"The domain of {where}")
+    check_choice(values["prediction"], PREDICTIONS, f"The prediction of {where}")
+    check_range(domain.channels, 1, 64, f"The number of images of {where}")
+    check_range(domain.factor, 1, 64, f"The factor of {where}")
+    check_range(values["timesteps"], 1, 10000, f"The number of timesteps of {where}")
+    if len(domain.mean) != len(domain.std) or len(domain.std) not in (0, domain.x_channels):
+        raise ModelError(f"The domain of {where} needs {domain.x_channels} means and standard deviations, or none.")
+    if any(s <= 0 for s in domain.std):
+        raise ModelError(f"The domain of {where} has a standard deviation that is not positive.")
+    network = _network(values["network"], f"the network of {where}")
+    return StageSpec(domain, values["prediction"], values["timesteps"], network)
+
+
+def _network(values: dict, where: str) -> dict:
+    """The values, once they are known to describe a network that can be built in a moment."""
+    check_entries(values, _NETWORK, where, _NETWORK)
+    multipliers = values.get("channel_multipliers", [1])
+    check_range(len(multipliers), 1, 8, f"The number of levels of {where}")
+    check_range(values.get("res_blocks", 1), 1, 8, f"res_blocks of {where}")
+    base, groups = values.get("base_channels", 64), values.get("groups", 32)
+    check_range(base, 2, 1024, f"base_channels of {where}")
+    for multiplier in multipliers:
+        check_range(multiplier, 1, 64, f"A channel multiplier of {where}")
+    if groups < 1 or any(base * multiplier % groups for multiplier in multipliers):
+        raise ModelError(f"{where} has {groups} norm groups, which do not divide all its widths.")
+    return dict(values)
+
+
+def read_json(path: str | Path) -> dict:
+    """The JSON object in a file; ModelError where it cannot be read, or holds something else."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            values = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} does not hold a JSON object.")
+    return values

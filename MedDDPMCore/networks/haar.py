@@ -1,6 +1,7 @@
 """The orthonormal 3D Haar wavelet transform: one full-size channel <-> eight half-size sub-bands.
 
-Reference: Mallat, "A Wavelet Tour of Signal Processing", ch. 7. Diffusing wavelet bands instead of voxels: Friedrich et al., WDM, 2024.
+Reference: Mallat, "A Wavelet Tour of Signal Processing", ch. 7. Diffusing wavelet bands instead of voxels: Friedrich
+et al., WDM, 2024.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def _join(low: Tensor, high: Tensor, axis: int) -> Tensor:
 def haar(x: Tensor) -> Tensor:
     """(batch, channel, z, y, x), even sizes -> (batch, 8 * channel, z/2, y/2, x/2).
 
-    Each channel becomes eight neighbouring ones, in the order LLL, LLH, LHL, LHH, HLL, HLH, HHL, HHH, letters for z, y, x.
-    Energy is kept: the sum of squares does not change.
+    Each channel becomes eight neighbouring ones, in the order LLL, LLH, LHL, LHH, HLL, HLH, HHL, HHH, letters for
+    z, y, x. Energy is kept: the sum of squares does not change. Raises ValueError for an odd size.
     """
     if any(n % 2 for n in x.shape[2:]):
         raise ValueError(f"the Haar transform needs even sizes, got {tuple(x.shape[2:])}")

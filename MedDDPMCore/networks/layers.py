@@ -1,7 +1,8 @@
 """Building blocks of the 3D diffusion U-Net.
 
-Parameter names follow the published Med-DDPM checkpoints, whose U-Net descends from OpenAI's MIT-licensed guided-diffusion (Dhariwal and
-Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021), so that those checkpoints load without renaming.
+Parameter names follow the published Med-DDPM checkpoints, whose U-Net descends from OpenAI's MIT-licensed
+guided-diffusion (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021), so that those checkpoints
+load without renaming.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tenso
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm whose statistics are float32 whatever the input's precision, and whose output keeps the input's dtype."""
+    """Group norm whose statistics are float32 whatever the input's precision; its output keeps the input's dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

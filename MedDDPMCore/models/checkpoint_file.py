@@ -1,0 +1,90 @@
+"""Tensors out of a checkpoint file that may be hostile or damaged: no code in it is run, nothing it merely claims is
+allocated."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from .bundle import read_safetensors
+
+_PLAIN_PICKLE = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)"
+    r"|torch ([A-Z]\w+Storage|Size)|torch\.storage (Typed|Untyped)Storage"
+)
+_MOST_NESTING = 4
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], int | None]:
+    """The tensors of a file that torch.save (1.6 or later) or safetensors wrote, and the training step it states.
+
+    Names of nested dictionaries are joined by dots, without DataParallel's `module`. Raises ModelError.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no file {path}.")
+    data = _unpickled(path) if zipfile.is_zipfile(path) else _plain(path)
+    tensors = _flat(data)
+    step = data.get("step") if isinstance(data, dict) else None
+    return tensors, step if type(step) is int else None
+
+
+def _plain(path: Path) -> dict[str, Tensor]:
+    try:
+        return read_safetensors(path)
+    except ModelError as error:
+        raise ModelError(
+            f"{path} is neither a PyTorch checkpoint nor a safetensors file, or it is cut short: {error.message}",
+            "Download it again. A file written by PyTorch before 1.6 must be saved anew with a later one.",
+        ) from error
+
+
+def _unpickled(path: Path) -> object:
+    """What torch.save wrote. A file that holds more than tensors in plain containers is refused before it is read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
+            compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+            if len(pickles) != 1 or compressed or sum(e.file_size for e in entries) > path.stat().st_size:
+                raise ModelError(f"{path} is a zip file, but not one that PyTorch wrote.")
+            _refuse_code(archive.read(pickles[0]), path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except _DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{path} cannot be read as a PyTorch checkpoint: {reason[:200]}.", "Download it again."
+        ) from error
+
+
+_DAMAGE = (
+    OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError, AssertionError,
+    zipfile.BadZipFile, pickle.UnpicklingError,
+)  # fmt: skip
+"""What the readers of zip files and pickles raise for bytes that make no sense."""
+
+
+def _refuse_code(pickled: bytes, path: Path) -> None:
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name in ("GLOBAL", "INST") and not _PLAIN_PICKLE.fullmatch(argument):
+            raise ModelError(
+                f"{path} holds {argument.replace(' ', '.')[:80]}, which is no part of a plain checkpoint.",
+                "It might run code: get the checkpoint from its authors.",
+            )
+
+
+def _flat(data: object, prefix: str = "", depth: int = _MOST_NESTING) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, value in data.items() if isinstance(data, dict) else ():
+        full = re.sub(r"(^|\.)module\.", r"\1", f"{prefix}{name}")
+        if isinstance(value, Tensor):
+            tensors[full] = value
+        elif depth:
+            tensors.update(_flat(value, f"{full}.", depth - 1))
+    return tensors
