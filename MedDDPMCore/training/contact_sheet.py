@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -57,10 +56,12 @@ def _framed(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def _middle(mask: np.ndarray) -> tuple[int, int, int]:
-    """The centre of mass (z, y, x), in voxels; of the whole array for an empty mask."""
+    """The voxel (z, y, x) of a mask that is nearest to its centre of mass; of an empty one, the array's middle."""
     if not mask.any():
         return tuple(n // 2 for n in mask.shape)
-    return tuple(math.floor(float(axis.mean()) + 0.5) for axis in np.nonzero(mask))
+    points = np.argwhere(mask)
+    nearest = points[np.square(points - points.mean(axis=0)).sum(axis=1).argmin()]
+    return tuple(nearest.tolist())
 
 
 def _outline(mask: np.ndarray) -> np.ndarray:
