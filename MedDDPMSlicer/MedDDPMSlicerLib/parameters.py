@@ -53,7 +53,8 @@ def repair(node) -> list[str]:
         try:
             parameter.serializer.write(node, name, parameter.serializer.read(node, name))
         except (ValueError, TypeError, OverflowError):
-            parameter.serializer.remove(node, name)
+            node.UnsetParameter(name)
+            node.RemoveNodeReferenceIDs(name)
             repaired.append(name)
     return repaired
 

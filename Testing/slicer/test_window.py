@@ -55,6 +55,7 @@ def test_opening_the_module_installs_and_runs_nothing(window):
 
 
 def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch):
+    import PyTorchUtils
     from MedDDPMSlicerLib import dependencies
 
     missing = dependencies.State(missing=("torch", "safetensors"), cards=("NVIDIA RTX A4000, 16376 MiB",))
@@ -64,10 +65,14 @@ def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch)
     drawn_head(window)
     assert not window.synthesize_button.enabled and "Setup" in window.synthesize_button.toolTip
     window.screenshot("02-setup-missing")
-    monkeypatch.setitem(dependencies.PACKAGES, "safetensors", "safetensors>=999")
+    window.host.pretend_missing("safetensors")
+    asked = []
+    monkeypatch.setattr(
+        PyTorchUtils.PyTorchUtilsLogic, "installTorch", lambda _self, **how: asked.append(how) or object()
+    )
     assert window.host.installs == []
     window.click(window.setup.installButton)
-    assert any("torch" in str(entry) for entry in window.host.installs)
+    assert [how["torchVersionRequirement"] for how in asked] == [dependencies.TORCH]
     assert any("safetensors" in str(entry) for entry in window.host.installs)
     window.wait(lambda: window.widget.setupPanel.state is not None)
     assert window.widget.setupPanel.state.is_complete and window.synthesize_button.enabled
@@ -333,9 +338,11 @@ def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):
     assert p.model in window.widget.models
     assert p.mri is None and p.segmentation is not None
     assert "were reset" in window.input.inputMessage.text and "steps" in window.input.inputMessage.text
-    assert window.widget.found["head"]
     assert not window.widget.process.is_running
     window.screenshot("08-hostile-scene")
+    p.model = "tiny"
+    window.host.process_events()
+    assert window.widget.found["head"] and window.synthesize_button.enabled
 
 
 def test_a_closed_scene_empties_the_window(window):

@@ -37,8 +37,8 @@ class SynthesizePanel(Panel):
         self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head.")
         self.ui.cancelButton.enabled = run.is_active and run.status.phase != "cancelling"
         self.ui.progressBar.value = run.status.percent
-        self.ui.statusLabel.text = self._status_text(reason)
         failure = self.failure
+        self.ui.statusLabel.text = _("This did not work:") if failure.error else self._status_text(reason)
         self.ui.errorLabel.visible = self.ui.reportButton.visible = bool(failure.error)
         self.ui.errorLabel.text = " ".join(part for part in (failure.error, failure.hint) if part)
         self.ui.setupButton.visible = bool(reason) and not self.owner.can_synthesize
