@@ -10,6 +10,14 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 
 LARGEST_SEED = 2**31 - 1
 GRIDS = ("mask", "model")
+LIMITS = {
+    "steps": (0, 1000),
+    "seed": (0, LARGEST_SEED),
+    "samples": (1, 32),
+    "fade": (0.0, 1.0),
+    "trainingSteps": (1, 10_000_000),
+    "trainingBatch": (1, 64),
+}
 
 
 @parameterNodeWrapper
@@ -27,36 +35,59 @@ class MedDDPMParameters:
     model: str = "default"
     device: str = ""
     sampler: str = ""
-    steps: Annotated[int, WithinRange(0, 1000)] = 0
+    steps: Annotated[int, WithinRange(*LIMITS["steps"])] = 0
     newSeed: bool = True
-    seed: Annotated[int, WithinRange(0, LARGEST_SEED)] = 1
-    samples: Annotated[int, WithinRange(1, 32)] = 1
+    seed: Annotated[int, WithinRange(*LIMITS["seed"])] = 1
+    samples: Annotated[int, WithinRange(*LIMITS["samples"])] = 1
     grid: Annotated[str, Choice(list(GRIDS))] = "mask"
     preview: bool = True
-    fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
+    fade: Annotated[float, WithinRange(*LIMITS["fade"])] = 1.0
     trainingData: str = ""
     trainingRun: str = ""
-    trainingSteps: Annotated[int, WithinRange(1, 10_000_000)] = 3000
-    trainingBatch: Annotated[int, WithinRange(1, 64)] = 2
+    trainingSteps: Annotated[int, WithinRange(*LIMITS["trainingSteps"])] = 3000
+    trainingBatch: Annotated[int, WithinRange(*LIMITS["trainingBatch"])] = 2
     trainingFineTune: bool = False
 
 
 def repair(node) -> list[str]:
-    """Put defaults in place of values that are not of their type or out of range; returns the parameters' names.
+    """Drop values that are not of their type or out of range, so that defaults take their place; returns their names.
 
-    A scene comes from anywhere: its values are read here once, before a widget or a run sees them.
+    A scene comes from anywhere: its values are looked at here once, before a widget or a run sees them.
     """
-    repaired = []
-    for name, parameter in MedDDPMParameters.allParameters.items():
-        if not parameter.serializer.isIn(node, name):
-            continue
-        try:
-            parameter.serializer.write(node, name, parameter.serializer.read(node, name))
-        except (ValueError, TypeError, OverflowError):
-            node.UnsetParameter(name)
-            node.RemoveNodeReferenceIDs(name)
-            repaired.append(name)
+    repaired = [name for name in _CHECKS if node.HasParameter(name) and not _is_right(node, name)]
+    for name in repaired:
+        node.UnsetParameter(name)
+        node.RemoveNodeReferenceIDs(name)
     return repaired
+
+
+def _is_right(node, name: str) -> bool:
+    try:
+        return _CHECKS[name](node, name)
+    except ValueError:
+        return False
+
+
+def _within(kind, limits):
+    return lambda node, name: limits[0] <= kind(node.GetParameter(name)) <= limits[1]
+
+
+def _one_of(texts):
+    return lambda node, name: node.GetParameter(name) in texts
+
+
+def _node_of(class_name: str):
+    return lambda node, name: node.GetNodeReference(name) is None or node.GetNodeReference(name).IsA(class_name)
+
+
+_CHECKS = {
+    "mri": _node_of("vtkMRMLScalarVolumeNode"),
+    "segmentation": _node_of("vtkMRMLSegmentationNode"),
+    "result": _node_of("vtkMRMLScalarVolumeNode"),
+    "grid": _one_of(GRIDS),
+    **{name: _one_of(("True", "False")) for name in ("newSeed", "preview", "trainingFineTune")},
+    **{name: _within(float if name == "fade" else int, limits) for name, limits in LIMITS.items()},
+}
 
 
 def chosen_segments(parameters: MedDDPMParameters) -> dict[str, str]:

@@ -256,15 +256,15 @@ def test_the_models_own_grid_can_be_asked_for(window):
 )
 def test_what_the_worker_refuses_is_shown(window, name, value, word):
     drawn_head(window)
-    setattr(window.parameters, name, value)
     models = dict(window.widget.models)
     window.widget.models["no-such-model"] = models["tiny"]
+    setattr(window.parameters, name, value)
     window.host.process_events()
     window.click(window.synthesize_button)
     window.wait(lambda: not window.run.is_active)
     window.widget.models = models
     assert word in window.error_text.lower() and not slicer.util.getNodes("*synthetic*")
-    window.parameters.device = window.parameters.sampler = ""
+    window.parameters.device, window.parameters.sampler, window.parameters.model = "", "", "tiny"
 
 
 def test_a_tumor_outside_the_head_is_said(window):
