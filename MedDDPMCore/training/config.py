@@ -30,7 +30,7 @@ class StageTraining:
     after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged
     weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise: largest
     standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded Diffusion
-    Models, 2022). precision: "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else
+    Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else
     float32. checkpointing: recompute activations to save memory.
     """
 
@@ -45,6 +45,7 @@ class StageTraining:
     ema_decay: float = 0.999
     patch: tuple[int, int, int] | None = None
     coarse_noise: float = 0.0
+    lesion_weight: float = 1.0
     precision: str = "auto"
     checkpointing: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -114,6 +115,7 @@ _LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
     "precision": (lambda v: v in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
     "ema_decay": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
     "coarse_noise": _NOT_NEGATIVE,
+    "lesion_weight": _POSITIVE,
     "patch": (lambda v: v is None or min(v) >= 1, "three sizes of 1 voxel or more, or null"),
     "degrees": _NOT_NEGATIVE,
     "scale": (lambda v: 0 <= v < 1, "at least 0 and below 1"),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..device import pick_precision
+from ..diffusion.domain import shrink
 from ..diffusion.objective import LOSSES, q_sample, target
 from ..diffusion.schedule import Schedule
 from ..errors import ModelError, TrainingError
@@ -37,6 +38,7 @@ class StageRun:
         device: torch.device,
         start: dict[str, Tensor] | None = None,
     ):
+        self.scheme = spec.labels
         self.stage, self.training, self.device = spec.stages[index], training, device
         self.seed, self.index = seed, index
         torch.manual_seed(seed + index)
@@ -142,7 +144,16 @@ class StageRun:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.parallel(x, t)
         wanted = target(self.stage.prediction, self.schedule, x0, t, noise)
-        return LOSSES[self.training.loss](output.float(), wanted) * len(images)
+        error = LOSSES[self.training.loss](output.float(), wanted, reduction="none")
+        if self.training.lesion_weight != 1:
+            error = error * self._weights(labels).to(self.device)
+        return error.mean() * len(images)
+
+    def _weights(self, labels: Tensor) -> Tensor:
+        """(batch, 1, z, y, x): lesion_weight where what is diffused covers a voxel of a lesion, 1 elsewhere."""
+        lesions = labels[:, [self.scheme.channels.index(name) for name in self.scheme.lesions]]
+        touched = shrink((lesions == self.scheme.high).float(), self.stage.domain.block).amax(dim=1, keepdim=True) > 0
+        return 1 + touched * (self.training.lesion_weight - 1.0)
 
 
 def noised_batch(

@@ -267,3 +267,15 @@ def test_options_out_of_range_are_refused():
     for wrong in ({"validate_every": 0}, {"sample_every": -1}, {"stop_after": 0}, {"threads": 0}):
         with pytest.raises(TrainingError, match=next(iter(wrong))):
             RunOptions(**wrong)
+
+
+def test_a_lesion_weighs_in_the_loss_as_much_as_is_asked_for(config, data):
+    images = torch.rand((1, 1, 16, 16, 16), generator=torch.Generator().manual_seed(0)) - 0.5
+    labels = torch.full((1, 2, 16, 16, 16), -1.0)
+    labels[0, 1, 4, 5, 4] = 1.0
+    run, batches = stage_run(config(lesion_weight=9.0, batch_size=1), data)
+    batches.close()
+    x0, _, t, noise = noised_batch(run.stage, images, labels, [torch.Generator().manual_seed(1)])
+    error = target("v", run.schedule, x0, t, noise).square()
+    expected = error.mean() + 8 * error[:, :, 2, 2, 2].sum() / error.numel()
+    assert run.train_step(images, labels, [torch.Generator().manual_seed(1)]) == pytest.approx(float(expected), rel=1e-5)
