@@ -273,8 +273,8 @@ def test_a_lesion_weighs_in_the_loss_as_much_as_is_asked_for(config, data):
     images = torch.rand((1, 1, 16, 16, 16), generator=torch.Generator().manual_seed(0)) - 0.5
     labels = torch.full((1, 2, 16, 16, 16), -1.0)
     labels[0, 1, 4, 5, 4] = 1.0
-    run, batches = stage_run(config(lesion_weight=9.0, batch_size=1), data)
-    batches.close()
+    made = config(lesion_weight=9.0, batch_size=1)
+    run = StageRun(made.model, 0, made.stages[0], made.seed, CPU)
     x0, _, t, noise = noised_batch(run.stage, images, labels, [torch.Generator().manual_seed(1)])
     error = target("v", run.schedule, x0, t, noise).square()
     expected = error.mean() + 8 * error[:, :, 2, 2, 2].sum() / error.numel()
