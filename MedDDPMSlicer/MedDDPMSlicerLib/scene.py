@@ -174,8 +174,8 @@ def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tupl
             f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.",
         )
     merged = _merge(node, pairs, target).astype(np.uint8)
-    totals = np.bincount(merged.ravel(), minlength=256)
-    mask = Mask(merged, geometry, {role.label: int(totals[role.value]) for role in roles})
+    counts = {role.label: int(np.count_nonzero(merged == role.value)) for role in roles}
+    mask = Mask(merged, geometry, counts)
     _note_overlaps(mask, node, [(role, ids) for role, ids in filled if ids], target)
     return mask
 

@@ -14,8 +14,8 @@ from .panel import Panel
 SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
 PUBLISHED_LICENCE = _(
     "The weights of the Med-DDPM authors are not part of this extension. You can download them from the authors' page "
-    "(github.com/mobaidoctor/med-ddpm) under the authors' terms: their code is GPL-3.0, the weights are for research only "
-    "and were trained on data with terms of their own (BraTS among them). By going on you confirm that you have "
+    "(github.com/mobaidoctor/med-ddpm) under the authors' terms: their code is GPL-3.0, the weights are for research "
+    "only and were trained on data with terms of their own (BraTS among them). By going on you confirm that you have "
     "downloaded the file under these terms. It is converted on this computer and sent nowhere."
 )
 GRID_TITLES = {"mask": "As the segmentation or MRI", "model": "As the model was trained"}

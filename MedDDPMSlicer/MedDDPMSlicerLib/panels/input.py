@@ -39,7 +39,8 @@ class InputPanel(Panel):
         segmentation, busy = self._parameters.segmentation, self.owner.run.is_active
         names = scene.segments_of(segmentation) if segmentation else {}
         self._fill_rows(names, busy)
-        has_samples = self.ui.sampleCombo.count > 0 and "head" in self._rows
+        fitting = self.owner.model is None or "head" in self.owner.model.labels
+        has_samples = self.ui.sampleCombo.count > 0 and fitting
         self.ui.sampleButton.enabled = self.ui.sampleCombo.enabled = has_samples and not busy
         self.ui.sampleCombo.visible = self.ui.sampleCombo.count > 1
         self.ui.headButton.visible = "head" in self._rows
