@@ -30,8 +30,9 @@ class StageTraining:
     after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged
     weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise: largest
     standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded Diffusion
-    Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else
-    float32. checkpointing: recompute activations to save memory.
+    Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is bfloat16
+    where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute activations to
+    save memory.
     """
 
     steps: int
