@@ -48,6 +48,7 @@ def save_bundle(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(weights, parts[0])
+        parts[0].chmod(0o644)  # safetensors makes files that only their owner can read
         spec = dataclasses.replace(spec, weights_sha256=sha256_of(parts[0]))
         parts[1].write_text(json.dumps(spec.to_dict(), indent=1), encoding="utf-8")
         for part in parts:
