@@ -27,8 +27,9 @@ def save_checkpoint(path: Path, state: dict) -> None:
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error  # torch hides the cause
         raise ResourceError(
-            f"The checkpoint {path} could not be written: {str(error).splitlines()[0]}.",
+            f"The checkpoint {path} could not be written: {str(reason).splitlines()[0]}.",
             "Free disk space and resume: the last one is kept.",
         ) from error
 
