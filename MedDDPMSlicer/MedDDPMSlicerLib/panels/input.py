@@ -55,10 +55,12 @@ class InputPanel(Panel):
         else:
             missing = [role.title for role in self._roles if not self.owner.found.get(role.label)]
             required = [role.title for role in self._roles if role.rank == 0 and role.title in missing]
-            if required:
-                text = _(
-                    "There is no {name} segment yet: make one from the MRI, create and paint one, or choose one above."
-                ).format(name=required[0].lower())
+            if required == ["Head"]:
+                text = _("There is no head segment yet: make one from the MRI, or create and paint one, or choose one.")
+            elif required:
+                text = _("There is no {name} segment yet: create and paint one, or choose one above.").format(
+                    name=required[0].lower()
+                )
             elif missing:
                 text = _("No segment for: {names}. The image will show none.").format(names=", ".join(missing).lower())
             else:
@@ -154,7 +156,7 @@ class _ErrorsShown:
         self._panel = panel
         panel.notice = ""
         if text:
-            slicer.util.showStatusMessage(text)
+            slicer.util.showStatusMessage(text, 3000)
 
     def __enter__(self):
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
