@@ -51,7 +51,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(window):
     window.choose(window.input.sampleCombo, "One tumor")
     window.click(window.input.sampleButton)
     window.screenshot("21-sample-head")
-    started, preview = time.perf_counter(), None
+    started, preview, later = time.perf_counter(), None, False
     window.click(window.synthesize_button)
     with LongestBlock() as block:
         while window.run.is_active and time.perf_counter() - started < PATIENCE:
@@ -60,8 +60,9 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(window):
             if preview is None and slicer.util.getNodes("*preview*"):
                 preview = time.perf_counter() - started
                 window.screenshot("22-preview")
-            if window.status.percent >= 60:
+            if not later and window.status.percent >= 60:
                 window.screenshot("23-later-preview")
+                later = True
     assert window.error_text == "" and not window.run.is_active
     note_figure("clicks from an empty scene to an MRI", 2)
     note_figure("seconds from the click to the first preview", round(preview, 1))
