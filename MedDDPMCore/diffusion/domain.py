@@ -90,9 +90,8 @@ class Domain:
 
     def limit(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
         """The x0 of the image, once that is clamped to -1..1."""
-        if self.kind == "voxels":
-            return x0.clamp(-1, 1)
-        return self._normalised(self._kept(haar(self.decode(x0, coarse))), 1)
+        image = self.decode(x0, coarse)
+        return self._normalised(image if self.kind == "voxels" else self._kept(haar(image)), 1)
 
     def pack(self, labels: Tensor, coarse: Tensor | None = None) -> Tensor:
         """Condition channels for x: label channels (batch, label, z, y, x) at model-grid size, then the coarse."""

@@ -72,7 +72,7 @@ def ddpm(
 
 
 def ddim(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 50, generator: Generators = None
+    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 50, generator: Generators = None  # noqa: ARG001
 ) -> Iterator[Step]:
     """Deterministic DDIM (Song et al. 2021, eq. 12 with eta = 0): no noise is drawn."""
     numbers = spaced_steps(schedule, steps)
@@ -87,7 +87,7 @@ def ddim(
 
 
 def dpmpp_2m(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 15, generator: Generators = None
+    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 15, generator: Generators = None  # noqa: ARG001
 ) -> Iterator[Step]:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on."""
     numbers = spaced_steps(schedule, steps)

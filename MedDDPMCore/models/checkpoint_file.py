@@ -16,8 +16,8 @@ from ..errors import ModelError
 from .bundle import read_safetensors
 
 _PLAIN_PICKLE = re.compile(
-    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)"
-    r"|torch ([A-Z]\w+Storage|Size)|torch\.storage (Typed|Untyped)Storage"
+    r"collections\.OrderedDict|torch\._utils\._rebuild_(tensor_v2|parameter)"
+    r"|torch\.([A-Z]\w+Storage|Size)|torch\.storage\.(Typed|Untyped)Storage"
 )
 _MOST_NESTING = 4
 
@@ -72,9 +72,10 @@ _DAMAGE = (
 
 def _refuse_code(pickled: bytes, path: Path) -> None:
     for opcode, argument, _ in pickletools.genops(pickled):
-        if opcode.name in ("GLOBAL", "INST") and not _PLAIN_PICKLE.fullmatch(argument):
+        named = argument.replace(" ", ".") if isinstance(argument, str) else "an object of computed name"
+        if opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL") and not _PLAIN_PICKLE.fullmatch(named):
             raise ModelError(
-                f"{path} holds {argument.replace(' ', '.')[:80]}, which is no part of a plain checkpoint.",
+                f"{path} holds {named[:80]}, which is no part of a plain checkpoint.",
                 "It might run code: get the checkpoint from its authors.",
             )
 

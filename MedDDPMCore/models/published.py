@@ -28,7 +28,7 @@ from .spec import ModelSpec, StageSpec
 from .stage import build_network
 
 TIMESTEPS = 250
-FLOAT16_TOLERANCE = 0.02
+FLOAT16_TOLERANCE = 0.005
 """How far the output of half-precision weights may lie from the original's, relative to the latter's largest value."""
 _MARK = "input_blocks.0.0.weight"
 _LICENCE = (

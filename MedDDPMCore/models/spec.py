@@ -160,7 +160,7 @@ def _network(values: dict, where: str) -> dict:
         check_range(multiplier, 1, 64, f"A channel multiplier of {where}")
     if groups < 1 or any(base * multiplier % groups for multiplier in multipliers):
         raise ModelError(f"{where} has {groups} norm groups, which do not divide all its widths.")
-    return dict(values)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def read_json(path: str | Path) -> dict:
