@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import contextmanager
 
@@ -15,26 +16,20 @@ def rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
-@contextmanager
-def process_group(device: torch.device):
-    """Joins the other processes for as long as the context lasts; yields this process's device.
+def join(device: torch.device) -> torch.device:
+    """Joins the other processes, once and until this process ends; returns the device that this process is to use.
 
-    Within another such context it joins nothing new.
+    Leaving and joining again is not done: under torchrun the second meeting would find the traces of the first.
     """
     if rank_and_world()[1] == 1:
-        yield device
-        return
+        return device
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
-    if dist.is_initialized():
-        yield device
-        return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield device
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return device
 
 
 def share(total: int, rank: int, world: int) -> range:

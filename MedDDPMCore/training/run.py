@@ -24,7 +24,7 @@ from ..models.spec import ModelSpec
 from .checkpoint import load_checkpoint
 from .config import TrainingConfig
 from .dataset import PackedDataset, check_fits
-from .distributed import process_group, rank_and_world, wait_for_all
+from .distributed import join, rank_and_world, wait_for_all
 from .intensity import CONVENTIONS
 from .statistics import with_band_statistics
 from .train import Report, RunOptions, checkpoint_path, train_stage
@@ -51,8 +51,9 @@ def train(
 
     Resumes where the run folder has checkpoints. start_from: a bundle (name or path) to fine-tune: its description
     replaces config.model, but for the name, and its weights are where training starts.
-    Returns the bundle's folder, None while a stage has no checkpoint. Raises TrainingError, ModelError or ResourceError
-    saying what is wrong with configuration, data, bundle or computer; the last good checkpoint stays.
+    Returns the bundle's folder; None while a stage has no checkpoint, and under torchrun on all ranks but the first.
+    Raises TrainingError, ModelError or ResourceError saying what is wrong with configuration, data, bundle or computer;
+    the last good checkpoint stays.
     """
     run, data = Path(run_folder), PackedDataset.open(data_folder)
     if stage is not None and not 0 <= stage < len(config.stages):
@@ -60,17 +61,17 @@ def train(
     if start_from is not None:
         config = with_start(config, start_from)
     check_fits(data, config.model)
-    with process_group(pick_device(options.device)):
-        config, notes = _joined(config, data, run)
-        wait_for_all()
-        if rank_and_world()[0] == 0:
-            _write_config(run, config)
-            for note in notes:
-                warnings.warn(note, stacklevel=2)
-        weights = _start_weights(config, run)
-        for index in range(len(config.stages)) if stage is None else [stage]:
-            train_stage(config, index, data, run, options, report, weights[index])
-        return write_model(config, run) if rank_and_world()[0] == 0 else None
+    join(pick_device(options.device))
+    config, notes = _settled(config, data, run)
+    wait_for_all()
+    if rank_and_world()[0] == 0:
+        _write_config(run, config)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+    weights = _start_weights(config, run)
+    for index in range(len(config.stages)) if stage is None else [stage]:
+        train_stage(config, index, data, run, options, report, weights[index])
+    return write_model(config, run) if rank_and_world()[0] == 0 else None
 
 
 def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
@@ -107,7 +108,7 @@ def write_model(config: TrainingConfig, run: Path) -> Path | None:
     return run / MODEL_FOLDER
 
 
-def _joined(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:
+def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:
     """The configuration completed by what the run folder and the data say, and notes on what has changed since.
 
     TrainingError where the folder is that of another run.

@@ -21,7 +21,7 @@ from ..models.spec import ModelSpec
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .dataset import PackedDataset, check_fits
-from .distributed import process_group, rank_and_world, share, sum_over_ranks
+from .distributed import join, rank_and_world, share, sum_over_ranks
 from .interrupt import StopRequest
 from .log import TrainingLog
 from .samples import Batches, Samples
@@ -88,7 +88,7 @@ def train_stage(
     if training.batch_size < world:
         raise TrainingError(f"A batch_size of {training.batch_size} cannot be shared by {world} processes.")
     with contextlib.ExitStack() as stack:
-        device = stack.enter_context(process_group(pick_device(options.device)))
+        device = join(pick_device(options.device))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(_advice(run))
         state = StageRun(spec, index, training, config.seed, device, start)
