@@ -36,8 +36,8 @@ def find_cases(
     folder: str | Path,
     image_suffixes: Sequence[str] = ("",),
     mask_suffix: str = "_mask",
-    head_suffix: str = "_head",
     tumor_suffix: str = "_tumor",
+    head_suffix: str = "_head",
 ) -> list[Case]:
     """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .mha, .mhd), sorted by path.
 

@@ -14,12 +14,10 @@ from ..grid import ModelGrid
 from ..labels import LabelMapping, LabelScheme
 from ..volume import Volume, resample_image, resample_labels
 from .brain import brain_region
-from .cases import Case, find_cases, read_csv
+from .cases import Case
 from .contact_sheet import write_contact_sheet
 from .dataset import DESCRIPTION, LARGEST_LABEL, PackedDataset, PackedWriter
 from .intensity import CONVENTIONS, min_max, per_slice, robust
-
-__all__ = ["Case", "Report", "find_cases", "find_outliers", "prepare", "read_csv"]
 
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.txt"
