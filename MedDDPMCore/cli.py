@@ -25,7 +25,11 @@ def synthesize(args: argparse.Namespace) -> int:
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
     rank, world = rank_and_world()
-    device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if world > 1 and args.device == "auto" and _has_cuda() else args.device
+    device = (
+        f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+        if world > 1 and args.device == "auto" and _has_cuda()
+        else args.device
+    )
     if args.check:
         return _check(masks, args.model, mapping)
     model = load_model(args.model, device, args.precision)
@@ -54,12 +58,11 @@ def _has_cuda() -> bool:
 
 def _check(masks: list[Path], model: str, mapping) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
-    from .models.bundle import SPEC_FILE
     from .models.catalogue import find_model
-    from .models.spec import ModelSpec, read_json
+    from .models.spec import ModelSpec
     from .volume import Volume
 
-    scheme = ModelSpec.from_dict(read_json(find_model(model) / SPEC_FILE)).labels
+    scheme = ModelSpec.read(find_model(model)).labels
     worst = 0
     for path in masks:
         try:
@@ -96,12 +99,11 @@ def import_model(args: argparse.Namespace) -> int:
 
 def models(args: argparse.Namespace) -> int:
     """Lists the models that can be named."""
-    from .models.bundle import SPEC_FILE
     from .models.catalogue import find_models
-    from .models.spec import ModelSpec, read_json
+    from .models.spec import ModelSpec
 
     for name, folder in find_models().items():
-        spec = ModelSpec.from_dict(read_json(folder / SPEC_FILE))
+        spec = ModelSpec.read(folder)
         print(f"{name}\t{spec.title}\t{', '.join(spec.modalities)}\t{folder}")
     return 0
 
@@ -111,7 +113,6 @@ def prepare(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .labels import parse_label_mapping
-    from .models.bundle import SPEC_FILE
     from .models.catalogue import find_model
     from .models.spec import ModelSpec, read_json
     from .training.cases import find_cases, read_csv
@@ -121,7 +122,7 @@ def prepare(args: argparse.Namespace) -> int:
         values = read_json(args.config)
         spec = ModelSpec.from_dict(values.get("model", values))
     else:
-        spec = ModelSpec.from_dict(read_json(find_model(args.model) / SPEC_FILE))
+        spec = ModelSpec.read(find_model(args.model))
     source = Path(args.source)
     if source.suffix.lower() == ".csv":
         cases = read_csv(source)
@@ -152,7 +153,9 @@ def train(args: argparse.Namespace) -> int:
     from .training.run import train as run
     from .training.train import RunOptions
 
-    options = RunOptions(args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads)
+    options = RunOptions(
+        args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads
+    )
     with tqdm(disable=None, unit="step") as bar:
 
         def report(entry: dict) -> None:
@@ -162,7 +165,9 @@ def train(args: argparse.Namespace) -> int:
             if "validation_loss" in entry:
                 bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")
 
-        folder = run(TrainingConfig.read(args.config), args.data, args.out, options, report, args.stage, args.start_from)
+        folder = run(
+            TrainingConfig.read(args.config), args.data, args.out, options, report, args.stage, args.start_from
+        )
     if folder:
         print(folder)
     return 0
@@ -180,7 +185,9 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     p = command("synthesize", synthesize, "Make MRI volumes from a label mask, or from each mask of a folder.")
-    p.add_argument("mask", help="label volume (.nii.gz, .nrrd, .seg.nrrd, .mha), DICOM folder, or a folder of label volumes")
+    p.add_argument(
+        "mask", help="label volume (.nii.gz, .nrrd, .seg.nrrd, .mha), DICOM folder, or a folder of label volumes"
+    )
     p.add_argument("out", help="folder for the NIfTI images, their JSON records and PNG previews")
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
@@ -188,7 +195,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
     p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
-    p.add_argument("--grid", choices=("mask", "model"), default="mask", help="voxel grid of the result (default: the mask's)")
+    p.add_argument(
+        "--grid", choices=("mask", "model"), default="mask", help="voxel grid of the result (default: the mask's)"
+    )
     p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
     p.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
@@ -205,7 +214,9 @@ def parser() -> argparse.ArgumentParser:
     command("models", models, "List the models that can be named.")
 
     p = command("prepare", prepare, "Pack images into a training set.")
-    p.add_argument("source", help="folder of images, or a CSV with the columns id, image and, as wished, mask, head, split")
+    p.add_argument(
+        "source", help="folder of images, or a CSV with the columns id, image and, as wished, mask, head, split"
+    )
     p.add_argument("out", help="new folder for the training set")
     p.add_argument("--config", help="training configuration whose model says grid, labels and modalities")
     p.add_argument("--model", default="default", help="or a model that does")

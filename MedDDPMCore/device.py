@@ -8,7 +8,7 @@ from .errors import ResourceError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """"auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one is not there."""
+    """ "auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one is not there."""
     if name == "auto":
         if torch.cuda.is_available():
             free = [torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())]
@@ -24,7 +24,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """"auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32."""
+    """ "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32."""
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":

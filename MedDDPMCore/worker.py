@@ -88,7 +88,9 @@ class Worker:
             self.emit("cancelled", id=identity)
         except MedDDPMError as error:
             self.emit("error", id=identity, code=error.code, message=error.message, hint=error.hint)
-        except Exception as error:  # the boundary of the process: whatever it is, the user gets to see it and the worker lives on
+        except (
+            Exception
+        ) as error:  # the boundary of the process: whatever it is, the user gets to see it and the worker lives on
             traceback.print_exc(file=sys.stderr)
             hint = "This is a fault of the program: please send the error report."
             self.emit("error", id=identity, code="internal", message=f"{type(error).__name__}: {error}", hint=hint)
@@ -110,7 +112,12 @@ class Worker:
             models.append({"name": name, "folder": str(folder), **{key: described.get(key) for key in keys}})
         versions = {"MedDDPMCore": __version__, "torch": torch.__version__, "python": platform.python_version()}
         self.emit(
-            "ready", id=request.get("id"), protocol=PROTOCOL, versions=versions, devices=describe_devices(), models=models,
+            "ready",
+            id=request.get("id"),
+            protocol=PROTOCOL,
+            versions=versions,
+            devices=describe_devices(),
+            models=models,
             pid=os.getpid(),
         )
 
@@ -147,8 +154,11 @@ class Worker:
             raise ProtocolError("A synthesize request needs an 'id' of its own.")
         mask_path, folder = Path(_text(request, "mask")), Path(_text(request, "output"))
         settings = Settings(
-            seed=_number(request, "seed", 0), sampler=_optional_text(request, "sampler"), steps=_number(request, "steps", None),
-            samples=_number(request, "samples", 1), output_grid=_optional_text(request, "output_grid") or "mask",
+            seed=_number(request, "seed", 0),
+            sampler=_optional_text(request, "sampler"),
+            steps=_number(request, "steps", None),
+            samples=_number(request, "samples", 1),
+            output_grid=_optional_text(request, "output_grid") or "mask",
         )
         mapping = _mapping(request)
         name, device = _optional_text(request, "model") or "default", _optional_text(request, "device") or "auto"
@@ -157,7 +167,14 @@ class Worker:
         def progress(phase: str, **values) -> None:
             if self.cancelled & {identity, "*"}:
                 raise Cancelled
-            empty = {"sample": 0, "samples": settings.samples, "step": 0, "total": 0, "seconds_left": None, "preview": None}
+            empty = {
+                "sample": 0,
+                "samples": settings.samples,
+                "step": 0,
+                "total": 0,
+                "seconds_left": None,
+                "preview": None,
+            }
             self.emit("progress", id=identity, phase=phase, **{**empty, **values})
 
         progress("reading the mask")
@@ -168,42 +185,54 @@ class Worker:
         progress("synthesizing", warnings=plan.warnings, notes=plan.notes)
         files = []
         folder.mkdir(parents=True, exist_ok=True)
-        preview, shown = (folder / "preview.nii.gz") if request.get("preview", True) else None, 0.0
+        previews, wanted, shown = [folder / f"preview-{k}.nii" for k in (0, 1)], request.get("preview", True), 0.0
         walk_started = time.monotonic()
         for state in model.run(plan, settings):
             elapsed = time.monotonic() - walk_started
             values = {
-                "sample": state.seeds[-1] - settings.seed + 1, "step": state.index, "total": state.total,
+                "sample": state.seeds[-1] - settings.seed + 1,
+                "step": state.index,
+                "total": state.total,
                 "seconds_left": round(elapsed / state.index * (state.total - state.index), 1),
             }
             if state.finished:
                 for result in state.results():
                     paths = write_synthesis(model, plan, settings, result, folder, stem(mask_path))
-                    files += [_described(path, modality, result.seed) for path, modality in zip(paths, result.volumes, strict=True)]
-            elif preview and (shown == 0 or time.monotonic() - shown > PREVIEW_SECONDS):
-                _write_preview(state, preview)
-                values["preview"] = str(preview)
+                    described = zip(paths, result.volumes, strict=True)
+                    files += [
+                        _described(path, name, result.seed - settings.seed, result.seed) for path, name in described
+                    ]
+            elif wanted and (shown == 0 or time.monotonic() - shown > PREVIEW_SECONDS):
+                _write_preview(state, previews[0])
+                values["preview"] = str(previews[0])
+                previews.reverse()  # the reader may still be at the one before
                 shown = time.monotonic()
             progress("synthesizing", **values)
-        if preview:
+        for preview in previews:
             preview.unlink(missing_ok=True)
         self.emit(
-            "done", id=identity, files=files, seconds=round(time.monotonic() - started, 2), model=model.spec.name,
-            device=str(model.device), warnings=plan.warnings, notes=plan.notes,
+            "done",
+            id=identity,
+            files=files,
+            seconds=round(time.monotonic() - started, 2),
+            model=model.spec.name,
+            device=str(model.device),
+            warnings=plan.warnings,
+            notes=plan.notes,
         )
 
 
 def _write_preview(state, path: Path) -> None:
     from .synthesis.output import scanner_units
 
-    volume = next(iter(state.results()[0].volumes.values()))
-    scanner_units(volume).write(path)
+    first_modality = next(iter(state.on_model_grid()[0].values()))
+    scanner_units(first_modality).write(path)
 
 
-def _described(path: Path, modality: str, seed: int) -> dict:
+def _described(path: Path, modality: str, sample: int, seed: int) -> dict:
     from .synthesis.output import sidecar
 
-    return {"path": str(path), "modality": modality, "seed": seed, "sidecar": str(sidecar(path))}
+    return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
 
 
 def _text(request: dict, key: str) -> str:

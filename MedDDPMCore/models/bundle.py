@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, ResourceError
+from .catalogue import SPEC_FILE
 from .spec import ModelSpec, read_json
 from .stage import build_network
 
-SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -72,7 +72,7 @@ def load_bundle(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module]]:
             raise ModelError(
                 f"{folder} is not a model: it has no {name}.", "Import or train a model, or name its folder."
             )
-    spec = ModelSpec.from_dict(read_json(folder / SPEC_FILE))
+    spec = ModelSpec.read(folder)
     weights_path = folder / WEIGHTS_FILE
     weights = _read_weights(weights_path, spec.weights_sha256)
     networks = []

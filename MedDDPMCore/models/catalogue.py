@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from ..errors import ModelError
-from .bundle import SPEC_FILE
+
+SPEC_FILE = "model.json"
 
 DEFAULT = "default"
 

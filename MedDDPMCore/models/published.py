@@ -22,7 +22,8 @@ from ..errors import ModelError
 from ..grid import ModelGrid
 from ..labels import BRATS, WHOLE_HEAD
 from ..networks.unet import UNet
-from .bundle import SPEC_FILE, load_bundle, load_checked, save_bundle
+from .bundle import load_bundle, load_checked, save_bundle
+from .catalogue import SPEC_FILE
 from .checkpoint_file import read_tensors
 from .spec import ModelSpec, StageSpec
 from .stage import build_network

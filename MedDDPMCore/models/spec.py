@@ -13,6 +13,7 @@ from ..diffusion.samplers import SAMPLERS
 from ..errors import ModelError, VolumeError
 from ..grid import ModelGrid
 from ..labels import LabelScheme
+from .catalogue import SPEC_FILE
 from .checks import check_choice, check_entries, check_range
 
 FORMAT_VERSION = 1
@@ -73,6 +74,11 @@ class ModelSpec:
         values["modalities"] = list(self.modalities)
         values["stages"] = [dataclasses.asdict(stage) for stage in self.stages]
         return {"format_version": FORMAT_VERSION, **values}
+
+    @classmethod
+    def read(cls, folder: str | Path) -> ModelSpec:
+        """The description of the model in a folder; ModelError as of `from_dict`."""
+        return cls.from_dict(read_json(Path(folder) / SPEC_FILE))
 
     @classmethod
     def from_dict(cls, values: dict) -> ModelSpec:

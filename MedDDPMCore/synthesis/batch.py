@@ -29,7 +29,11 @@ def find_masks(path: str | Path) -> list[Path]:
 
 
 def synthesize_files(
-    model: Model, masks: Sequence[Path], out: Path, settings: Settings, mapping: LabelMapping | None = None,
+    model: Model,
+    masks: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    mapping: LabelMapping | None = None,
     report: Callable[[Path, Progress | str], None] = lambda mask, what: None,
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
@@ -66,8 +70,11 @@ def synthesize_files(
 def is_done(model: Model, plan: Plan, settings: Settings, out: Path, name: str) -> bool:
     """Whether every modality of this mask and seed is there, from the same mask, model and settings."""
     wanted = {
-        "model_sha256": model.spec.weights_sha256, "seed": settings.seed, "mask_sha256": plan.mask_sha256,
-        "sampler": settings.sampler or model.spec.sampler, "steps": settings.steps or model.spec.steps,
+        "model_sha256": model.spec.weights_sha256,
+        "seed": settings.seed,
+        "mask_sha256": plan.mask_sha256,
+        "sampler": settings.sampler or model.spec.sampler,
+        "steps": settings.steps or model.spec.steps,
     }
     for modality in model.spec.modalities:
         path = output_path(out, name, modality, settings.seed)

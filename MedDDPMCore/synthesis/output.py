@@ -46,7 +46,10 @@ def provenance(model: Model, plan: Plan, settings: Settings, seed: int, modality
         "intensity": f"int16, 0 is air, {FULL_SCALE} the model's brightest",
         "warnings": plan.warnings,
         "software": {
-            "MedDDPMCore": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()
+            "MedDDPMCore": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
         },
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
@@ -56,7 +59,9 @@ def stem(path: str | Path) -> str:
     """A volume file's name without its suffix: "a/b.nii.gz" -> "b", "b.seg.nrrd" -> "b"."""
     name = Path(path).name
     lower = name.lower()
-    ending = next((s for s in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd") if lower.endswith(s)), "")
+    ending = next(
+        (s for s in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd") if lower.endswith(s)), ""
+    )
     return name[: len(name) - len(ending)] or "mask"
 
 
@@ -65,7 +70,9 @@ def output_path(folder: Path, stem: str, modality: str, seed: int) -> Path:
     return folder / f"{stem}_synthetic_{modality}_seed{seed}.nii.gz"
 
 
-def write_synthesis(model: Model, plan: Plan, settings: Settings, result: Synthesis, folder: str | Path, stem: str) -> list[Path]:
+def write_synthesis(
+    model: Model, plan: Plan, settings: Settings, result: Synthesis, folder: str | Path, stem: str
+) -> list[Path]:
     """Writes one NIfTI a modality, each with a JSON sidecar of the same name; returns the NIfTI paths.
 
     Each file is written whole or not at all; an existing one is replaced. ResourceError on a full disk.
@@ -81,7 +88,9 @@ def write_synthesis(model: Model, plan: Plan, settings: Settings, result: Synthe
             scanner_units(volume).write(path, {"SYNTHETIC": text})
             write_text(sidecar(path), json.dumps(record, indent=1))
         except OSError as error:
-            raise ResourceError(f"{path} could not be written: {error}.", "Free disk space, or name another folder.") from error
+            raise ResourceError(
+                f"{path} could not be written: {error}.", "Free disk space, or name another folder."
+            ) from error
         paths.append(path)
     return paths
 

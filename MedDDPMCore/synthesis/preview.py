@@ -33,7 +33,9 @@ def _square(picture: np.ndarray, row_mm: float, column_mm: float) -> np.ndarray:
     return picture[rows][:, columns]
 
 
-def write_png(path: str | Path, volumes: np.ndarray, spacing: tuple[float, float, float] = (1, 1, 1), centre=None) -> None:
+def write_png(
+    path: str | Path, volumes: np.ndarray, spacing: tuple[float, float, float] = (1, 1, 1), centre=None
+) -> None:
     """Writes the three planes of each of (n, z, y, x) volumes, one row a volume, as a greyscale PNG."""
     save_png(path, np.concatenate([three_planes(volume, spacing, centre) for volume in volumes]))
 
@@ -51,7 +53,9 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
             file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
 
 
-def overview(labels: np.ndarray, image: np.ndarray, spacing: tuple[float, float, float], tumor: int | None) -> np.ndarray:
+def overview(
+    labels: np.ndarray, image: np.ndarray, spacing: tuple[float, float, float], tumor: int | None
+) -> np.ndarray:
     """The mask above the image, both (z, y, x), as one RGB picture of three planes through the tumour, or the head's middle.
 
     labels: 0 is background; `tumor` is drawn red, all else grey. image: -1..1.

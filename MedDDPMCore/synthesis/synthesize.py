@@ -77,16 +77,17 @@ class Progress:
 
     def results(self) -> list[Synthesis]:
         """The present guess of each sample, as volumes on the output geometry."""
-        source = coarser(self.plan.grid, self.plan.grid.shape[0] // self.images.shape[2])
         return [
-            Synthesis(
-                {
-                    name: resample_image(Volume(channel, source), self.plan.output, AIR)
-                    for name, channel in zip(self.modalities, sample, strict=True)
-                },
-                seed,
-            )
-            for sample, seed in zip(self.images.float().cpu().numpy(), self.seeds, strict=True)
+            Synthesis({name: resample_image(image, self.plan.output, AIR) for name, image in sample.items()}, seed)
+            for sample, seed in zip(self.on_model_grid(), self.seeds, strict=True)
+        ]
+
+    def on_model_grid(self) -> list[dict[str, Volume]]:
+        """The same on the model's own grid, or a coarser one in its place: at no cost, for previews."""
+        grid = coarser(self.plan.grid, self.plan.grid.shape[0] // self.images.shape[2])
+        return [
+            {name: Volume(channel, grid) for name, channel in zip(self.modalities, sample, strict=True)}
+            for sample in self.images.float().cpu().numpy()
         ]
 
 
@@ -115,14 +116,23 @@ class Model:
         warnings = [*report.warnings, *grid.warnings_for(own, geometry, scheme.head_values)]
         labels = resample_labels(own, geometry).array
         if not labels.any():
-            raise LabelError("No part of the head lies in the model's field of view.", "Check the mask's spacing and units.")
+            raise LabelError(
+                "No part of the head lies in the model's field of view.", "Check the mask's spacing and units."
+            )
         digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
         return Plan(labels, geometry, target, digest, warnings, list(report.notes))
 
     def steps(
-        self, mask: Volume, seed: int = 0, sampler: str | None = None, steps: int | None = None, samples: int = 1,
-        batch_size: int = 1, output_grid: str = "mask", labels: LabelMapping | None = None,
+        self,
+        mask: Volume,
+        seed: int = 0,
+        sampler: str | None = None,
+        steps: int | None = None,
+        samples: int = 1,
+        batch_size: int = 1,
+        output_grid: str = "mask",
+        labels: LabelMapping | None = None,
     ) -> Iterator[Progress]:
         """Synthesizes step by step: yields a Progress after each, with previews; leaving the loop stops the work.
 
@@ -132,8 +142,15 @@ class Model:
         yield from self.run(self.plan(mask, labels, output_grid), settings)
 
     def synthesize(
-        self, mask: Volume, seed: int = 0, sampler: str | None = None, steps: int | None = None, samples: int = 1,
-        batch_size: int = 1, output_grid: str = "mask", labels: LabelMapping | None = None,
+        self,
+        mask: Volume,
+        seed: int = 0,
+        sampler: str | None = None,
+        steps: int | None = None,
+        samples: int = 1,
+        batch_size: int = 1,
+        output_grid: str = "mask",
+        labels: LabelMapping | None = None,
     ) -> list[Synthesis]:
         """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's: output_grid="model").
 
@@ -156,7 +173,9 @@ class Model:
             seeds = tuple(settings.seed + k for k in range(first, min(first + settings.batch_size, settings.samples)))
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
             try:
-                for images, finished in self._batch(condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators):
+                for images, finished in self._batch(
+                    condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators
+                ):
                     done += len(seeds)
                     yield Progress(done, total, seeds, images, finished, self.spec.modalities, plan)
             except torch.OutOfMemoryError as error:

@@ -58,7 +58,9 @@ def main() -> None:
             centre = low + np.array(place[::-1]) * (high - low)
             lesion = lumpy_ellipsoid(labels.shape, centre, np.array(radii[::-1]) / spacing[::-1], 1.0 + k)
             labels[lesion & (data.brain[case] > 0)] = 2
-        Volume(labels, geometry).write(Path(__file__).with_name(f"{name}.nii.gz"), {"MedDDPM": "sample mask: 1 head, 2 tumor"})
+        Volume(labels, geometry).write(
+            Path(__file__).with_name(f"{name}.nii.gz"), {"MedDDPM": "sample mask: 1 head, 2 tumor"}
+        )
         print(name, data.cases[case]["id"], [f"{r[0] * r[1] * r[2] * 4.19 / 1000:.1f} ml" for _, r in lesions])
 
 

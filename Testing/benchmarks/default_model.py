@@ -55,7 +55,9 @@ def main() -> None:
     z, y, x = data.grid.shape
     geometry = Geometry(data.grid.shape, data.grid.spacing, (float(x), float(y), -float(z)), np.diag([-1.0, -1.0, 1.0]))
     rows, pictures = [], []
-    print("| case | head Dice | tumour ml | tumour | shell | ratio | ratio in the simulated image | s |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| case | head Dice | tumour ml | tumour | shell | ratio | ratio in the simulated image | s |\n|---|---|---|---|---|---|---|---|"
+    )
     for case in data.indices("validation")[: args.cases]:
         real, channels = samples.draw(case, generator_for(11, case))
         labels = (channels[0] > 0).numpy().astype(np.uint8) + 2 * (channels[1] > 0).numpy().astype(np.uint8)
@@ -74,7 +76,9 @@ def main() -> None:
         pictures.append(np.concatenate([three_planes(v, data.grid.spacing, centre) for v in (image, real[0].numpy())]))
     print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"\npeak memory {peak:.2f} GB, {torch.get_num_threads()} threads, {model.device}, {model.precision}, torch {torch.__version__}")
+    print(
+        f"\npeak memory {peak:.2f} GB, {torch.get_num_threads()} threads, {model.device}, {model.precision}, torch {torch.__version__}"
+    )
     if args.sheet:
         save_png(args.sheet, np.concatenate(pictures, axis=0))
 

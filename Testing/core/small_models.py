@@ -17,13 +17,16 @@ NETWORK = {"base_channels": 8, "channel_multipliers": (1, 2), "res_blocks": 1, "
 GRID = ModelGrid((32, 32, 24), (8.0, 8.0, 8.0))
 
 
-def write_model(folder: Path, modalities=("T1",), kinds=("voxels",), grid: ModelGrid = GRID, name: str = "small") -> Path:
+def write_model(
+    folder: Path, modalities=("T1",), kinds=("voxels",), grid: ModelGrid = GRID, name: str = "small"
+) -> Path:
     """A bundle with random weights: one stage a domain kind, coarse to fine, its last layers filled so that its output is not zero."""
     torch.manual_seed(1)
     scheme = WHOLE_HEAD if len(modalities) == 1 else BRATS
     factors = [2 if kind == "haar" and "haar_detail" in kinds else 1 for kind in kinds]
     stages = tuple(
-        StageSpec(Domain(kind, len(modalities), factor), "v", 50, NETWORK) for kind, factor in zip(kinds, factors, strict=True)
+        StageSpec(Domain(kind, len(modalities), factor), "v", 50, NETWORK)
+        for kind, factor in zip(kinds, factors, strict=True)
     )
     spec = ModelSpec(name, scheme, grid, tuple(modalities), stages, "dpmpp_2m", 4, title="Untrained", licence="none")
     states = []

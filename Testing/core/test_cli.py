@@ -99,7 +99,20 @@ def test_images_are_prepared_trained_on_and_the_model_synthesizes(tmp_path, mask
     config = {"model": {**spec, "name": "mine"}, "training": [{"steps": 3, "batch_size": 2, "warmup": 1}], "seed": 0}
     (tmp_path / "config.json").write_text(json.dumps(config))
     packed, run_folder = tmp_path / "packed", tmp_path / "run"
-    assert main(["prepare", str(tmp_path / "images"), str(packed), "--config", str(tmp_path / "config.json"), "--hold-out", "4"]) == 0
+    assert (
+        main(
+            [
+                "prepare",
+                str(tmp_path / "images"),
+                str(packed),
+                "--config",
+                str(tmp_path / "config.json"),
+                "--hold-out",
+                "4",
+            ]
+        )
+        == 0
+    )
     assert main(["train", str(tmp_path / "config.json"), str(packed), str(run_folder), "--device", "cpu"]) == 0
     model = capsys.readouterr().out.strip().splitlines()[-1]
     assert main(["synthesize", mask, str(tmp_path / "out"), "--model", model, "--device", "cpu"]) == 0
@@ -110,7 +123,16 @@ def test_two_ranks_share_a_folder_of_masks(tmp_path, mask):
     masks.mkdir()
     for name in "abc":
         Volume.read(mask, labels=True).write(masks / f"{name}.nii.gz")
-    command = ["MedDDPMCore.cli", "synthesize", str(masks), str(tmp_path / "out"), "--model", "small", "--device", "cpu"]
+    command = [
+        "MedDDPMCore.cli",
+        "synthesize",
+        str(masks),
+        str(tmp_path / "out"),
+        "--model",
+        "small",
+        "--device",
+        "cpu",
+    ]
     printed = [run(*command, RANK=rank, WORLD_SIZE="2").stdout.split() for rank in "01"]
     names = [[Path(p).name[0] for p in paths] for paths in printed]
     assert names == [["a", "c"], ["b"]]

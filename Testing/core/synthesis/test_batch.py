@@ -93,6 +93,8 @@ def test_the_masks_of_a_folder_are_found_in_order(mask_file, tmp_path):
         find_masks(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name, expected", [("a/b.nii.gz", "b"), ("b.SEG.NRRD", "b"), ("x.y.mha", "x.y"), ("series", "series")])
+@pytest.mark.parametrize(
+    "name, expected", [("a/b.nii.gz", "b"), ("b.SEG.NRRD", "b"), ("x.y.mha", "x.y"), ("series", "series")]
+)
 def test_a_files_stem_lacks_its_suffix_alone(name, expected):
     assert stem(name) == expected

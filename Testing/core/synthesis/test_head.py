@@ -45,7 +45,7 @@ DEGRADED = {
     "noise": (lambda a: rician(a, 20), 0.97),
     "heavy noise": (lambda a: rician(a, 45), 0.96),
     "a background of 300": (lambda a: rician(a, 5) + 300, 0.97),
-    "negative int16 values": (lambda a: (a.astype(np.int16) * 8 - 1024), 0.99),
+    "negative int16 values": (lambda a: a.astype(np.int16) * 8 - 1024, 0.99),
     "a white background": (lambda a: np.where(a < 12, 255, a), 0.95),
     "wrap-around": (wrapped, 0.95),
     "a ghost": (lambda a: rician(a + 0.08 * np.roll(a, 30, 1), 6), 0.97),
