@@ -1,4 +1,5 @@
-"""MedDDPMCore: whole-head MRI from a head/tumour mask, by conditional 3D diffusion (Med-DDPM, Dorjsembe et al., IEEE JBHI 2024).
+"""MedDDPMCore: whole-head MRI from a head/tumour mask, by conditional 3D diffusion (Med-DDPM, Dorjsembe et al., IEEE
+JBHI 2024).
 
 >>> import MedDDPMCore
 >>> mask = MedDDPMCore.Volume.read("mask.nii.gz", labels=True)      # doctest: +SKIP

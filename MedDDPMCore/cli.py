@@ -1,4 +1,6 @@
-"""`medddpm`: the command line. One function a command; each imports what it needs when it runs, so that --help is instant."""
+"""`medddpm`: the command line. One function a command; each imports what it needs when it runs, so that --help is
+instant.
+"""
 
 from __future__ import annotations
 
@@ -225,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--tumor-suffix", default="_tumor")
     p.add_argument("--head-suffix", default="_head")
     p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
-    p.add_argument("--intensity", default="robust", choices=("robust", "per_slice"))
+    p.add_argument("--intensity", default="robust", choices=("robust", "per_slice", "min_max"))
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
 
     p = command("train", train, "Train a model, or go on with a run that was stopped.")
@@ -238,7 +240,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
     p.add_argument("--sample-every", type=int, default=1000, metavar="STEPS")
     p.add_argument("--checkpoint-seconds", type=float, default=60)
-    p.add_argument("--stop-after", type=int, metavar="STEPS", help="steps of this call")
+    p.add_argument("--stop-after", type=int, metavar="STEPS", help="steps of each stage in this call")
     p.add_argument("--threads", type=int, default=2, help="threads that draw training samples")
     return top
 
@@ -250,7 +252,7 @@ def main(argv: list[str] | None = None) -> int:
         return args.function(args)
     except MedDDPMError as error:
         print(f"medddpm: {error}", file=sys.stderr)
-        return EXIT_ERROR
+        return EXIT_INTERRUPTED if error.code == "interrupted" else EXIT_ERROR
     except KeyboardInterrupt:
         print("medddpm: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -8,7 +8,9 @@ from .errors import ResourceError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """ "auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one is not there."""
+    """ "auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one
+    is not there.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             free = [torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())]

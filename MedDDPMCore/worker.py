@@ -1,6 +1,7 @@
 """The process that a GUI talks to: JSON lines in on stdin, JSON lines out on stdout, one request worked on at a time.
 
-The protocol is described in Documentation/architecture.md. The last model stays loaded between requests until `release`.
+The protocol is described in Documentation/architecture.md. The last model stays loaded between requests until
+`release`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Cancelled(Exception):
 
 
 class Worker:
-    """Serves requests from a line stream. A second thread reads, so that a cancel is seen while a request is worked on."""
+    """Serves requests from a line stream. A second thread reads, so that a cancel is seen while a request is worked
+    on.
+    """
 
     def __init__(self, requests: TextIO, events: TextIO):
         self.requests, self.events = requests, events

@@ -38,8 +38,10 @@ def synthesize_files(
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
-    An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped. report is called with
-    each Progress, and with words where something is to be said. Returns the images written, and the masks that failed with the reason.
+    An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped.
+    report is called with
+    each Progress, and with words where something is to be said. Returns the images written, and the masks that failed
+    with the reason.
     """
     written: list[Path] = []
     failed: dict[Path, str] = {}

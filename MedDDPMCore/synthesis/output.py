@@ -32,7 +32,8 @@ def provenance(model: Model, plan: Plan, settings: Settings, seed: int, modality
 
     return {
         "synthetic": True,
-        "statement": "Synthetic image made by a generative model. Not a scan of any person. Research only, not for diagnosis.",
+        "statement": "Synthetic image made by a generative model. Not a scan of any person. Research only, not for "
+        "diagnosis.",
         "model": model.spec.name,
         "model_sha256": model.spec.weights_sha256,
         "model_licence": model.spec.licence,

@@ -10,9 +10,11 @@ import numpy as np
 
 
 def three_planes(volume: np.ndarray, spacing: tuple[float, float, float], centre: tuple[int, int, int] | None = None):
-    """(z, y, x) in RAS axes, -1..1 -> one uint8 picture (rows, columns): axial, coronal and sagittal slices through centre (z, y, x).
+    """(z, y, x) in RAS axes, -1..1 -> one uint8 picture (rows, columns): axial, coronal and sagittal slices through
+    centre (z, y, x).
 
-    Radiological view: the patient's right is on the left; each slice is brought to square pixels of the smallest spacing.
+    Radiological view: the patient's right is on the left; each slice is brought to square pixels of the smallest
+    spacing.
     """
     z, y, x = centre or tuple(n // 2 for n in volume.shape)
     sx, sy, sz = spacing
@@ -56,7 +58,8 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
 def overview(
     labels: np.ndarray, image: np.ndarray, spacing: tuple[float, float, float], tumor: int | None
 ) -> np.ndarray:
-    """The mask above the image, both (z, y, x), as one RGB picture of three planes through the tumour, or the head's middle.
+    """The mask above the image, both (z, y, x), as one RGB picture of three planes through the tumour, or the head's
+    middle.
 
     labels: 0 is background; `tumor` is drawn red, all else grey. image: -1..1.
     """

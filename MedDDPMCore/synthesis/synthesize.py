@@ -26,9 +26,11 @@ AIR = -1.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How images are made. sampler and steps: None is the model's own choice; steps are of each stage. Sample k has seed + k.
+    """How images are made. sampler and steps: None is the model's own choice; steps are of each stage. Sample k has
+    seed + k.
 
-    batch_size: samples computed together; it does not change them. output_grid: "mask" (the mask's own voxels) or "model".
+    batch_size: samples computed together; it does not change them. output_grid: "mask" (the mask's own voxels) or
+    "model".
     """
 
     seed: int = 0
@@ -108,7 +110,9 @@ class Model:
         return self.networks[0]
 
     def plan(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
-        """Checks a label volume and brings it onto the model's grid. LabelError says what a clinician can do about it."""
+        """Checks a label volume and brings it onto the model's grid. LabelError says what a clinician can do about
+        it.
+        """
         scheme, grid = self.spec.labels, self.spec.grid
         report = scheme.validate(mask, mapping)
         own = Volume(scheme.apply(mask, mapping), mask.geometry)
@@ -152,10 +156,13 @@ class Model:
         output_grid: str = "mask",
         labels: LabelMapping | None = None,
     ) -> list[Synthesis]:
-        """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's: output_grid="model").
+        """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's:
+        output_grid="model").
 
-        labels maps label names to the values that this mask uses, where these are not the model's own. The rest as in `Settings`.
-        Raises LabelError for labels that do not fit, MedDDPMError for settings out of range, ResourceError without memory.
+        labels maps label names to the values that this mask uses, where these are not the model's own. The rest as in
+        `Settings`.
+        Raises LabelError for labels that do not fit, MedDDPMError for settings out of range, ResourceError without
+        memory.
         """
         results = []
         for progress in self.steps(mask, seed, sampler, steps, samples, batch_size, output_grid, labels):
@@ -213,7 +220,8 @@ class Model:
 
 
 def load_model(name_or_path: str | Path = DEFAULT, device: str = "auto", precision: str = "auto") -> Model:
-    """A model by name or folder, on a device ("auto", "cpu", "cuda:0" …), computing in a precision ("auto", "float32", "bfloat16" …).
+    """A model by name or folder, on a device ("auto", "cpu", "cuda:0" …), computing in a precision ("auto",
+    "float32", "bfloat16" …).
 
     Raises ModelError for a model that is not there or damaged, ResourceError for a device that cannot be used.
     """

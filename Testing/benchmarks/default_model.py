@@ -1,10 +1,14 @@
-"""How the bundled model does on heads that it was not trained on: does the head fill its mask, does the tumour enhance, how long it takes.
+"""How the bundled model does on heads that it was not trained on: does the head fill its mask, does the tumour
+enhance, how long it takes.
 
     python Testing/benchmarks/default_model.py PACKED_SET [--cases 6] [--model default] [--sheet sheet.png]
 
-PACKED_SET is what `medddpm prepare` made of the training images. For each held-out case it synthesizes from the case's own head mask
-with one simulated lesion, and prints a Markdown table: Dice of a head mask found in the synthetic image against the mask given; mean
-intensity (air 0, white 2) in the tumour, in a 6 mm shell around it, and the ratio of the two, beside the same ratio in the image that
+PACKED_SET is what `medddpm prepare` made of the training images. For each held-out case it synthesizes from the
+case's own head mask
+with one simulated lesion, and prints a Markdown table: Dice of a head mask found in the synthetic image against the
+mask given; mean
+intensity (air 0, white 2) in the tumour, in a 6 mm shell around it, and the ratio of the two, beside the same ratio
+in the image that
 the lesion was simulated in; seconds. The sheet shows each synthetic image above the real head of the same outline.
 """
 
@@ -56,7 +60,8 @@ def main() -> None:
     geometry = Geometry(data.grid.shape, data.grid.spacing, (float(x), float(y), -float(z)), np.diag([-1.0, -1.0, 1.0]))
     rows, pictures = [], []
     print(
-        "| case | head Dice | tumour ml | tumour | shell | ratio | ratio in the simulated image | s |\n|---|---|---|---|---|---|---|---|"
+        "| case | head Dice | tumour ml | tumour | shell | ratio | ratio in the simulated image | s |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     for case in data.indices("validation")[: args.cases]:
         real, channels = samples.draw(case, generator_for(11, case))
@@ -77,7 +82,8 @@ def main() -> None:
     print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"\npeak memory {peak:.2f} GB, {torch.get_num_threads()} threads, {model.device}, {model.precision}, torch {torch.__version__}"
+        f"\npeak memory {peak:.2f} GB, {torch.get_num_threads()} threads, {model.device}, {model.precision}, "
+        f"torch {torch.__version__}"
     )
     if args.sheet:
         save_png(args.sheet, np.concatenate(pictures, axis=0))

@@ -20,7 +20,9 @@ GRID = ModelGrid((32, 32, 24), (8.0, 8.0, 8.0))
 def write_model(
     folder: Path, modalities=("T1",), kinds=("voxels",), grid: ModelGrid = GRID, name: str = "small"
 ) -> Path:
-    """A bundle with random weights: one stage a domain kind, coarse to fine, its last layers filled so that its output is not zero."""
+    """A bundle with random weights: one stage a domain kind, coarse to fine, its last layers filled so that its
+    output is not zero.
+    """
     torch.manual_seed(1)
     scheme = WHOLE_HEAD if len(modalities) == 1 else BRATS
     factors = [2 if kind == "haar" and "haar_detail" in kinds else 1 for kind in kinds]

@@ -66,7 +66,8 @@ def request_of(tmp_path):
 
     def make(identity: str, **changes) -> dict:
         return {
-            "request": "synthesize", "id": identity, "mask": str(mask), "output": str(tmp_path / "out"), "model": "small",
+            "request": "synthesize", "id": identity, "mask": str(mask), "output": str(tmp_path / "out"),
+            "model": "small",
             "device": "cpu", "seed": 3, **changes,
         }  # fmt: skip
 
@@ -166,7 +167,8 @@ def test_lines_that_are_not_the_protocol_are_answered_and_survived(worker, line)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mask": None}, {"mask": 7}, {"output": ""}, {"seed": "x"}, {"seed": -1}, {"seed": True}, {"steps": 0}, {"samples": 10**9},
+        {"mask": None}, {"mask": 7}, {"output": ""}, {"seed": "x"}, {"seed": -1}, {"seed": True}, {"steps": 0},
+        {"samples": 10**9},
         {"labels": ["head"]}, {"labels": {"head": "one"}}, {"model": 5},
     ],
 )  # fmt: skip

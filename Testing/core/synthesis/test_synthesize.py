@@ -128,7 +128,8 @@ def test_a_mask_that_lacks_the_head_is_refused_before_any_step(model, mask):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"sampler": "euler"}, "dpmpp_2m"), ({"steps": 0}, "1 to 50"), ({"steps": 51}, "1 to 50"), ({"samples": 0}, "at least 1"),
+        ({"sampler": "euler"}, "dpmpp_2m"), ({"steps": 0}, "1 to 50"), ({"steps": 51}, "1 to 50"),
+        ({"samples": 0}, "at least 1"),
         ({"seed": -1}, "seed"), ({"output_grid": "moon"}, "mask or model"),
     ],
 )  # fmt: skip
