@@ -95,7 +95,11 @@ def import_model(args: argparse.Namespace) -> int:
     from .models.published import import_published
 
     report = import_published(args.checkpoint, args.out, torch.float32 if args.fp32 else torch.float16)
-    print(report)
+    step = "" if report.step is None else f", training step {report.step}"
+    print(f"{report.spec.title}: {report.parameters:,} parameters{step}, modalities {', '.join(report.spec.modalities)}")
+    print(f"the copy's output differs by {report.difference:.1e} of the largest value (allowed: {report.tolerance:.1e})")
+    print(f"licence: {report.spec.licence}")
+    print(args.out)
     return 0
 
 

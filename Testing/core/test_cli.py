@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from phantoms import box, head
+from published_networks import WHOLE_HEAD
 from small_models import write_model
 
 from MedDDPMCore.cli import main
@@ -116,6 +118,23 @@ def test_images_are_prepared_trained_on_and_the_model_synthesizes(tmp_path, mask
     assert main(["train", str(tmp_path / "config.json"), str(packed), str(run_folder), "--device", "cpu"]) == 0
     model = capsys.readouterr().out.strip().splitlines()[-1]
     assert main(["synthesize", mask, str(tmp_path / "out"), "--model", model, "--device", "cpu"]) == 0
+
+
+def test_a_published_checkpoint_becomes_a_model_and_says_what_it_is(tmp_path, capsys):
+    weights = {f"denoise_fn.{name}": value for name, value in WHOLE_HEAD.build().state_dict().items()}
+    torch.save({"step": 7, "model": weights, "ema": weights}, tmp_path / "model_128.pt")
+    assert main(["import-model", str(tmp_path / "model_128.pt"), str(tmp_path / "models" / "published")]) == 0
+    printed = capsys.readouterr().out
+    assert "10,065,729 parameters, training step 7" in printed and "licence" in printed
+    assert main(["models"]) == 0
+    assert "published" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, capsys):
+    (tmp_path / "model.pt").write_bytes(b"not a checkpoint")
+    assert main(["import-model", str(tmp_path / "model.pt"), str(tmp_path / "out")]) == 1
+    assert "model.pt" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_ranks_share_a_folder_of_masks(tmp_path, mask):
