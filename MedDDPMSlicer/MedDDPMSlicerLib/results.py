@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,7 @@ PREFIX = "MedDDPM."
 NOTICE = "Synthetic image made by a generative model. Research only, not for diagnosis."
 _TOLERANCE = 1e-2  # mm over the whole grid: NIfTI keeps its affine in single precision
 _WINDOW_SAMPLES = 200_000
+_PIECE = 1 << 21  # bytes that are unpacked in one go
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def _place(node, geometry: Geometry) -> None:
 
 def set_window(node, low_percent: float = 0.5, high_percent: float = 99.8) -> None:
     """Window and level from the voxels above air, so that every result is readable at first sight."""
-    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode() or _add_display(node)
     values = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
     values = values[:: max(1, values.size // _WINDOW_SAMPLES)]
     inside = values[values > values.min()]
@@ -75,9 +79,18 @@ def set_window(node, low_percent: float = 0.5, high_percent: float = 99.8) -> No
         low, high = np.percentile(inside, (low_percent, high_percent))
     else:
         low, high = float(values.min()), float(values.min()) + 1.0
-    display = node.GetDisplayNode()
     display.SetAutoWindowLevel(0)
     display.SetWindowLevelMinMax(float(min(low, values.min())), float(high))
+
+
+def _add_display(node):
+    """A grey display without automatic window and level, which would look at every voxel."""
+    display = slicer.vtkMRMLScalarVolumeDisplayNode()
+    display.SetAutoWindowLevel(0)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    node.GetScene().AddNode(display)
+    node.SetAndObserveDisplayNodeID(display.GetID())
+    return display
 
 
 def set_provenance(node, sidecar: str, extra: dict[str, str]) -> None:
@@ -98,34 +111,35 @@ def is_synthetic(node) -> bool:
 
 def add_results(
     scene, files: list[ResultFile], geometry: Geometry | None, segmentation: str, model: str, extra: dict[str, str]
-) -> list:
-    """Put the results into the scene and return the volumes to show, one a modality.
+) -> Generator[None, None, list]:
+    """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
 
-    One sample gives plain volumes; several give a sequence a modality, browsed together. Several modalities lie in
+    Whoever leaves it before its end, by `close()` or an error, finds the scene as it was. One sample gives plain volumes; several give a sequence a modality, browsed together. Several modalities lie in
     one folder of the subject hierarchy.
     """
     modalities = list(dict.fromkeys(file.modality for file in files))
-    shown, sequences, made = [], [], []
+    shown, sequences, made, complete = [], [], [], False
     try:
         for modality in modalities:
             of_modality = sorted((f for f in files if f.modality == modality), key=lambda f: f.seed)
             label = modality if len(modalities) > 1 else ""
             volumes = []
             for file in of_modality:
-                volumes.append(
-                    _add_volume(scene, file, geometry, result_name(segmentation, model, [file.seed], label), extra)
-                )
+                path = yield from _unpack(file.path)
+                name = result_name(segmentation, model, [file.seed], label)
+                volumes.append(_add_volume(scene, file, path, geometry, name, extra))
                 made.append(volumes[-1])
+                yield
             if len(volumes) == 1:
                 shown.append(volumes[0])
                 continue
             seeds = [file.seed for file in of_modality]
             sequences.append(_add_sequence(scene, volumes, seeds, result_name(segmentation, model, seeds, label)))
             made.append(sequences[-1])
-    except VolumeError:
-        for node in made:
-            scene.RemoveNode(node)
-        raise
+        complete = True
+    finally:
+        if not complete:
+            _remove(scene, made)
     if sequences:
         shown = _browse(scene, sequences)
     if len(shown) > 1:
@@ -133,9 +147,30 @@ def add_results(
     return shown
 
 
-def _add_volume(scene, file: ResultFile, geometry, name: str, extra: dict[str, str]):
+def _remove(scene, nodes: list) -> None:
+    for node in nodes:
+        if scene.IsNodePresent(node):
+            scene.RemoveNode(node)
+
+
+def _unpack(path: str) -> Generator[None, None, str]:
+    """Unpack a .nii.gz file beside itself, yielding between pieces; returns the path of what is to be read."""
+    if not path.endswith(".gz"):
+        return path
+    plain = path.removesuffix(".gz")
+    try:
+        with gzip.open(path, "rb") as source, open(plain, "wb") as target:
+            while piece := source.read(_PIECE):
+                target.write(piece)
+                yield
+    except (OSError, EOFError, zlib.error) as error:
+        raise VolumeError(f"The result file {path} could not be read: {error}.", "Run again.") from error
+    return plain
+
+
+def _add_volume(scene, file: ResultFile, path: str, geometry, name: str, extra: dict[str, str]):
     node = slicer.vtkMRMLScalarVolumeNode()
-    load_image(file.path, node, geometry)
+    load_image(path, node, geometry)
     node.SetName(scene.GenerateUniqueName(name) if scene.GetFirstNodeByName(name) else name)
     scene.AddNode(node)
     set_window(node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class SynthesisRun:
         self._preview = None
         self._layers: dict = {}
         self._observer: int | None = None
+        self._loading: Generator | None = None
         self._reason = self._name = ""
         self._geometry: scene.Geometry | None = None
 
@@ -100,6 +101,9 @@ class SynthesisRun:
     def cancel(self, reason: str = "Cancelled.") -> None:
         """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
         if self.is_active:
+            if self._loading is not None:
+                self._finish(Status(text=reason))
+                return
             self._reason = reason
             self.status = Status("cancelling", self.status.percent, "Cancelling")
             self._on_change()
@@ -108,6 +112,7 @@ class SynthesisRun:
     def close(self) -> None:
         """End a run now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
         self._stop_observing()
+        self._stop_loading()
         if self.is_active:
             self.process.kill()
         self._settings = self._preview = None
@@ -156,26 +161,40 @@ class SynthesisRun:
             views.show(self._scene, self._preview, self._source(), self._settings.fade)
 
     def _done(self, event: dict) -> None:
-        settings = self._settings
+        self._loading = self._load(event)
+        self.status = Status("running", 100, "Loading the image")
+        self._on_change()
+        self._load_on(self._loading)
+
+    def _load_on(self, loading: Generator) -> None:
+        """One piece of the loading in each turn of the event loop, so that the window stays free."""
+        if loading is not self._loading:
+            return
         try:
-            files = [
-                results.ResultFile(f["path"], int(f["seed"]), f.get("modality") or "", f.get("sidecar") or "")
-                for f in event["files"]
-            ]
-            model = str(event.get("model") or settings.model)
-            made = results.add_results(
-                self._scene, files, self._target(), self._name, model, {"segmentation": self._name}
-            )
+            next(loading)
+        except StopIteration:
+            return
         except (MedDDPMError, OSError, KeyError, TypeError, ValueError) as error:
             self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
             return
-        self.results = made
-        source = self._source()
+        self.process.call_later(0, lambda: self._load_on(loading))
+
+    def _load(self, event: dict) -> Generator[None, None, None]:
+        settings = self._settings
+        files = [
+            results.ResultFile(f["path"], int(f["seed"]), f.get("modality") or "", f.get("sidecar") or "")
+            for f in event["files"]
+        ]
+        model = str(event.get("model") or settings.model)
+        made = yield from results.add_results(
+            self._scene, files, self._target(), self._name, model, {"segmentation": self._name}
+        )
+        views.show(self._scene, made[0], self._source(), settings.fade)
+        yield
+        self.results, self._loading = made, None
         self._finish(
             Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
         )
-        views.show(self._scene, made[0], source, settings.fade)
-        self._on_change()
 
     def _cancelled(self, _event: dict) -> None:
         self._finish(Status(text=self._reason or "Cancelled."))
@@ -190,6 +209,7 @@ class SynthesisRun:
 
     def _finish(self, status: Status, keep_views: bool = False) -> None:
         self._stop_observing()
+        self._stop_loading()
         preview, self._preview = self._preview, None
         self._settings = None
         if preview is not None and self._scene.IsNodePresent(preview):
@@ -225,6 +245,11 @@ class SynthesisRun:
         if self._observer is not None:
             self._scene.RemoveObserver(self._observer)
             self._observer = None
+
+    def _stop_loading(self) -> None:
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.close()
 
     def _clean_folder(self) -> None:
         folder, self._folder = self._folder, None

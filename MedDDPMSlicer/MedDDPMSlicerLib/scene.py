@@ -14,6 +14,7 @@ from MedDDPMCore.errors import LabelError, VolumeError
 from .roles import Role
 
 BINARY_LABELMAP = "Binary labelmap"
+_OFF_GRID = 0.01  # voxels, over a whole image: what lies closer to the grid than this lies on it
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,7 @@ def geometry_of_segmentation(segmentation_node) -> Geometry:
             f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
             "Choose the MRI it was drawn on, or paint something in it first.",
         )
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    ijk_to_ras, extent = _array(matrix), image.GetExtent()
+    ijk_to_ras, extent = _image_to_world(image), image.GetExtent()
     ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
     return Geometry(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
 
@@ -260,6 +259,51 @@ def _with_labelmap(segmentation_node, geometry: Geometry):
 
 
 def _merge(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
+    """The segments as one array on the target's grid, the later over the earlier.
+
+    Segments that lie on that grid already are copied, which takes a tenth of the time of resampling them.
+    """
+    merged = np.zeros(target.GetDimensions()[::-1], np.uint8)
+    for segment_id, value in pairs:
+        placed = _placed(node, segment_id, target)
+        if placed is None:
+            return _resampled(node, pairs, target)
+        box, hit = placed
+        np.copyto(merged[box], value, where=hit)
+    return merged
+
+
+def _placed(node, segment_id: str, target) -> tuple[tuple[slice, ...], np.ndarray] | None:
+    """Where in the target's array a segment's own voxels lie, and which of them are the segment's.
+
+    None if they lie between the target's voxels.
+    """
+    image = node.GetBinaryLabelmapInternalRepresentation(segment_id)
+    between = np.linalg.inv(_image_to_world(target)) @ _image_to_world(image)
+    offset = np.rint(between[:3, 3])
+    moved = np.eye(4)
+    moved[:3, 3] = offset
+    if np.abs(between - moved).max() * max(image.GetDimensions()) > _OFF_GRID:
+        return None
+    own, whole = image.GetExtent(), target.GetExtent()
+    to_array, from_array = [], []
+    for axis in (2, 1, 0):
+        shift, first, origin = int(offset[axis]), own[2 * axis], whole[2 * axis]
+        low = max(first + shift, origin)
+        high = max(low, min(own[2 * axis + 1] + shift, whole[2 * axis + 1]) + 1)
+        to_array.append(slice(low - origin, high - origin))
+        from_array.append(slice(low - shift - first, high - shift - first))
+    labels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    return tuple(to_array), labels[tuple(from_array)] == node.GetSegmentation().GetSegment(segment_id).GetLabelValue()
+
+
+def _image_to_world(image) -> np.ndarray:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return _array(matrix)
+
+
+def _resampled(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
     ids, values, image = vtk.vtkStringArray(), vtk.vtkIntArray(), slicer.vtkOrientedImageData()
     for segment_id, value in pairs:
         ids.InsertNextValue(segment_id)
@@ -288,10 +332,13 @@ def _note_overlaps(mask: Mask, node, filled: list[tuple[Role, list[str]]], targe
 
 
 def _bounding_box(hit: np.ndarray) -> tuple[slice, slice, slice] | None:
-    slices = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
-        where = np.flatnonzero(hit.any(axis=axes))
-        if where.size == 0:
-            return None
-        slices.append(slice(int(where[0]), int(where[-1]) + 1))
-    return tuple(slices)
+    lines = hit.any(axis=2)
+    if not lines.any():
+        return None
+    k, j = _span(lines.any(axis=1)), _span(lines.any(axis=0))
+    return k, j, _span(hit[k, j].any(axis=(0, 1)))
+
+
+def _span(hit: np.ndarray) -> slice:
+    where = np.flatnonzero(hit)
+    return slice(int(where[0]), int(where[-1]) + 1)

@@ -101,6 +101,10 @@ class SynthesisProcess:
             self._send({"request": "cancel", "id": identity})
             self._transport.call_later(CANCEL_GRACE_MS, lambda: self._kill_if_still(identity))
 
+    def call_later(self, milliseconds: int, function) -> None:
+        """Call a function from the event loop that the worker's events come from."""
+        self._transport.call_later(milliseconds, function)
+
     def release(self) -> None:
         """Give the models' memory back; the worker stays."""
         if self.is_running and not self.is_busy:

@@ -132,7 +132,7 @@ def _an_mri():
     outer, inner = phantom.head_array(shape), np.zeros(shape, np.float32)
     core = phantom.head_array(tuple(size - 16 for size in shape))
     inner[8:-8, 8:-8, 8:-8] = core
-    image = SimpleITK.GetImageFromArray((outer * 300 + inner * 400).astype(np.float32))
+    image = SimpleITK.GetImageFromArray(outer.astype(np.float32) * 300 + inner * 400)
     smooth = SimpleITK.GetArrayFromImage(SimpleITK.SmoothingRecursiveGaussian(image, 1.0))
     node = phantom.volume(phantom.oblique(spacing=(3.0, 3.0, 3.0), origin=(-100.0, -120.0, 90.0)), shape, "Patient MRI")
     slicer.util.updateVolumeFromArray(node, smooth.astype(np.int16))

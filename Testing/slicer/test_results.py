@@ -33,6 +33,16 @@ def written(tmp_path, array, ijk_to_ras, name="result.nii.gz"):
     return path
 
 
+def added(*arguments):
+    """What `add_results` returns, all its pieces in one go."""
+    pieces = results.add_results(slicer.mrmlScene, *arguments)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
+
+
 def random_image(seed=0):
     return np.random.default_rng(seed).uniform(0, 1, phantom.SHAPE).astype(np.float32)
 
@@ -44,7 +54,7 @@ def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extens
     mri = phantom.volume(matrix)
     path = written(tmp_path, array, matrix, "result" + extension)
     file = results.ResultFile(path, 7)
-    (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "Case", "default", {})
+    (node,) = added([file], scene.geometry_of_volume(mri), "Case", "default", {})
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
     read = slicer.util.vtkMatrixFromArray(np.eye(4))
     node.GetIJKToRASMatrix(read)
@@ -58,9 +68,7 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     shift = phantom.transform(phantom.oblique())
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
-    (node,) = results.add_results(
-        slicer.mrmlScene, [results.ResultFile(path, 1)], scene.geometry_of_volume(mri), "S", "m", {}
-    )
+    (node,) = added([results.ResultFile(path, 1)], scene.geometry_of_volume(mri), "S", "m", {})
     first, second = [0.0] * 6, [0.0] * 6
     node.GetRASBounds(first)
     mri.GetRASBounds(second)
@@ -79,8 +87,27 @@ def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, sp
     bad = results.ResultFile(written(tmp_path, array, matrix), 2)
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="grid of the mask"):
-        results.add_results(slicer.mrmlScene, [good, bad], scene.geometry_of_volume(mri), "S", "m", {})
+        added([good, bad], scene.geometry_of_volume(mri), "S", "m", {})
     assert slicer.mrmlScene.GetNumberOfNodes() - count <= 1  # the display node of the volume that was removed
+
+
+def test_loading_that_is_left_in_the_middle_leaves_nothing(tmp_path):
+    mri = phantom.volume()
+    paths = [written(tmp_path, random_image(), phantom.oblique(), f"{seed}.nii.gz") for seed in (1, 2)]
+    files = [results.ResultFile(path, seed) for seed, path in enumerate(paths)]
+    pieces = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "S", "m", {})
+    while not slicer.util.getNodes("S synthetic*"):
+        next(pieces)
+    pieces.close()
+    assert not slicer.util.getNodes("S synthetic*")
+
+
+@pytest.mark.parametrize("spoil", [b"no archive at all", b"\x1f\x8b\x08\0\0\0\0\0\0\0cut off"])
+def test_a_damaged_file_is_said_in_words(tmp_path, spoil):
+    path = tmp_path / "result.nii.gz"
+    path.write_bytes(spoil)
+    with pytest.raises(VolumeError, match="could not be read"):
+        added([results.ResultFile(str(path), 1)], None, "S", "m", {})
 
 
 def test_a_missing_file_is_said_in_words():
@@ -112,7 +139,7 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
     mri = phantom.volume()
     path = written(tmp_path, random_image(), phantom.oblique())
     file = results.ResultFile(path, 3, "", str(sidecar))
-    (node,) = results.add_results(slicer.mrmlScene, [file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
+    (node,) = added([file], scene.geometry_of_volume(mri), "S", "m", {"mask": "Seg"})
     assert results.is_synthetic(node) and not results.is_synthetic(mri)
     assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
     assert node.GetAttribute("MedDDPM.steps") == "15"
@@ -128,7 +155,7 @@ def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
         results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), 10 + n)
         for n, array in enumerate(arrays)
     ]
-    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "default", {})
+    shown = added(files, scene.geometry_of_volume(mri), "Case", "default", {})
     sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     assert sequence.GetNumberOfDataNodes() == 3
@@ -149,7 +176,7 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
         results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 5, name)
         for n, name in enumerate(names)
     ]
-    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
+    shown = added(files, scene.geometry_of_volume(mri), "Case", "brats", {})
     assert [node.GetName() for node in shown] == [f"Case synthetic {name} (brats, seed 5)" for name in names]
     folder = hierarchy.GetItemByName("Case synthetic (brats, seed 5)")
     children = []
@@ -164,7 +191,7 @@ def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
         for s in range(2)
         for m, name in enumerate(["T1", "T2"])
     ]
-    shown = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "Case", "brats", {})
+    shown = added(files, scene.geometry_of_volume(mri), "Case", "brats", {})
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     browser.SetSelectedItemNumber(1)
     assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), random_image(10))
@@ -175,7 +202,7 @@ def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
     mri = phantom.volume()
     file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 1)
     geometry = scene.geometry_of_volume(mri)
-    names = [results.add_results(slicer.mrmlScene, [file], geometry, "S", "m", {})[0].GetName() for _ in range(2)]
+    names = [added([file], geometry, "S", "m", {})[0].GetName() for _ in range(2)]
     assert names == ["S synthetic (m, seed 1)", "S synthetic (m, seed 1)_1"]
 
 
