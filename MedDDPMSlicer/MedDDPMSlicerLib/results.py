@@ -114,7 +114,9 @@ def add_results(
 ) -> Generator[None, None, list]:
     """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
 
-    Whoever leaves it before its end, by `close()` or an error, finds the scene as it was. One sample gives plain volumes; several give a sequence a modality, browsed together. Several modalities lie in
+    Whoever leaves it before its end, by `close()` or an error, finds the scene as it was.
+
+    One sample gives plain volumes; several give a sequence a modality, browsed together. Several modalities lie in
     one folder of the subject hierarchy.
     """
     modalities = list(dict.fromkeys(file.modality for file in files))

@@ -134,6 +134,18 @@ def test_cancel_stops_within_two_seconds_and_puts_the_views_back(window):
     assert window.synthesize() is not None
 
 
+def test_cancel_while_the_image_is_being_loaded_leaves_nothing(window):
+    drawn_head(window)
+    window.click(window.synthesize_button)
+    while "Loading the image" not in window.status.text:
+        assert window.run.is_active, window.error_text
+        window.host.process_events()
+    window.click(window.cancel_button)
+    assert not window.run.is_active and "Cancelled" in window.results.statusLabel.text
+    assert not slicer.util.getNodes("*synthetic*") and not slicer.util.getNodes("*preview*")
+    assert window.synthesize() is not None
+
+
 def test_the_preview_sharpens_in_one_volume_and_the_window_stays_free(window):
     drawn_head(window)
     window.parameters.preview, window.parameters.steps = True, 200

@@ -106,6 +106,24 @@ def test_the_mask_is_the_segments_on_an_oblique_left_handed_grid():
     assert phantom.state_of(node) == before
 
 
+@pytest.mark.parametrize("collapsed", [False, True])
+@pytest.mark.parametrize("crop", [(0, 0, 0), (3, 5, 2)])
+def test_copied_segments_are_the_same_as_resampled_ones(monkeypatch, collapsed, crop):
+    """Also where the volume covers only part of the segments, or more than all of them."""
+    mri, node, ids = head_and_tumor()
+    if collapsed:
+        node.GetSegmentation().CollapseBinaryLabelmaps(True)
+    matrix = phantom.oblique()
+    matrix[:3, 3] += matrix[:3, :3] @ np.array(crop[::-1])
+    part = phantom.volume(matrix, tuple(size - 2 + move for size, move in zip(phantom.SHAPE, crop, strict=True)))
+    found = scene.find_segments(node, ROLES, {})
+    copied = scene.build_mask(node, ROLES, found, part)
+    monkeypatch.setattr(scene, "_placed", lambda *_: None)
+    resampled = scene.build_mask(node, ROLES, found, part)
+    assert np.array_equal(copied.array, resampled.array) and copied.counts["head"] > 0
+    assert copied.overlaps == resampled.overlaps
+
+
 def test_the_tumor_wins_whatever_the_order_of_the_segments():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"Tumor": phantom.tumor_array(), "Head": phantom.head_array()})
