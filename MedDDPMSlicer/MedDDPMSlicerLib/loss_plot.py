@@ -39,6 +39,7 @@ class LossPlot:
 
     def __init__(self, scene, name: str):
         self._scene = scene
+        self._stage, self._before = 0, 0.0
         self.table = scene.AddNewNodeByClass("vtkMRMLTableNode", f"{name} loss table")
         for column in COLUMNS:
             array = vtk.vtkDoubleArray()
@@ -62,8 +63,17 @@ class LossPlot:
     def is_in_scene(self) -> bool:
         return self._scene.IsNodePresent(self.table) and self._scene.IsNodePresent(self.chart)
 
+    def clear(self) -> None:
+        """Start again without points."""
+        self._stage, self._before = 0, 0.0
+        self.table.GetTable().SetNumberOfRows(0)
+        self.table.Modified()
+
     def add(self, entries: list[dict]) -> None:
-        """Append the entries that have a step and a loss; a missing validation loss repeats the last one."""
+        """Append the entries that have a step and a loss; a missing validation loss repeats the last one.
+
+        The steps of a stage come after those of the stage before it.
+        """
         table = self.table.GetTable()
         last = table.GetValue(table.GetNumberOfRows() - 1, 2).ToDouble() if table.GetNumberOfRows() else float("nan")
         for entry in entries:
@@ -71,8 +81,12 @@ class LossPlot:
                 continue
             validation = entry.get("validation_loss")
             last = float(validation) if isinstance(validation, (int, float)) else last
+            if entry.get("stage", 0) != self._stage:
+                rows = table.GetNumberOfRows()
+                self._before = table.GetValue(rows - 1, 0).ToDouble() if rows else 0.0
+                self._stage = entry["stage"]
             row = self.table.AddEmptyRow()
-            for column, value in enumerate((entry["step"], entry["loss"], last)):
+            for column, value in enumerate((self._before + entry["step"], entry["loss"], last)):
                 table.GetColumn(column).SetValue(row, float(value))
         self.table.Modified()
 

@@ -50,6 +50,15 @@ def commands(data: Path, run: Path, steps: int, batch: int, start_from: str) -> 
     return [*todo, ["train", configuration, str(packed), str(run), *tune]]
 
 
+def percent(run: Path | None, last: dict) -> int:
+    """How far a training is, over all its stages, by its configuration and the last entry of its log."""
+    if run is None or "step" not in last:
+        return 0
+    stages = json.loads((run / CONFIGURATION).read_text(encoding="utf-8"))["training"]
+    done = sum(stage["steps"] for stage in stages[: last.get("stage", 0)]) + last["step"]
+    return min(100, 100 * done // sum(stage["steps"] for stage in stages))
+
+
 class TrainingProcess:
     """Owns one run of the command line; `poll` reads what its log has gained, `on_end(problem)` hears of its end."""
 

@@ -94,7 +94,10 @@ class TrainPanel(Panel):
             self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
             self.refresh()
             return
-        self._plot = LossPlot(slicer.mrmlScene, run.name or "Training")
+        if run == self.process.run and self._plot is not None and self._plot.is_in_scene:
+            self._plot.clear()
+        else:
+            self._plot = LossPlot(slicer.mrmlScene, run.name or "Training")
         self.process.start(todo, run)
         self._timer.start()
         self.refresh()
@@ -107,8 +110,7 @@ class TrainPanel(Panel):
         entries = self.process.poll()
         if entries and self._plot is not None and self._plot.is_in_scene:
             self._plot.add(entries)
-        total = max(1, self._parameters.trainingSteps) if self._parameters else 1
-        self.ui.trainProgress.value = min(100, int(100 * self.process.last.get("step", 0) / total))
+        self.ui.trainProgress.value = training.percent(self.process.run, self.process.last)
         picture = self.process.newest_sample()
         if picture is not None and picture != self._picture:
             self._picture = picture
