@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 
 import pytest
 import torch
@@ -43,7 +42,6 @@ def test_x0_is_kept_within_the_range_of_images():
     assert denoise(draw("x", (1, 1, 2, 2, 2)), torch.tensor([0])).abs().max() <= 1
 
 
-@pytest.mark.skipif(not os.environ.get("MEDDDPM_SLOW_TESTS"), reason="takes minutes: set MEDDDPM_SLOW_TESTS=1")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_whole_ancestral_chain_is_the_published_one(case, shared):
     stage = StageSpec(Domain("voxels", case.channels[1]), "noise", 250, case.network)
