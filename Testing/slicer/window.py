@@ -47,6 +47,7 @@ class Window:
         import qt
         from PySide6.QtTest import QTest
 
+        self.host.process_events()  # until what was just opened has its place
         assert button.enabled, f"{button.objectName} is disabled: {button.toolTip}"
         assert button.isVisibleTo(self.widget.parent), f"{button.objectName} is hidden"
         QTest.mouseClick(button, qt.Qt.LeftButton)

@@ -63,6 +63,7 @@ class Host:
 
     def open(self, name):
         """Select the module in the main window; returns its Python widget."""
+        slicer.util.mainWindow().show()  # an application that quits closes its windows
         slicer.util.selectModule(name)
         self.process_events()
         return slicer.util.getModuleWidget(name)
