@@ -27,7 +27,7 @@ def opened(running_host, tmp_path_factory):
     from MedDDPMSlicerLib import dependencies, paths
 
     folder = tmp_path_factory.mktemp("models")
-    program = str(Path(__file__).with_name("small_models.py"))
+    program = str(Path(__file__).with_name("tiny_models.py"))
     subprocess.run([sys.executable, program, str(folder)], check=True, cwd=project.ROOT)
     complete = dependencies.State(versions=(("torch", "2.9"),), machine="Linux x86_64")
     patch = pytest.MonkeyPatch()

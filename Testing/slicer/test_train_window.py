@@ -15,7 +15,7 @@ import phantom
 import SimpleITK
 import slicer
 import slicer.util
-import small_models
+import tiny_models
 from window import open_window, packages_are_there  # noqa: F401
 
 SHAPE = (44, 48, 40)
@@ -43,7 +43,7 @@ def recipe(tmp_path, monkeypatch):
     """A recipe of two small stages in place of the bundled one."""
     from MedDDPMSlicerLib import training
 
-    model = copy.deepcopy(small_models.MODELS[0])
+    model = copy.deepcopy(tiny_models.MODELS[0])
     detail = {**copy.deepcopy(model["stages"][0]), "domain": {"kind": "haar_detail", "channels": 1, "factor": 1}}
     model["stages"].append(detail)
     stage = {"steps": 1, "batch_size": 1, "warmup": 2, "precision": "float32"}

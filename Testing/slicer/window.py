@@ -7,7 +7,7 @@ from pathlib import Path
 
 import project
 import pytest
-import small_models
+import tiny_models
 
 SCREENSHOTS = os.environ.get("MEDDDPM_SCREENSHOTS", "")
 PATIENCE = float(os.environ.get("MEDDDPM_PATIENCE", "120"))  # seconds; more on a machine that is busy
@@ -150,7 +150,7 @@ def open_window(host, packages_are_there, tmp_path, monkeypatch):
     """The module's window, with "tiny" chosen of two models that cannot run."""
     from MedDDPMSlicerLib import paths
 
-    folder = small_models.describe(tmp_path / "models")
+    folder = tiny_models.describe(tmp_path / "models")
     monkeypatch.setattr(paths, "own_models_folder", lambda: folder)
     window = Window(host)
     window.parameters.model = "tiny"

@@ -1,6 +1,6 @@
 """Models of random weights, small enough for a test's patience: "tiny" and, with BraTS' four modalities, "four".
 
-As a program (small_models.py FOLDER) it writes them whole, in a process of its own because that needs torch.
+As a program (tiny_models.py FOLDER) it writes them whole, in a process of its own because that needs torch.
 """
 
 import json
