@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import LabelError, VolumeError
 from ..labels import LabelMapping
 from ..volume import Volume
-from .output import output_path, sidecar, stem, write_synthesis
+from .output import identity, output_path, sidecar, stem, write_synthesis
 from .preview import overview, save_png
 from .synthesize import Model, Plan, Progress, Settings
 
@@ -21,11 +21,10 @@ SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 def find_masks(path: str | Path) -> list[Path]:
     """The mask itself, or the volume files of a folder, sorted by name. VolumeError where there is none."""
     path = Path(path)
-    if path.is_dir() and any(p.name.lower().endswith(SUFFIXES) for p in path.iterdir()):
-        return sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES))
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}.")
-    return [path]
+    found = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES)) if path.is_dir() else []
+    return found or [path]
 
 
 def synthesize_files(
@@ -39,9 +38,8 @@ def synthesize_files(
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
     An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped.
-    report is called with
-    each Progress, and with words where something is to be said. Returns the images written, and the masks that failed
-    with the reason.
+    report is called with each Progress, and with words where something is to be said. Returns the images written, and
+    the masks that failed with the reason.
     """
     written: list[Path] = []
     failed: dict[Path, str] = {}
@@ -71,13 +69,7 @@ def synthesize_files(
 
 def is_done(model: Model, plan: Plan, settings: Settings, out: Path, name: str) -> bool:
     """Whether every modality of this mask and seed is there, from the same mask, model and settings."""
-    wanted = {
-        "model_sha256": model.spec.weights_sha256,
-        "seed": settings.seed,
-        "mask_sha256": plan.mask_sha256,
-        "sampler": settings.sampler or model.spec.sampler,
-        "steps": settings.steps or model.spec.steps,
-    }
+    wanted = identity(model, plan, settings, settings.seed)
     for modality in model.spec.modalities:
         path = output_path(out, name, modality, settings.seed)
         try:

@@ -26,6 +26,18 @@ def scanner_units(volume: Volume) -> Volume:
     return Volume(scaled, volume.geometry)
 
 
+def identity(model: Model, plan: Plan, settings: Settings, seed: int) -> dict:
+    """What decides how an image looks and where its voxels lie: two images with equal values here are the same one."""
+    return {
+        "model_sha256": model.spec.weights_sha256,
+        "seed": seed,
+        "sampler": settings.sampler or model.spec.sampler,
+        "steps": settings.steps or model.spec.steps,
+        "mask_sha256": plan.mask_sha256,
+        "output_grid": settings.output_grid,
+    }
+
+
 def provenance(model: Model, plan: Plan, settings: Settings, seed: int, modality: str) -> dict:
     """Everything needed to make this image again, and the plain statement that it is synthetic."""
     import torch
@@ -35,13 +47,9 @@ def provenance(model: Model, plan: Plan, settings: Settings, seed: int, modality
         "statement": "Synthetic image made by a generative model. Not a scan of any person. Research only, not for "
         "diagnosis.",
         "model": model.spec.name,
-        "model_sha256": model.spec.weights_sha256,
         "model_licence": model.spec.licence,
         "modality": modality,
-        "seed": seed,
-        "sampler": settings.sampler or model.spec.sampler,
-        "steps": settings.steps or model.spec.steps,
-        "mask_sha256": plan.mask_sha256,
+        **identity(model, plan, settings, seed),
         "device": str(model.device),
         "precision": str(model.precision).removeprefix("torch."),
         "intensity": f"int16, 0 is air, {FULL_SCALE} the model's brightest",

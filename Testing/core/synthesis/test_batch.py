@@ -58,6 +58,7 @@ def test_what_is_there_already_is_skipped_and_other_settings_or_masks_are_made_a
     assert synthesize_files(model, [mask_file], out, Settings(samples=2))[0] == []
     assert len(synthesize_files(model, [mask_file], out, Settings(samples=3))[0]) == 1
     assert len(synthesize_files(model, [mask_file], out, Settings(steps=2))[0]) == 1
+    assert len(synthesize_files(model, [mask_file], out, Settings(output_grid="model"))[0]) == 1
     head(box((6, 6, 6), (190, 230, 220)), radius=20).write(mask_file)
     assert len(synthesize_files(model, [mask_file], out, Settings())[0]) == 1
 
