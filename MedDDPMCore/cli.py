@@ -96,8 +96,12 @@ def import_model(args: argparse.Namespace) -> int:
 
     report = import_published(args.checkpoint, args.out, torch.float32 if args.fp32 else torch.float16)
     step = "" if report.step is None else f", training step {report.step}"
-    print(f"{report.spec.title}: {report.parameters:,} parameters{step}, modalities {', '.join(report.spec.modalities)}")
-    print(f"the copy's output differs by {report.difference:.1e} of the largest value (allowed: {report.tolerance:.1e})")
+    print(
+        f"{report.spec.title}: {report.parameters:,} parameters{step}, modalities {', '.join(report.spec.modalities)}"
+    )
+    print(
+        f"the copy's output differs by {report.difference:.1e} of the largest value (allowed: {report.tolerance:.1e})"
+    )
     print(f"licence: {report.spec.licence}")
     print(args.out)
     return 0
@@ -144,10 +148,7 @@ def prepare(args: argparse.Namespace) -> int:
         report = pack(
             cases, args.out, spec.grid, spec.labels, spec.modalities, args.intensity, args.hold_out, progress, mapping
         )
-    print(f"{len(report.packed)} cases packed into {args.out}")
-    for title, entries in (("left out", report.left_out), ("unlike the rest, have a look", report.outliers)):
-        for name, why in entries.items():
-            print(f"{title}: {name}: {why}")
+    print(f"{report.text()}{args.out}")
     return 0
 
 

@@ -17,6 +17,8 @@ import numpy as np
 from MedDDPMCore.errors import VolumeError
 from MedDDPMCore.volume import Geometry, Volume
 
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+"""What volume files are called, where a folder is searched for them."""
 _NIFTI = (".nii", ".nii.gz")
 _ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _MOST_DENSE = 1100

@@ -11,11 +11,10 @@ import numpy as np
 from ..errors import LabelError, VolumeError
 from ..labels import LabelMapping
 from ..volume import Volume
+from ..volume_files import ENDINGS
 from .output import identity, output_path, sidecar, stem, write_synthesis
 from .preview import overview, save_png
 from .synthesize import Model, Plan, Progress, Settings
-
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
 def find_masks(path: str | Path) -> list[Path]:
@@ -23,7 +22,7 @@ def find_masks(path: str | Path) -> list[Path]:
     path = Path(path)
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}.")
-    found = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES)) if path.is_dir() else []
+    found = sorted(p for p in path.iterdir() if p.name.lower().endswith(ENDINGS)) if path.is_dir() else []
     return found or [path]
 
 

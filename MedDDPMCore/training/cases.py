@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TrainingError
+from ..volume_files import ENDINGS
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 SPLITS = ("train", "validation")
 COLUMNS = ("id", "image", "mask", "tumor", "head", "split")
 
@@ -109,7 +109,7 @@ def _volumes(folder: Path) -> dict[str, Path]:
     """Path without its ending -> file, of every volume in the folder and below."""
     named = {}
     for path in sorted(folder.rglob("*")):
-        suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+        suffix = next((s for s in ENDINGS if path.name.lower().endswith(s)), None)
         if suffix and path.is_file():
             named[path.as_posix()[: -len(suffix)]] = path
     return named
