@@ -1,0 +1,47 @@
+"""`medddpm` models, import-model."""
+
+from __future__ import annotations
+
+import argparse
+
+from .command import add_command
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    add_command(commands, "models", models, "List the models that can be named.")
+
+    p = add_command(commands, "import-model", import_model, "Turn a published Med-DDPM checkpoint into a model folder.")
+    p.add_argument("checkpoint", help="model_128.pt or model_brats.pt, as downloaded")
+    p.add_argument("out", help="new folder for the model")
+    p.add_argument("--fp32", action="store_true", help="store full precision (twice the size)")
+
+
+def models(args: argparse.Namespace) -> int:
+    """Lists the models that can be named."""
+    from ..models.catalogue import find_models
+    from ..models.spec import ModelSpec
+
+    for name, folder in find_models().items():
+        spec = ModelSpec.read(folder)
+        print(f"{name}\t{spec.title}\t{', '.join(spec.modalities)}\t{folder}")
+    return 0
+
+
+def import_model(args: argparse.Namespace) -> int:
+    """Published checkpoint -> model folder."""
+    import torch
+
+    from ..models.published import import_published
+
+    report = import_published(args.checkpoint, args.out, torch.float32 if args.fp32 else torch.float16)
+    step = "" if report.step is None else f", training step {report.step}"
+    print(
+        f"{report.spec.title}: {report.parameters:,} parameters{step}, modalities {', '.join(report.spec.modalities)}"
+    )
+    print(
+        f"the copy's output differs by {report.difference:.1e} of the largest value (allowed: {report.tolerance:.1e})"
+    )
+    print(f"licence: {report.spec.licence}")
+    print(args.out)
+    return 0

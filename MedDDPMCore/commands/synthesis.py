@@ -1,0 +1,111 @@
+"""`medddpm` synthesize, head-mask."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ..errors import MedDDPMError
+from .command import EXIT_ERROR, add_command
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    p = add_command(
+        commands, "synthesize", synthesize, "Make MRI volumes from a label mask, or from each mask of a folder."
+    )
+    p.add_argument(
+        "mask", help="label volume (.nii.gz, .nrrd, .seg.nrrd, .mha), DICOM folder, or a folder of label volumes"
+    )
+    p.add_argument("out", help="folder for the NIfTI images, their JSON records and PNG previews")
+    p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
+    p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
+    p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
+    p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
+    p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
+    p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
+    p.add_argument(
+        "--grid", choices=("mask", "model"), default="mask", help="voxel grid of the result (default: the mask's)"
+    )
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
+    p.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
+
+    p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI.")
+    p.add_argument("image")
+    p.add_argument("out")
+
+
+def synthesize(args: argparse.Namespace) -> int:
+    """Mask in, MRI out."""
+    from tqdm import tqdm
+
+    from ..labels import parse_label_mapping
+    from ..synthesis.batch import find_masks, synthesize_files
+    from ..synthesis.synthesize import Settings, load_model
+    from ..training.distributed import rank_and_world
+
+    mapping = parse_label_mapping(args.labels) if args.labels else None
+    masks = find_masks(args.mask)
+    rank, world = rank_and_world()
+    device = (
+        f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+        if world > 1 and args.device == "auto" and _has_cuda()
+        else args.device
+    )
+    if args.check:
+        return _check(masks, args.model, mapping)
+    model = load_model(args.model, device, args.precision)
+    settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
+    with tqdm(disable=None, unit="step") as bar:
+
+        def report(mask: Path, what) -> None:
+            if isinstance(what, str):
+                bar.write(f"{mask.name}: {what}", file=sys.stderr)
+            else:
+                bar.set_description(f"{mask.name} seed {what.seeds[0]}")
+                bar.total, bar.n = what.total, what.index
+                bar.refresh()
+
+        written, failed = synthesize_files(model, masks[rank::world], Path(args.out), settings, mapping, report)
+    for path in written:
+        print(path)
+    return EXIT_ERROR if failed else 0
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _check(masks: list[Path], model: str, mapping) -> int:
+    """Says what each mask holds, and what is wrong with it, without loading any weights."""
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
+    from ..volume import Volume
+
+    scheme = ModelSpec.read(find_model(model)).labels
+    worst = 0
+    for path in masks:
+        try:
+            report = scheme.validate(Volume.read(path, labels=True), mapping)
+        except MedDDPMError as error:
+            print(f"{path.name}: {error}")
+            worst = EXIT_ERROR
+            continue
+        present = ", ".join(f"{name} {count} voxels" for name, count in report.present.items())
+        print("\n  ".join([f"{path.name}: {present}", *report.warnings, *report.notes]))
+    return worst
+
+
+def head_mask(args: argparse.Namespace) -> int:
+    """Head mask from an MRI."""
+    from ..synthesis.head import head_mask as make
+    from ..volume import Volume
+
+    make(Volume.read(args.image)).write(args.out)
+    print(args.out)
+    return 0

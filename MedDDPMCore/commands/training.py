@@ -1,0 +1,101 @@
+"""`medddpm` prepare, train."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .command import add_command
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    p = add_command(commands, "prepare", prepare, "Pack images into a training set.")
+    p.add_argument(
+        "source", help="folder of images, or a CSV with the columns id, image and, as wished, mask, head, split"
+    )
+    p.add_argument("out", help="new folder for the training set")
+    p.add_argument("--config", help="training configuration whose model says grid, labels and modalities")
+    p.add_argument("--model", default="default", help="or a model that does")
+    p.add_argument("--image-suffix", action="append", help="what image names end with, such as _T1; once a modality")
+    p.add_argument("--mask-suffix", default="_mask")
+    p.add_argument("--tumor-suffix", default="_tumor")
+    p.add_argument("--head-suffix", default="_head")
+    p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
+    p.add_argument("--intensity", default="robust", choices=("robust", "per_slice", "min_max"))
+    p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
+
+    p = add_command(commands, "train", train, "Train a model, or go on with a run that was stopped.")
+    p.add_argument("config", help="training configuration (see Resources/training)")
+    p.add_argument("data", help="packed training set")
+    p.add_argument("out", help="run folder; one that exists is resumed")
+    p.add_argument("--stage", type=int, help="train this stage alone (0 is the coarsest)")
+    p.add_argument("--start-from", help="name or folder of a model to fine-tune")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
+    p.add_argument("--sample-every", type=int, default=1000, metavar="STEPS")
+    p.add_argument("--checkpoint-seconds", type=float, default=60)
+    p.add_argument("--stop-after", type=int, metavar="STEPS", help="steps of each stage in this call")
+    p.add_argument("--threads", type=int, default=2, help="threads that draw training samples")
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """Images -> packed training set."""
+    from tqdm import tqdm
+
+    from ..labels import parse_label_mapping
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec, read_json
+    from ..training.cases import find_cases, read_csv
+    from ..training.prepare import prepare as pack
+
+    if args.config:
+        values = read_json(args.config)
+        spec = ModelSpec.from_dict(values.get("model", values))
+    else:
+        spec = ModelSpec.read(find_model(args.model))
+    source = Path(args.source)
+    if source.suffix.lower() == ".csv":
+        cases = read_csv(source)
+    else:
+        cases = find_cases(source, args.image_suffix or [""], args.mask_suffix, args.tumor_suffix, args.head_suffix)
+    mapping = parse_label_mapping(args.labels) if args.labels else None
+    with tqdm(total=len(cases), disable=None, unit="case") as bar:
+
+        def progress(index: int, total: int, name: str) -> None:
+            bar.set_description(name)
+            bar.update(index - bar.n)
+
+        report = pack(
+            cases, args.out, spec.grid, spec.labels, spec.modalities, args.intensity, args.hold_out, progress, mapping
+        )
+    print(f"{report.text()}{args.out}")
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Packed training set -> model."""
+    from tqdm import tqdm
+
+    from ..training.config import TrainingConfig
+    from ..training.run import train as run
+    from ..training.train import RunOptions
+
+    options = RunOptions(
+        args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads
+    )
+    with tqdm(disable=None, unit="step") as bar:
+
+        def report(entry: dict) -> None:
+            bar.total, bar.n = entry["steps"], entry["step"]
+            bar.set_description(f"stage {entry['stage']} loss {entry['loss']:.4f}")
+            bar.refresh()
+            if "validation_loss" in entry:
+                bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")
+
+        folder = run(
+            TrainingConfig.read(args.config), args.data, args.out, options, report, args.stage, args.start_from
+        )
+    if folder:
+        print(folder)
+    return 0
