@@ -5,13 +5,7 @@ import os
 import qt
 import slicer
 import vtk
-from MedDDPMSlicerLib import dependencies, models, parameters, paths, report, roles, samples, scene, views
-from MedDDPMSlicerLib.panels.advanced import AdvancedPanel
-from MedDDPMSlicerLib.panels.edit import EditPanel
-from MedDDPMSlicerLib.panels.input import InputPanel
-from MedDDPMSlicerLib.panels.setup import SetupPanel
-from MedDDPMSlicerLib.panels.synthesize import SynthesizePanel
-from MedDDPMSlicerLib.panels.train import TrainPanel
+from MedDDPMSlicerLib import dependencies, models, panels, parameters, paths, report, roles, samples, scene, views
 from MedDDPMSlicerLib.qt_transport import QtTransport
 from MedDDPMSlicerLib.run import SynthesisRun
 from MedDDPMSlicerLib.synthesis_process import SynthesisProcess
@@ -82,7 +76,7 @@ class MedDDPMSlicerLogic(ScriptedLoadableModuleLogic):
 
 
 class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The window: six boxes, the run they share, and the scene's comings and goings."""
+    """The window: its boxes, the run they share, and the scene's comings and goings."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -93,26 +87,13 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = MedDDPMSlicerLogic()
         self.parameters = None
         self._found_for = None
-        self._probed = self._closed = False
+        self._closed = False
         self._refreshing = False
         self.models = models.available(self._importedModels())
         self.process = SynthesisProcess(QtTransport(), self._processEvent, paths.python(), str(paths.core_folder()))
         self.run = SynthesisRun(slicer.mrmlScene, self.process, self._runChanged, slicer.app.temporaryPath)
-        self.setupPanel, self.inputPanel, self.editPanel = SetupPanel(self), InputPanel(self), EditPanel(self)
-        self.synthesizePanel, self.advancedPanel, self.trainPanel = (
-            SynthesizePanel(self),
-            AdvancedPanel(self),
-            TrainPanel(self),
-        )
-        self.panels = [
-            self.setupPanel,
-            self.inputPanel,
-            self.editPanel,
-            self.synthesizePanel,
-            self.advancedPanel,
-            self.trainPanel,
-        ]
-        for panel in self.panels:
+        self.panels = panels.create(self)
+        for panel in self.panels.values():
             self.layout.addWidget(panel.widget)
         self.layout.addStretch(1)
         events = slicer.vtkMRMLScene
@@ -133,22 +114,22 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.process.kill()
         self.setParameterNode(None)
         self.removeObservers()
-        for panel in self.panels:
+        for panel in self.panels.values():
             panel.close()
 
     def enter(self):
         self.initializeParameterNode()
-        self.editPanel.enter()
-        if not self._probed:
-            self._probed = True
-            self.setupPanel.check()
+        for panel in self.panels.values():
+            panel.enter()
 
     def exit(self):
-        self.editPanel.leave()
+        for panel in self.panels.values():
+            panel.leave()
 
     def onSceneStartClose(self, _caller=None, _event=None):
         self.run.close()
-        self.trainPanel.forget_scene()
+        for panel in self.panels.values():
+            panel.forget_scene()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, _caller=None, _event=None):
@@ -160,9 +141,9 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndImport(self, _caller=None, _event=None):
         self.initializeParameterNode()
         if self.logic.repaired:
-            self.inputPanel.notice = _("Settings of the loaded scene that cannot be right were reset: {names}.").format(
-                names=", ".join(self.logic.repaired)
-            )
+            self.panels["input"].notice = _(
+                "Settings of the loaded scene that cannot be right were reset: {names}."
+            ).format(names=", ".join(self.logic.repaired))
             self.refresh()
 
     def initializeParameterNode(self):
@@ -181,7 +162,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parameters is not None:
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
         self.parameters = node
-        for panel in self.panels:
+        for panel in self.panels.values():
             panel.bind(node)
         self._observeSegmentation()
         if node is not None:
@@ -220,7 +201,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             segmentation = self.parameters.segmentation
             chosen = parameters.chosen_segments(self.parameters)
             self.found = scene.find_segments(segmentation, self.roles, chosen) if segmentation else {}
-            for panel in self.panels:
+            for panel in self.panels.values():
                 panel.refresh()
         finally:
             self._refreshing = False
@@ -235,26 +216,26 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @property
     def can_synthesize(self):
-        return self.setupPanel.allows_synthesis
+        return self.panels["setup"].allows_synthesis
 
     def _processEvent(self, event):
         if event["event"] == "ready":
-            self.advancedPanel.show_devices(event.get("devices") or [])
+            self.panels["advanced"].show_devices(event.get("devices") or [])
         self.run.handle(event)
         if event["event"] != "progress":
-            self.advancedPanel.show_log()
+            self.panels["advanced"].show_log()
             self.refresh()
 
     def _runChanged(self):
         if self.parameters is not None and not self.run.is_active and self.run.results:
             self.parameters.result = self.run.results[0]
             self.run.results = []
-        self.synthesizePanel.refresh()
+        self.panels["synthesize"].refresh()
         if self.run.status.phase != "running":
             self.refresh()
 
     def show_setup(self):
-        self.setupPanel.show()
+        self.panels["setup"].show()
 
     def show_source(self):
         """Show what is painted on in the slice views, at the tumor if there is one."""
@@ -273,16 +254,16 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def edit_segment(self, identity):
         self.refresh()
-        self.editPanel.edit_segment(identity)
+        self.panels["edit"].edit_segment(identity)
 
     def save_for_undo(self):
-        self.editPanel.save_for_undo()
+        self.panels["edit"].save_for_undo()
 
     def copy_report(self):
         names = parameters.MedDDPMParameters.allParameters
         settings = {name: self.parameters.getValue(name) for name in names}
         text = report.error_report(
-            slicer.app.applicationVersion, settings, self.synthesizePanel.failure, list(self.process.log)
+            slicer.app.applicationVersion, settings, self.panels["synthesize"].failure, list(self.process.log)
         )
         slicer.app.clipboard().setText(text)
         slicer.util.showStatusMessage(_("The error report is in the clipboard."), 3000)
@@ -295,7 +276,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         folders = list(dict.fromkeys([*self._importedModels(), folder]))
         qt.QSettings().setValue(IMPORTED_MODELS_KEY, "\n".join(folders))
         self.models = models.available(folders)
-        self.advancedPanel.show_models()
+        self.panels["advanced"].show_models()
         self.parameters.model = folder
         self.refresh()
 

@@ -45,7 +45,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(window):
     from MedDDPMCore.geometry import Geometry
     from MedDDPMCore.volume import Volume
 
-    window.wait(lambda: window.widget.setupPanel.state is not None)
+    window.wait(lambda: window.widget.panels["setup"].state is not None)
     window.screenshot("20-empty-scene")
     window.parameters.newSeed, window.parameters.seed = False, 3
     window.choose(window.input.sampleCombo, "One tumor")
@@ -108,7 +108,7 @@ def test_an_mri_gets_a_head_a_painted_tumor_and_a_synthetic_twin(window):
     window.edit.editor.saveStateForUndo()
     slicer.util.updateSegmentBinaryLabelmapFromArray(phantom.tumor_array(_shape(mri)), segmentation, tumor, mri)
     window.screenshot("26-mri-with-head-and-tumor")
-    window.widget.editPanel.widget.collapsed = True
+    window.widget.panels["edit"].widget.collapsed = True
     window.parameters.steps = 4
     window.host.process_events()
     result = window.synthesize()

@@ -297,7 +297,7 @@ def test_memory_is_given_back_on_request(window):
     window.synthesize()
     note_figure("memory of the GUI process, MB", round(memory_mb()))
     note_figure("memory of the worker (tiny model), MB", round(memory_mb(worker_pid(window))))
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.click(window.advanced.releaseButton)
     window.wait(lambda: any('"released"' in line for line in window.widget.process.log), 20)
 

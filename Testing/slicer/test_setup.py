@@ -18,7 +18,7 @@ def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch)
     from MedDDPMSlicerLib import dependencies
 
     missing = dependencies.State(missing=("torch", "safetensors"), cards=("NVIDIA RTX A4000, 16376 MiB",))
-    window.widget.setupPanel._found(missing)
+    window.widget.panels["setup"]._found(missing)
     assert "Missing: torch, safetensors" in window.setup.stateLabel.text
     assert "RTX A4000" in window.setup.deviceLabel.text and "3 GB" in window.setup.downloadLabel.text
     drawn_head(window)
@@ -33,15 +33,15 @@ def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch)
     window.click(window.setup.installButton)
     assert [how["torchVersionRequirement"] for how in asked] == [dependencies.TORCH]
     assert any("safetensors" in str(entry) for entry in window.host.installs)
-    window.wait(lambda: window.widget.setupPanel.state is not None)
-    assert window.widget.setupPanel.state.is_complete and window.synthesize_button.enabled
+    window.wait(lambda: window.widget.panels["setup"].state is not None)
+    assert window.widget.panels["setup"].state.is_complete and window.synthesize_button.enabled
 
 
 def test_nothing_is_installed_in_testing_mode(window):
     from MedDDPMSlicerLib import dependencies
 
     window.host.testing(True)
-    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.widget.panels["setup"]._found(dependencies.State(missing=("torch",)))
     window.click(window.setup.installButton)
     assert window.host.installs == []
 
@@ -61,14 +61,14 @@ def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remember
 
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
     monkeypatch.setattr(type(slicer.app), "extensionsManagerModel", lambda self: Manager(), raising=False)
-    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.widget.panels["setup"]._found(dependencies.State(missing=("torch",)))
     window.host.dialogs.answer(qt.QMessageBox.No)
     try:
         window.click(window.setup.installButton)
         assert asked == [("PyTorch", False)]
         assert "restart" in window.host.dialogs.shown[-1].text
         assert dependencies.is_to_continue()
-        window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+        window.widget.panels["setup"]._found(dependencies.State(missing=("torch",)))
         assert window.setup.installButton.text == "Continue installing"
     finally:
         dependencies.remember_to_continue(False)
@@ -81,7 +81,7 @@ def test_a_failed_installation_is_explained(window, monkeypatch):
         raise RuntimeError("pip could not reach the server")
 
     monkeypatch.setattr(dependencies, "install", fail)
-    window.widget.setupPanel._found(dependencies.State(missing=("torch",)))
+    window.widget.panels["setup"]._found(dependencies.State(missing=("torch",)))
     window.click(window.setup.installButton)
     assert "could not reach the server" in window.host.dialogs.shown[-1].text
 

@@ -70,7 +70,7 @@ def points(window):
 
 def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recipe, remembered, tmp_path):
     box, run = window.train, tmp_path / "run"
-    window.widget.trainPanel.widget.collapsed = False
+    window.widget.panels["train"].widget.collapsed = False
     assert not box.trainButton.enabled
     window.host.dialogs.answer(str(images), str(run))
     window.click(box.dataButton)
@@ -79,10 +79,10 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     window.host.process_events()
     assert box.trainButton.text == "Train" and not box.stopButton.enabled
     window.click(box.trainButton)
-    window.wait(lambda: "loss" in box.trainStatus.text or not window.widget.trainPanel.process.is_running)
+    window.wait(lambda: "loss" in box.trainStatus.text or not window.widget.panels["train"].process.is_running)
     assert box.stopButton.enabled, box.trainStatus.text
     window.click(box.stopButton)
-    window.wait(lambda: not window.widget.trainPanel.process.is_running)
+    window.wait(lambda: not window.widget.panels["train"].process.is_running)
     made = len(points(window))
     assert 0 < made < STEPS and "The training ended." in box.trainStatus.text
     assert (run / "stage-0.pt").is_file() and box.trainButton.text == "Resume"
@@ -90,7 +90,7 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     box.trainStepsSpinBox.value = made + 5
     window.host.process_events()
     window.click(box.trainButton)
-    window.wait(lambda: not window.widget.trainPanel.process.is_running)
+    window.wait(lambda: not window.widget.panels["train"].process.is_running)
     logs = [(run / f"stage-{stage}.jsonl").read_text(encoding="utf-8").splitlines() for stage in (0, 1)]
     assert [json.loads(line)["step"] for line in logs[0]] == list(range(1, made + 6))
     shown = points(window)
@@ -105,7 +105,7 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     window.screenshot("30-training")
 
     window.host.dialogs.answer(str(run / "model"))
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.host.process_events()
     window.click(window.advanced.importButton)
     assert window.parameters.model == str(run / "model")
@@ -114,10 +114,10 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
 def test_a_training_that_cannot_start_says_why(window, tmp_path, recipe):
     (tmp_path / "empty").mkdir()
     window.parameters.trainingData, window.parameters.trainingRun = str(tmp_path / "empty"), str(tmp_path / "run")
-    window.widget.trainPanel.widget.collapsed = False
+    window.widget.panels["train"].widget.collapsed = False
     window.host.process_events()
     window.click(window.train.trainButton)
-    window.wait(lambda: not window.widget.trainPanel.process.is_running)
+    window.wait(lambda: not window.widget.panels["train"].process.is_running)
     assert "holds no image" in window.train.trainStatus.text and window.train.trainButton.text == "Train"
 
 
@@ -136,7 +136,7 @@ def test_published_weights_become_a_model_that_is_chosen(window, tmp_path, remem
 
     file = tmp_path / "model_128.pt"
     subprocess.run([sys.executable, "-c", CHECKPOINT, str(project.ROOT), str(file)], check=True)
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.host.dialogs.answer(qt.QMessageBox.Ok, str(file))
     window.click(window.advanced.publishedButton)
     assert "terms" in window.host.dialogs.shown[0].text
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_words(window, tmp_path):
     file = tmp_path / "photo.pt"
     file.write_bytes(b"nothing of the kind")
     before = window.parameters.model
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.host.dialogs.answer(qt.QMessageBox.Ok, str(file))
     window.click(window.advanced.publishedButton)
     window.wait(lambda: window.advanced.publishedButton.enabled)

@@ -73,7 +73,7 @@ def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):
     window.click(create_button(window, "tumor"))
     assert list(window.widget.found["tumor"]) and not create_button(window, "tumor").enabled
     assert window.edit.editor.currentSegmentID() == window.widget.found["tumor"][0]
-    assert not window.widget.editPanel.widget.collapsed
+    assert not window.widget.panels["edit"].widget.collapsed
     assert window.edit.editor.sourceVolumeNode() is mri
     assert {key: phantom.state_of(node)[key] for key in before} == before
     window.screenshot("03-tumor-created")
@@ -117,7 +117,7 @@ def test_without_an_mri_there_is_a_canvas_to_paint_on(window):
     window.parameters.mri = None
     slicer.mrmlScene.RemoveNode(mri)
     window.host.process_events()
-    window.widget.editPanel.widget.collapsed = False
+    window.widget.panels["edit"].widget.collapsed = False
     window.click(window.edit.canvasButton)
     canvas = window.edit.editor.sourceVolumeNode()
     assert canvas.GetName() == "Case 1 canvas"
@@ -151,7 +151,7 @@ def test_a_head_without_a_voxel_is_said_on_the_click(window):
 
 def test_another_models_labels_are_asked_for(window):
     drawn_head(window)
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.choose(window.advanced.modelCombo, "Untrained: four")
     assert combo(window, "brain") is not None and combo(window, "edema") is not None
     assert "no brain segment" in window.input.inputMessage.text
@@ -254,7 +254,7 @@ def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):
     mri, node, ids = drawn_head(window)
     node.SetName("Jane Doe 1970")
     window.parameters.trainingData = "/somewhere/private"
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.click(window.advanced.copyReportButton)
     text = slicer.app.clipboard().text()
     assert "MedDDPM error report" in text and "model=tiny" in text
@@ -266,7 +266,7 @@ def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, 
 
     from MedDDPMSlicer import IMPORTED_MODELS_KEY
 
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.host.dialogs.answer(str(tmp_path))
     window.click(window.advanced.importButton)
     assert "no model in" in window.host.dialogs.shown[-1].text
@@ -280,7 +280,7 @@ def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, 
 
 
 def test_published_weights_need_a_yes_to_their_licence(window):
-    window.widget.advancedPanel.widget.collapsed = False
+    window.widget.panels["advanced"].widget.collapsed = False
     window.click(window.advanced.publishedButton)
     assert "GPL-3.0" in window.host.dialogs.shown[-1].text
     assert len(window.host.dialogs.shown) == 1 and window.advanced.publishedButton.enabled

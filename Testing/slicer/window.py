@@ -21,14 +21,14 @@ class Window:
         self.host = host
         self.module = host.load(project.MODULE)
         self.widget = host.open(self.module.name)
-        self.wait(lambda: self.widget.setupPanel.state is not None)
+        self.wait(lambda: self.widget.panels["setup"].state is not None)
 
-    setup = property(lambda self: self.widget.setupPanel.ui)
-    input = property(lambda self: self.widget.inputPanel.ui)
-    edit = property(lambda self: self.widget.editPanel.ui)
-    results = property(lambda self: self.widget.synthesizePanel.ui)
-    advanced = property(lambda self: self.widget.advancedPanel.ui)
-    train = property(lambda self: self.widget.trainPanel.ui)
+    setup = property(lambda self: self.widget.panels["setup"].ui)
+    input = property(lambda self: self.widget.panels["input"].ui)
+    edit = property(lambda self: self.widget.panels["edit"].ui)
+    results = property(lambda self: self.widget.panels["synthesize"].ui)
+    advanced = property(lambda self: self.widget.panels["advanced"].ui)
+    train = property(lambda self: self.widget.panels["train"].ui)
 
     @property
     def parameters(self):

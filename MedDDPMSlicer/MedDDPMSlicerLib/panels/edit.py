@@ -22,7 +22,6 @@ class EditPanel(Panel):
         super().__init__(owner)
         self.ui.editor.setMRMLScene(slicer.mrmlScene)
         self.ui.canvasButton.connect("clicked()", self._make_canvas)
-        self._entered = False
 
     def bind(self, parameters) -> None:
         super().bind(parameters)

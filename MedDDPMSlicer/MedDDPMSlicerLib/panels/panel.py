@@ -33,5 +33,14 @@ class Panel:
     def refresh(self) -> None:
         """Show the present state."""
 
+    def enter(self) -> None:
+        """The user has come to the module."""
+
+    def leave(self) -> None:
+        """The user goes to another module."""
+
+    def forget_scene(self) -> None:
+        """The scene is being closed, and every node with it."""
+
     def close(self) -> None:
         """Stop whatever this box has under way."""

@@ -17,6 +17,7 @@ class SetupPanel(Panel):
     def __init__(self, owner):
         super().__init__(owner)
         self.state: dependencies.State | None = None
+        self._entered = False
         self._probe = dependencies.Probe(self._found, paths.python())
         self.ui.installButton.connect("clicked()", self._install)
         self.ui.checkButton.connect("clicked()", self.check)
@@ -26,6 +27,11 @@ class SetupPanel(Panel):
             "Everything but synthesis and training works without them."
         )
         self.refresh()
+
+    def enter(self) -> None:
+        if not self._entered:
+            self._entered = True
+            self.check()
 
     def check(self) -> None:
         """Look for the packages, in a process of their own."""
