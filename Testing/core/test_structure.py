@@ -14,7 +14,7 @@ CORE = ROOT / "MedDDPMCore"
 LONGEST = 400
 FLOORS = (
     ("errors", "version"),
-    ("geometry", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid", "device"),
+    ("geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid", "device"),
     ("networks", "diffusion"),
     ("models",),
     ("synthesis", "training", "evaluation", "baselines"),
