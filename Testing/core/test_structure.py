@@ -17,7 +17,7 @@ FLOORS = (
     ("geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid", "device"),
     ("networks", "diffusion"),
     ("models",),
-    ("synthesis", "training", "evaluation", "baselines"),
+    ("synthesis", "training", "evaluation", "baselines", "export"),
     ("worker", "commands", "cli", "__main__"),
 )
 """Rooms of MedDDPMCore from the ground up: a room imports from its own floor or from below."""

@@ -1,0 +1,271 @@
+"""A synthetic image as a DICOM study: an MR series and a segmentation that say in every place that they are synthetic.
+
+DICOM PS3.3: MR Image IOD (A.4), Segmentation IOD (A.51), Synthetic Data (0008,001C) and the derivation of an image
+(C.7.6.1). An image made of a mask is no acquisition: its values are Research Mode, and no repetition or echo time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MedDDPMError, ResourceError, VolumeError
+from ..labels import LabelMapping
+from ..version import __version__
+from ..volume import Geometry, Volume, reorient
+from .burn_in import burn_in as with_word
+from .record import RESEARCH_ONLY, Record
+
+LARGEST_SCALED = 32767
+"""What the brightest voxel of an image of fractions is stored as."""
+_PLANES = {2: "LPS", 1: "LIP", 0: "PIR"}
+"""How viewers expect rows, columns and slices to run, by the axis (0: left-right …) across the slices."""
+_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+_STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
+_PLACE = ("FrameOfReferenceUID", "PositionReferenceIndicator")
+
+
+def export_dicom(
+    image: Volume,
+    record: Record,
+    out: str | Path,
+    mask: Volume | None = None,
+    mapping: LabelMapping | None = None,
+    source: str | Path | None = None,
+    burn_in: bool = False,
+    face_is_removed: bool = False,
+) -> list[str]:
+    """Writes OUT/MR/0001.dcm … and, with a mask, OUT/SEG/mask.dcm; returns what the user should know.
+
+    image: (z, y, x), any orientation and handedness; its slices stay slices, turned as viewers expect, each voxel at
+    its place in the world. Whole numbers that fit 16 bits are stored as they are, all else scaled to 0..LARGEST_SCALED
+    (which is said in DerivationDescription). mask: labels in the same world, on any grid; mapping: what they are
+    called. source: a folder with the DICOM series whose patient, study and frame of reference the images are to
+    belong to, on purpose; without it all of these are new. burn_in: the word SYNTHETIC in the voxels.
+    Raises VolumeError for an `out` that is there already (nothing is ever written over), a sheared image or a mask
+    or source elsewhere; ResourceError when the disk is full. The folder appears whole or not at all.
+    """
+    require_dicom()
+    from .dicom_seg import segmentation
+
+    out = Path(out)
+    if out.exists() or out.is_symlink():
+        raise VolumeError(f"{out} is there already, and nothing is written over.", "Name a new folder.")
+    if not out.parent.is_dir():
+        raise VolumeError(f"There is no folder {out.parent}.", "Make it first, or choose another.")
+    upright = for_viewers(image)
+    values, how_stored = stored_values(upright.array)
+    if burn_in:
+        values = with_word(values)
+    header = _header(record, source, upright.geometry)
+    header.DerivationDescription = f"{record.statement} {how_stored}"[:1024]
+    header.BurnedInAnnotation = "YES" if burn_in else "NO"
+    header.RecognizableVisualFeatures = "NO" if face_is_removed else "YES"
+    slices = _slices(values, upright.geometry, header)
+    files = {f"MR/{number:04}.dcm": dataset for number, dataset in enumerate(slices, start=1)}
+    notes = [how_stored]
+    if mask is not None:
+        files["SEG/mask.dcm"], more = segmentation(mask, mapping, slices, upright.geometry, record)
+        notes += more
+    _write_whole(out, files)
+    return notes
+
+
+def require_dicom() -> None:
+    """MedDDPMError, saying what to install, where the DICOM packages are missing."""
+    try:
+        import highdicom  # noqa: F401
+        import pydicom  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MedDDPMError(
+            f"DICOM export needs the package {error.name}, which is not installed.", "pip install pydicom highdicom"
+        ) from error
+
+
+def for_viewers(image: Volume) -> Volume:
+    """The same voxels, right-handed, rows and columns running as viewers show the slices' plane."""
+    if image.array.ndim != 3 or not image.geometry.is_orthogonal:
+        raise VolumeError(
+            "The image is sheared (its axes do not stand at right angles), which a DICOM series cannot be.",
+            "Make it on the model's grid (--grid model), or resample it first.",
+        )
+    across = int(np.abs(image.geometry.direction[:, 2]).argmax())
+    return reorient(image, _PLANES[across])
+
+
+def stored_values(array: np.ndarray) -> tuple[np.ndarray, str]:
+    """Values (z, y, x) as 16-bit whole numbers, and a sentence that says how they came to be."""
+    if not np.isfinite(array).all():
+        raise VolumeError("The image holds NaN or infinite values.", "Export it from where it was made again.")
+    low, high = float(array.min()), float(array.max())
+    for dtype in (np.uint16, np.int16):
+        limits = np.iinfo(dtype)
+        if limits.min <= low and high <= limits.max and (array.dtype.kind in "iu" or (array == np.rint(array)).all()):
+            return array.astype(dtype), "Voxel values are stored as they are."
+    step = (high - low) / LARGEST_SCALED
+    scaled = np.rint((array.astype(np.float64) - low) / (step or 1)).astype(np.uint16)
+    return scaled, f"Voxel values are scaled: the image's own value is {low:.9g} + {step:.9g} x stored."
+
+
+def _header(record: Record, source: str | Path | None, geometry: Geometry):
+    """The attributes that all slices share, as a pydicom Dataset."""
+    from pydicom.dataset import Dataset
+    from pydicom.uid import MRImageStorage, generate_uid
+
+    now = datetime.now()
+    date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    header = Dataset()
+    header.SpecificCharacterSet = "ISO_IR 192"
+    header.SOPClassUID = MRImageStorage
+    header.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
+    header.SyntheticData = "YES"
+    header.InstanceCreationDate = header.SeriesDate = header.ContentDate = date
+    header.InstanceCreationTime = header.SeriesTime = header.ContentTime = time
+    _identify(header, record, source, geometry, date, time)
+    header.Modality = "MR"
+    header.SeriesInstanceUID = generate_uid(prefix=None)
+    header.SeriesNumber = 9001 if source else 1
+    header.SeriesDescription = record.title[:64]
+    header.ProtocolName = record.title[:64]
+    header.BodyPartExamined = "HEAD"
+    header.PatientPosition = "HFS"
+    header.Manufacturer = "MedDDPM (synthetic images)"
+    header.ManufacturerModelName = record.model_id[:64]
+    header.DeviceSerialNumber = record.model_sha256[:64]
+    header.SoftwareVersions = f"MedDDPMCore {__version__}"
+    header.ContributingEquipmentSequence = [contribution(record)]
+    header.ImageComments = record.statement
+    header.LossyImageCompression = "00"
+    header.ScanningSequence, header.SequenceVariant, header.ScanOptions = "RM", "NONE", ""
+    header.MRAcquisitionType = "3D"
+    header.RepetitionTime = header.EchoTime = header.EchoTrainLength = None
+    return header
+
+
+def contribution(record: Record):
+    """The item of ContributingEquipmentSequence that names the model (purpose: DCM 109102, Processing Equipment)."""
+    import highdicom
+    from pydicom.sr.codedict import codes
+
+    return highdicom.ContributingEquipment(
+        manufacturer="MedDDPM (synthetic images)",
+        purpose_of_reference=codes.DCM.SynthesizingEquipment,
+        manufacturer_model_name=record.model_id[:64],
+        software_versions=f"MedDDPMCore {__version__}",
+        device_serial_number=record.model_sha256[:64] or None,
+        contribution_datetime=datetime.now(),
+        contribution_description=record.statement,
+    )
+
+
+def _identify(header, record: Record, source: str | Path | None, geometry: Geometry, date: str, time: str) -> None:
+    """Patient, study and frame of reference: new ones, or the source's."""
+    from pydicom.uid import generate_uid
+
+    for name in (*_PATIENT, *_STUDY, *_PLACE):
+        setattr(header, name, "")
+    header.StudyInstanceUID = generate_uid(prefix=None)
+    header.FrameOfReferenceUID = generate_uid(prefix=None)
+    header.StudyDate, header.StudyTime, header.StudyID = date, time, "SYNTHETIC"
+    header.StudyDescription = "SYNTHETIC images, not of any person"
+    header.PatientName = f"SYNTHETIC^{record.model}"[:64]
+    header.PatientID = f"SYNTHETIC-{header.StudyInstanceUID[-12:]}"
+    header.PatientComments = f"SYNTHETIC images. {RESEARCH_ONLY}"
+    if source is None:
+        return
+    given = _first_of(Path(source), geometry)
+    for name in (*_PATIENT, *_STUDY, *_PLACE):
+        if name in given:
+            setattr(header, name, str(given[name].value or ""))
+    del header.PatientComments, header.StudyDescription  # these speak of the patient and the study, which are real
+    if given.get("StudyDescription"):
+        header.StudyDescription = str(given.StudyDescription)
+
+
+def _first_of(source: Path, geometry: Geometry):
+    """The header of a slice of the source series, which must show the image's place."""
+    import pydicom
+    import SimpleITK as sitk
+
+    place = Volume.read(source).geometry
+    if not source.is_dir():
+        raise VolumeError(f"{source} is no folder with a DICOM series.", "Identity can be kept of DICOM alone.")
+    middle = place.to_index(geometry.centre)
+    if (middle < -0.5).any() or (middle > np.array(place.size) - 0.5).any():
+        raise VolumeError(
+            f"The middle of the image lies outside the series in {source}.",
+            "Give the series that the mask was painted on; another patient's identity is never put on an image.",
+        )
+    name = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(source))[0]
+    return pydicom.dcmread(name, stop_before_pixels=True)
+
+
+def _slices(values: np.ndarray, geometry: Geometry, header) -> list:
+    """One pydicom Dataset a slice (row, column), from the first to the last along the slices' normal."""
+    import copy
+
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    frame = geometry.orthonormal_direction()
+    low, high = np.percentile(values, (1, 99.8))
+    slices = []
+    for index, pixels in enumerate(values):
+        dataset = copy.deepcopy(header)
+        position = geometry.to_world(np.array([0, 0, index]))
+        dataset.SOPInstanceUID = generate_uid(prefix=None)
+        dataset.InstanceNumber = index + 1
+        dataset.ImagePositionPatient = [_decimal(part) for part in position]
+        dataset.ImageOrientationPatient = [_decimal(part) for part in frame[:, :2].T.ravel()]
+        dataset.SliceLocation = _decimal(position @ frame[:, 2])
+        column, row, between = (_decimal(step) for step in geometry.spacing)
+        dataset.PixelSpacing = [row, column]
+        dataset.SliceThickness = dataset.SpacingBetweenSlices = between
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.Rows, dataset.Columns = pixels.shape
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+        dataset.PixelRepresentation = int(values.dtype.kind == "i")
+        dataset.WindowCenter = _decimal((low + high) / 2)
+        dataset.WindowWidth = _decimal(max(high - low, 1))
+        dataset.set_pixel_data(np.ascontiguousarray(pixels), "MONOCHROME2", 16, generate_instance_uid=False)
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        slices.append(dataset)
+    return slices
+
+
+def _decimal(number: float) -> str:
+    """A decimal string of at most 16 characters, exact to 1e-10 (mm) for what fits."""
+    from pydicom.valuerep import format_number_as_ds
+
+    return format_number_as_ds(round(float(number), 10) + 0.0)
+
+
+def _write_whole(out: Path, files: dict) -> None:
+    """Writes datasets by relative path into the new folder `out`, which appears when all of them are written."""
+    import pydicom
+
+    part = None
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+        for name, dataset in files.items():
+            path = part / name
+            path.parent.mkdir(exist_ok=True)
+            pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(part, 0o777 & ~umask)
+        if out.exists():
+            raise VolumeError(f"{out} has appeared meanwhile, and nothing is written over.", "Name a new folder.")
+        os.rename(part, out)
+    except BaseException as error:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise ResourceError(
+                f"{out} could not be written: {error}.", "Free disk space, or name another folder."
+            ) from error
+        raise
