@@ -101,11 +101,11 @@ class LabelScheme:
         mapping: which values the segmentation uses; without it, segment names (`Volume.label_names`) are used where
         they are this scheme's, and the scheme's own values otherwise. A bare array is taken to run along RAS, 1 mm.
         """
-        return self._examine(labels, mapping)[1]
+        return self.examine(labels, mapping)[1]
 
     def apply(self, labels: np.ndarray | Volume, mapping: LabelMapping | None = None) -> np.ndarray:
         """The segmentation (z, y, x) in this scheme's values, uint8, validated, less lesion parts outside the head."""
-        return self._examine(labels, mapping)[0]
+        return self.examine(labels, mapping)[0]
 
     def to_condition(self, labels: np.ndarray) -> np.ndarray:
         """Labels (z, y, x) in this scheme's values to channels (channel, z, y, x), float32, `low` or `high`."""
@@ -114,7 +114,10 @@ class LabelScheme:
             channel[labels == self.values[name]] = self.high
         return condition
 
-    def _examine(self, labels: np.ndarray | Volume, mapping: LabelMapping | None) -> tuple[np.ndarray, LabelReport]:
+    def examine(
+        self, labels: np.ndarray | Volume, mapping: LabelMapping | None = None
+    ) -> tuple[np.ndarray, LabelReport]:
+        """What `apply` and `validate` give, at the cost of one."""
         array = labels.array if isinstance(labels, Volume) else labels
         names = (labels.label_names if isinstance(labels, Volume) else None) or {}
         if array.ndim != 3:

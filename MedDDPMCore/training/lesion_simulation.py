@@ -70,7 +70,7 @@ def _paint(image, labels, brain, white_matter, spacing, tumor_value, settings, l
     oedema_mm = float(uniform(generator, 0, 1)) * (4 + radius) * (torch.rand((), generator=generator) < 0.7)
     centre = inside[int(torch.randint(len(inside), (), generator=generator))]
     window = _window(centre, radius * 1.6 + oedema_mm + 4, image.shape[1:], spacing)
-    distance = _rough_ellipsoid(centre, window, radius, spacing, generator)
+    distance = rough_ellipsoid(centre, window, radius, spacing, generator)
     body = torch.sigmoid(-distance / 0.7)
     soft_brain = F.avg_pool3d(brain[window].float()[None, None], 3, 1, 1)[0, 0]
     air_based = image[(slice(None), *window)] + 1
@@ -96,8 +96,12 @@ def _noise(size, cells: float, generator) -> Tensor:
     return F.interpolate(field, size=tuple(size), mode="trilinear", align_corners=True)[0, 0] * 1.5
 
 
-def _rough_ellipsoid(centre, window, radius: float, spacing, generator) -> Tensor:
-    """Signed distance in mm (negative inside) to an ellipsoid of this mean radius with a rough surface."""
+def rough_ellipsoid(centre, window, radius: float, spacing, generator) -> Tensor:
+    """Signed distance in mm (negative inside) to an ellipsoid of this mean radius with a rough surface.
+
+    centre (z, y, x) in voxels, window (z, y, x) slices of the voxels wanted, spacing (x, y, z) mm. Shapes of the lesion
+    library are drawn from here too.
+    """
     lines = [
         (torch.arange(w.start, w.stop, dtype=torch.float32) - float(c)) * s
         for w, c, s in zip(window, centre, spacing[::-1], strict=True)
