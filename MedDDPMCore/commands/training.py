@@ -29,6 +29,9 @@ def add(commands) -> None:
     p.add_argument("config", help="training configuration (see Resources/training)")
     p.add_argument("data", help="packed training set")
     p.add_argument("out", help="run folder; one that exists is resumed")
+    p.add_argument(
+        "--model", choices=("pix2pix", "discogan"), help="train this baseline on what the configuration is for"
+    )
     p.add_argument("--stage", type=int, help="train this stage alone (0 is the coarsest)")
     p.add_argument("--start-from", help="name or folder of a model to fine-tune")
     p.add_argument("--device", default="auto")
@@ -77,6 +80,7 @@ def train(args: argparse.Namespace) -> int:
     """Packed training set -> model."""
     from tqdm import tqdm
 
+    from ..baselines.adversarial_run import as_baseline
     from ..training.config import TrainingConfig
     from ..training.run import train as run
     from ..training.train import RunOptions
@@ -84,6 +88,9 @@ def train(args: argparse.Namespace) -> int:
     options = RunOptions(
         args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads
     )
+    config = TrainingConfig.read(args.config)
+    if args.model:
+        config = as_baseline(config, args.model)
     with tqdm(disable=None, unit="step") as bar:
 
         def report(entry: dict) -> None:
@@ -93,9 +100,7 @@ def train(args: argparse.Namespace) -> int:
             if "validation_loss" in entry:
                 bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")
 
-        folder = run(
-            TrainingConfig.read(args.config), args.data, args.out, options, report, args.stage, args.start_from
-        )
+        folder = run(config, args.data, args.out, options, report, args.stage, args.start_from)
     if folder:
         print(folder)
     return 0

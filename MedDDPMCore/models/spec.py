@@ -18,9 +18,12 @@ from .checks import check_choice, check_entries, check_range
 
 FORMAT_VERSION = 1
 MOST_STAGES = 8
+DIFFUSION = "diffusion"
+KINDS = (DIFFUSION, "pix2pix", "discogan")
 _SPEC = {
     "name": str, "labels": dict, "grid": dict, "modalities": [str], "stages": [dict], "sampler": str, "steps": int,
-    "title": str, "licence": str, "training_data": str, "intensity": str, "notes": str, "weights_sha256": str,
+    "kind": str, "title": str, "licence": str, "training_data": str, "intensity": str, "notes": str,
+    "weights_sha256": str,
 }  # fmt: skip
 _LABELS = {
     "name": str, "values": {str: int}, "channels": [str], "low": float, "high": float, "head": [str], "required": [str],
@@ -32,6 +35,7 @@ _NETWORK = {
     "base_channels": int, "channel_multipliers": [int], "res_blocks": int, "attention_factors": [int], "groups": int,
     "bottom_attention": bool,
 }  # fmt: skip
+_GENERATOR = {name: _NETWORK[name] for name in ("base_channels", "channel_multipliers", "groups")}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class StageSpec:
 
     prediction: what the network predicts, "noise", "v" or "x0". timesteps: of the cosine schedule. network: arguments
     of `MedDDPMCore.networks.unet.UNet` beside its channel counts, which follow from the domain and the label scheme.
+    The generators of the baselines (`networks.translation`) are such a stage of a single step: voxels, x0, timesteps 1.
     """
 
     domain: Domain
@@ -50,7 +55,10 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it says about itself."""
+    """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it says about itself.
+
+    kind: "diffusion", or the baselines "pix2pix" and "discogan", which make an image in one step.
+    """
 
     name: str
     labels: LabelScheme
@@ -59,6 +67,7 @@ class ModelSpec:
     stages: tuple[StageSpec, ...]
     sampler: str = "dpmpp_2m"
     steps: int = 15
+    kind: str = DIFFUSION
     title: str = ""
     licence: str = ""
     training_data: str = ""
@@ -95,7 +104,9 @@ class ModelSpec:
         values["labels"] = _labels(values["labels"])
         values["grid"] = _grid(values["grid"])
         values["modalities"] = tuple(values["modalities"])
-        values["stages"] = tuple(_stage(stage, f"stage {i}") for i, stage in enumerate(values["stages"]))
+        check_choice(values.get("kind", DIFFUSION), KINDS, "The kind of the model")
+        known = _NETWORK if values.get("kind", DIFFUSION) == DIFFUSION else _GENERATOR
+        values["stages"] = tuple(_stage(stage, f"stage {i}", known) for i, stage in enumerate(values["stages"]))
         spec = cls(**values)
         spec._check()
         return spec
@@ -108,6 +119,8 @@ class ModelSpec:
         names = {name.strip() for name in self.modalities}
         if not names or "" in names or len(names) < len(self.modalities):
             raise ModelError("The modalities need names, each its own.")
+        if self.kind != DIFFUSION:
+            self._check_one_step()
         factors = [2 * self.stages[0].domain.factor]
         for i, stage in enumerate(self.stages):
             domain = stage.domain
@@ -118,6 +131,14 @@ class ModelSpec:
             if (domain.kind == "haar_detail") != (i > 0) or 2 * domain.factor != factors[-1]:
                 raise ModelError(f"Stage {i} does not follow from the one before: it must double its resolution.")
             factors.append(domain.factor)
+
+    def _check_one_step(self) -> None:
+        stage = self.stages[0]
+        found = (len(self.stages), stage.domain.kind, stage.domain.factor, stage.prediction, stage.timesteps)
+        if found != (1, "voxels", 1, "x0", 1):
+            raise ModelError(
+                f"A {self.kind} model has one stage of 1 timestep, over voxels of factor 1, predicting x0."
+            )
 
 
 def _labels(values: dict) -> LabelScheme:
@@ -137,7 +158,7 @@ def _grid(values: dict) -> ModelGrid:
         raise ModelError(error.message, error.hint) from error
 
 
-def _stage(values: dict, where: str) -> StageSpec:
+def _stage(values: dict, where: str, network_entries: dict) -> StageSpec:
     check_entries(values, _STAGE, where)
     given = check_entries(values["domain"], _DOMAIN, f"the domain of {where}", ("channels", "factor", "mean", "std"))
     domain = Domain(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
@@ -150,13 +171,13 @@ def _stage(values: dict, where: str) -> StageSpec:
         raise ModelError(f"The domain of {where} needs {domain.x_channels} means and standard deviations, or none.")
     if any(s <= 0 for s in domain.std):
         raise ModelError(f"The domain of {where} has a standard deviation that is not positive.")
-    network = _network(values["network"], f"the network of {where}")
+    network = _network(values["network"], f"the network of {where}", network_entries)
     return StageSpec(domain, values["prediction"], values["timesteps"], network)
 
 
-def _network(values: dict, where: str) -> dict:
+def _network(values: dict, where: str, known: dict) -> dict:
     """The values, once they are known to describe a network that can be built in a moment."""
-    check_entries(values, _NETWORK, where, _NETWORK)
+    check_entries(values, known, where, known)
     multipliers = values.get("channel_multipliers", [1])
     check_range(len(multipliers), 1, 8, f"The number of levels of {where}")
     check_range(values.get("res_blocks", 1), 1, 8, f"res_blocks of {where}")

@@ -8,12 +8,20 @@ from torch import Tensor
 from ..diffusion.objective import x0_from
 from ..diffusion.samplers import Denoiser
 from ..diffusion.schedule import Schedule
+from ..networks.translation import Generator
 from ..networks.unet import UNet
 from .spec import ModelSpec, StageSpec
 
 
-def build_network(spec: ModelSpec, stage: StageSpec) -> UNet:
-    """The untrained network of a stage."""
+def build_network(spec: ModelSpec, stage: StageSpec) -> UNet | Generator:
+    """The untrained network of a stage: network(x, t), x (batch, channel, z, y, x) the noise, then the condition.
+
+    A Pix2Pix generator takes that noise as its z; a DiscoGAN generator passes it over.
+    """
+    if spec.kind == "pix2pix":
+        return Generator(len(spec.modalities) + len(spec.labels.channels), len(spec.modalities), True, **stage.network)
+    if spec.kind == "discogan":
+        return Generator(len(spec.labels.channels), len(spec.modalities), False, **stage.network)
     condition = stage.domain.condition_channels(len(spec.labels.channels))
     return UNet(stage.domain.x_channels + condition, stage.domain.x_channels, **stage.network)
 

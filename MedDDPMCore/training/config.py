@@ -17,7 +17,7 @@ from .augment import Augmentation
 from .lesion_simulation import LesionSettings
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-SCHEDULES = ("paper", "cosine")
+SCHEDULES = ("paper", "cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class StageTraining:
 
     steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0: all of
     a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing
-    images is slow. schedule: "paper" (learning_rate, a tenth of it for the second half) or "cosine" (falling to 0),
-    after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged
-    weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise: largest
-    standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded Diffusion
-    Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is bfloat16
-    where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute activations to
-    save memory.
+    images is slow. schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to 0) or
+    "constant", after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the
+    averaged weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise:
+    largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
+    Diffusion Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is
+    bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute
+    activations to save memory.
     """
 
     steps: int
@@ -51,6 +51,15 @@ class StageTraining:
     checkpointing: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     lesions: LesionSettings = field(default_factory=LesionSettings)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The rate of the step of this number, counted from 0."""
+        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup))
+        if self.schedule == "paper":
+            return rate * (0.1 if step >= self.steps // 2 else 1.0)
+        if self.schedule == "cosine":
+            return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return rate
 
 
 @dataclass(frozen=True)

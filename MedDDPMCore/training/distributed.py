@@ -46,6 +46,13 @@ def sum_over_ranks(values: list[float], device: torch.device) -> list[float]:
     return tensor.tolist()
 
 
+def sum_gradients(parameters: list[torch.nn.Parameter]) -> None:
+    """Adds up each parameter's gradient over all processes, for networks that are not wrapped."""
+    if dist.is_initialized():
+        for parameter in parameters:
+            dist.all_reduce(parameter.grad)
+
+
 def wait_for_all() -> None:
     """Returns when every process has come here."""
     if dist.is_initialized():

@@ -86,11 +86,7 @@ class StageRun:
 
     def learning_rate(self) -> float:
         """The rate of the present step."""
-        t = self.training
-        rate = t.learning_rate * min(1.0, (self.step + 1) / max(1, t.warmup))
-        if t.schedule == "paper":
-            return rate * (0.1 if self.step >= t.steps // 2 else 1.0)
-        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / t.steps)))
+        return self.training.learning_rate_at(self.step)
 
     def train_step(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> float:
         """One optimiser step on this rank's samples (batch, channel, z, y, x); returns the mean loss over all ranks'.

@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..baselines.discogan import DiscoGANRun
+from ..baselines.pix2pix import Pix2PixRun
 from ..device import pick_device
 from ..errors import ResourceError, TrainingError
 from ..models.spec import ModelSpec
@@ -32,6 +34,9 @@ from .validation import validation_loss, write_sample
 Report = Callable[[dict], None]
 """Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then
 validation_loss."""
+
+RUNS = {"diffusion": StageRun, "pix2pix": Pix2PixRun, "discogan": DiscoGANRun}
+"""What trains a stage of each kind of model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +96,7 @@ def train_stage(
         device = join(pick_device(options.device))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(_advice(run))
-        state = StageRun(spec, index, training, config.seed, device, start)
+        state = RUNS[spec.kind](spec, index, training, config.seed, device, start)
         if checkpoint_path(run, index).exists():
             state.load(load_checkpoint(checkpoint_path(run, index)))
         block = spec.stages[index].domain.block
@@ -131,7 +136,13 @@ class _Writer:
     """
 
     def __init__(
-        self, run: Path, state: StageRun, spec: ModelSpec, data: PackedDataset, options: RunOptions, report: Report
+        self,
+        run: Path,
+        state: StageRun | Pix2PixRun | DiscoGANRun,
+        spec: ModelSpec,
+        data: PackedDataset,
+        options: RunOptions,
+        report: Report,
     ):
         self.run, self.state, self.spec, self.data = run, state, spec, data
         self.options, self.report = options, report
