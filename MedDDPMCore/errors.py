@@ -46,6 +46,12 @@ class TrainingError(MedDDPMError):
     code = "training"
 
 
+class EvaluationError(MedDDPMError):
+    """Images or features that cannot be compared."""
+
+    code = "evaluation"
+
+
 class ResourceError(MedDDPMError):
     """Not enough memory, disk or device."""
 
