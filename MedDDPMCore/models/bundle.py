@@ -1,7 +1,8 @@
 """A model on disk: a folder with model.json and weights.safetensors.
 
-Weights are named stage<i>.<parameter>. Nothing is ever unpickled, and no network is built larger than the weights that
-the file really holds. What is wrong with a bundle is said by name.
+Weights are named stage<i>.<parameter>; an atlas, where the model has one, atlas.image and atlas.head. Nothing is ever
+unpickled, and no network is built larger than the weights that the file really holds. What is wrong with a bundle is
+said by name.
 """
 
 from __future__ import annotations
@@ -16,17 +17,24 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, ResourceError
+from .atlas import FACTOR, Atlas
 from .catalogue import SPEC_FILE
 from .spec import ModelSpec, read_json
 from .stage import build_network
 
 WEIGHTS_FILE = "weights.safetensors"
+_ATLAS = "atlas."
 
 
 def save_bundle(
-    folder: str | Path, spec: ModelSpec, networks: list[dict[str, Tensor]], dtype: torch.dtype = torch.float16
+    folder: str | Path,
+    spec: ModelSpec,
+    networks: list[dict[str, Tensor]],
+    dtype: torch.dtype = torch.float16,
+    atlas: Atlas | None = None,
 ) -> ModelSpec:
-    """Writes a bundle: one state dict a stage, stored in dtype. Returns the spec with the hash of the weights.
+    """Writes a bundle: one state dict a stage, stored in dtype, and the atlas of a model that has one. Returns the spec
+    with the hash of the weights.
 
     Both files are written beside what is there and then put in its place. Refuses a folder that holds another model
     (ModelError) and says so when the disk is full (ResourceError), leaving what was there.
@@ -42,6 +50,8 @@ def save_bundle(
         for i, state in enumerate(networks)
         for name, value in state.items()
     }
+    if atlas is not None:
+        weights |= {f"{_ATLAS}{name}": getattr(atlas, name).to("cpu", torch.float16) for name in ("image", "head")}
     if bad := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
         raise ModelError(f"The weights {_listed(bad)} hold numbers that are not finite in {dtype}.", "Store fp32.")
     parts = [folder / f"{name}.part" for name in (WEIGHTS_FILE, SPEC_FILE)]
@@ -83,10 +93,25 @@ def load_bundle(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module]]:
             network = build_network(spec, stage)
         load_checked(network, state, str(folder))
         networks.append(network.eval().requires_grad_(False))
-    known = tuple(f"stage{i}." for i in range(len(spec.stages)))
+    known = tuple(f"stage{i}." for i in range(len(spec.stages))) + ((_ATLAS,) if spec.atlas else ())
     if extra := [name for name in weights if not name.startswith(known)]:
         raise ModelError(f"{weights_path} has weights of no stage: {_listed(extra)}.")
     return spec, networks
+
+
+def load_atlas(folder: str | Path) -> Atlas | None:
+    """The atlas of a bundle, float32 on the CPU; None where its model has none. ModelError as of `load_bundle`."""
+    spec, path = ModelSpec.read(folder), Path(folder) / WEIGHTS_FILE
+    if not spec.atlas:
+        return None
+    weights = _read_weights(path, spec.weights_sha256)
+    size = tuple(n // FACTOR for n in spec.grid.shape)
+    wanted = {"image": (len(spec.modalities), *size), "head": size}
+    for name, shape in wanted.items():
+        found = weights.get(f"{_ATLAS}{name}")
+        if found is None or tuple(found.shape) != shape or not torch.isfinite(found.float()).all():
+            raise ModelError(f"{path} lacks {_ATLAS}{name} of shape {shape} with finite values.", "It is damaged.")
+    return Atlas(*(weights[f"{_ATLAS}{name}"].float() for name in wanted))
 
 
 def load_checked(network: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:

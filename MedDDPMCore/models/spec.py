@@ -13,6 +13,7 @@ from ..diffusion.samplers import SAMPLERS
 from ..errors import ModelError, VolumeError
 from ..grid import ModelGrid
 from ..labels import LabelScheme
+from .atlas import BLOCK
 from .catalogue import SPEC_FILE
 from .checks import check_choice, check_entries, check_range
 
@@ -22,7 +23,7 @@ DIFFUSION = "diffusion"
 KINDS = (DIFFUSION, "pix2pix", "discogan")
 _SPEC = {
     "name": str, "labels": dict, "grid": dict, "modalities": [str], "stages": [dict], "sampler": str, "steps": int,
-    "kind": str, "title": str, "licence": str, "training_data": str, "intensity": str, "notes": str,
+    "kind": str, "title": str, "licence": str, "training_data": str, "intensity": str, "notes": str, "atlas": bool,
     "weights_sha256": str,
 }  # fmt: skip
 _LABELS = {
@@ -58,6 +59,7 @@ class ModelSpec:
     """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it says about itself.
 
     kind: "diffusion", or the baselines "pix2pix" and "discogan", which make an image in one step.
+    atlas: whether a mean head, bent into the mask (`models.atlas`), is a condition too.
     """
 
     name: str
@@ -73,7 +75,13 @@ class ModelSpec:
     training_data: str = ""
     intensity: str = ""
     notes: str = ""
+    atlas: bool = False
     weights_sha256: str = field(default="", compare=False)
+
+    @property
+    def conditions(self) -> int:
+        """How many channels on the model grid the networks are given beside what they diffuse."""
+        return len(self.labels.channels) + (len(self.modalities) if self.atlas else 0)
 
     def to_dict(self) -> dict:
         """A JSON-ready dictionary; `from_dict` is its inverse."""
@@ -121,6 +129,10 @@ class ModelSpec:
             raise ModelError("The modalities need names, each its own.")
         if self.kind != DIFFUSION:
             self._check_one_step()
+        if self.atlas and self.kind != DIFFUSION:
+            raise ModelError(f"A {self.kind} model takes no atlas.")
+        if self.atlas and any(n % BLOCK for n in self.grid.shape):
+            raise ModelError(f"An atlas needs grid sizes that {BLOCK} divides, not {self.grid.shape}.")
         factors = [2 * self.stages[0].domain.factor]
         for i, stage in enumerate(self.stages):
             domain = stage.domain

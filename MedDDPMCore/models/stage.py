@@ -22,7 +22,7 @@ def build_network(spec: ModelSpec, stage: StageSpec) -> UNet | Generator:
         return Generator(len(spec.modalities) + len(spec.labels.channels), len(spec.modalities), True, **stage.network)
     if spec.kind == "discogan":
         return Generator(len(spec.labels.channels), len(spec.modalities), False, **stage.network)
-    condition = stage.domain.condition_channels(len(spec.labels.channels))
+    condition = stage.domain.condition_channels(spec.conditions)
     return UNet(stage.domain.x_channels + condition, stage.domain.x_channels, **stage.network)
 
 

@@ -16,7 +16,7 @@ from ..diffusion.samplers import SAMPLERS, noise_like
 from ..diffusion.schedule import Schedule
 from ..errors import LabelError, MedDDPMError, ResourceError
 from ..labels import LabelMapping
-from ..models.bundle import load_bundle
+from ..models.bundle import load_atlas, load_bundle
 from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import denoiser
 from ..volume import Geometry, Volume, resample_image, resample_labels
@@ -99,6 +99,7 @@ class Model:
     def __init__(self, folder: Path, device: torch.device, precision: torch.dtype):
         self.folder, self.device, self.precision = folder, device, precision
         self.spec, networks = load_bundle(folder)
+        self.atlas = load_atlas(folder)
         try:
             self.networks = [n.to(device, memory_format=torch.channels_last_3d) for n in networks]
         except torch.OutOfMemoryError as error:
@@ -173,7 +174,7 @@ class Model:
     def run(self, plan: Plan, settings: Settings) -> Iterator[Progress]:
         """Yields Progress after each step of each batch of samples of a plan."""
         sampler = self._check(settings)
-        condition = torch.from_numpy(self.spec.labels.to_condition(plan.labels))[None]
+        condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
         total, done = sum(counts) * settings.samples, 0
         for first in range(0, settings.samples, settings.batch_size):
@@ -187,6 +188,14 @@ class Model:
                     yield Progress(done, total, seeds, images, finished, self.spec.modalities, plan)
             except torch.OutOfMemoryError as error:
                 raise _out_of_memory(self.device) from error
+
+    def condition(self, labels: np.ndarray) -> Tensor:
+        """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid: label channels, then the
+        atlas bent into the head, where the model has one."""
+        channels = torch.from_numpy(self.spec.labels.to_condition(labels))[None]
+        if self.atlas is None:
+            return channels
+        return torch.cat([channels, self.atlas.onto(torch.from_numpy(labels > 0))[None]], dim=1)
 
     def _check(self, settings: Settings):
         name = settings.sampler or self.spec.sampler

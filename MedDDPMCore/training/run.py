@@ -18,9 +18,10 @@ import torch
 
 from ..device import pick_device
 from ..errors import ResourceError, TrainingError
-from ..models.bundle import load_bundle, save_bundle
+from ..models.bundle import load_atlas, load_bundle, save_bundle
 from ..models.catalogue import find_model
 from ..models.spec import ModelSpec
+from .atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
 from .checkpoint import load_checkpoint
 from .config import TrainingConfig
 from .dataset import PackedDataset, check_fits
@@ -68,9 +69,13 @@ def train(
         _write_config(run, config)
         for note in notes:
             warnings.warn(note, stacklevel=2)
+        if config.model.atlas:
+            _prepare_atlas(config, data, run)
+    wait_for_all()
+    atlas = read_cases(run) if config.model.atlas else None
     weights = _start_weights(config, run)
     for index in range(len(config.stages)) if stage is None else [stage]:
-        train_stage(config, index, data, run, options, report, weights[index])
+        train_stage(config, index, data, run, options, report, weights[index], atlas)
     return write_model(config, run) if rank_and_world()[0] == 0 else None
 
 
@@ -104,8 +109,20 @@ def write_model(config: TrainingConfig, run: Path) -> Path | None:
     steps = " + ".join(str(int(state["step"])) for state in states)
     notes = f"{config.model.notes} Trained for {steps} steps.".strip()
     spec = dataclasses.replace(config.model, notes=notes)
-    save_bundle(run / MODEL_FOLDER, spec, [state["ema"] for state in states])
+    save_bundle(run / MODEL_FOLDER, spec, [state["ema"] for state in states], atlas=read_atlas(run))
     return run / MODEL_FOLDER
+
+
+def _prepare_atlas(config: TrainingConfig, data: PackedDataset, run: Path) -> None:
+    """Sees to it that the run folder has the atlas, that of the bundle to start from or a new one, and its cases."""
+    try:
+        if read_atlas(run) is None:
+            write_atlas(run, load_atlas(config.start_from) if config.start_from else build_atlas(data))
+        bend_into_cases(run, read_atlas(run), data)
+    except OSError as error:
+        raise ResourceError(
+            f"The atlas could not be written to {run}: {error}.", "Free disk space, or name another folder."
+        ) from error
 
 
 def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:

@@ -26,7 +26,8 @@ class Samples:
     """Draws training samples from a packed data set.
 
     patch: size (z, y, x) in voxels of the part that is drawn, around a random place in the head; None: whole heads.
-    align: patches start at multiples of this many voxels.
+    align: patches start at multiples of this many voxels. atlas: each case's bent atlas (case, modality, z, y, x) as
+    bytes, joined to the label channels.
     """
 
     def __init__(
@@ -36,27 +37,31 @@ class Samples:
         lesions: LesionSettings,
         patch: tuple[int, int, int] | None = None,
         align: int = 1,
+        atlas: np.ndarray | None = None,
     ):
         self.data, self.augmentation, self.lesions = data, augmentation, lesions
-        self.patch, self.align = patch, align
+        self.patch, self.align, self.atlas = patch, align, atlas
         scheme = data.labels_scheme
         self.tumor_value = scheme.values.get("tumor")
         self.values = torch.tensor([scheme.values[name] for name in scheme.channels]).view(-1, 1, 1, 1)
         self.sideways = next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
 
     def draw(self, case: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """image (modality, z, y, x) float32 -1..1, and label channels (channel, z, y, x) float32 in the scheme's range.
+        """image (modality, z, y, x) float32 -1..1, and condition channels (channel, z, y, x) float32: label channels in
+        the scheme's range, then the atlas, -1..1.
 
         Lesions are simulated into cases without a tumour, where the scheme has the label "tumor".
         """
         data, shape = self.data, self.data.grid.shape
         image = torch.from_numpy(from_bytes(data.images[case]))
         regions = torch.from_numpy(data.labels[case] + _BRAIN * data.brain[case])[None]
+        atlas = None if self.atlas is None else torch.from_numpy(from_bytes(self.atlas[case]))
         window = self._window(regions[0], generator)
         if self.augmentation != NO_AUGMENTATION or self.patch:
             grid = sampling_grid(shape, data.grid.spacing, self.augmentation, window, generator, self.sideways)
             image = resample(image, grid, "bilinear", -1.0)
             regions = resample(regions.float(), grid, "nearest", 0.0).round()
+            atlas = None if atlas is None else resample(atlas, grid, "bilinear", -1.0)
         gain = 1 + float(uniform(generator, -1, 1)) * self.augmentation.gain
         image = ((image + 1) * gain - 1).clamp(-1, 1)
         labels, brain = regions[0].long() % _BRAIN, regions[0] >= _BRAIN
@@ -67,7 +72,7 @@ class Samples:
             )
         scheme = data.labels_scheme
         channels = (labels[None] == self.values).float() * (scheme.high - scheme.low) + scheme.low
-        return image, channels
+        return image, channels if atlas is None else torch.cat([channels, atlas])
 
     def _window(self, labels: Tensor, generator: torch.Generator) -> Window:
         shape = self.data.grid.shape

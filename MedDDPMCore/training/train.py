@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,10 +80,12 @@ def train_stage(
     options: RunOptions,
     report: Report,
     start: dict[str, Tensor] | None = None,
+    atlas: np.ndarray | None = None,
 ) -> ModelSpec:
     """Trains one stage to its last step, or for options.stop_after steps; resumes from the run folder's checkpoint.
 
-    start: weights to begin with where there is no checkpoint. Returns the spec with the stage's band statistics.
+    start: weights to begin with where there is no checkpoint. atlas: each case's bent atlas, as bytes. Returns the spec
+    with the stage's band statistics.
     TrainingError where data or configuration do not fit or the loss is not a number, ResourceError without memory or
     disk, Interrupted after a signal: a good checkpoint stays.
     """
@@ -100,7 +103,7 @@ def train_stage(
         if checkpoint_path(run, index).exists():
             state.load(load_checkpoint(checkpoint_path(run, index)))
         block = spec.stages[index].domain.block
-        samples = Samples(data, training.augmentation, training.lesions, training.patch, block)
+        samples = Samples(data, training.augmentation, training.lesions, training.patch, block, atlas)
         places = share(training.batch_size, rank, world)
         batches = stack.enter_context(
             Batches(
@@ -113,7 +116,7 @@ def train_stage(
                 training.repeats,
             )
         )
-        writer = stack.enter_context(_Writer(run, state, spec, data, options, report)) if rank == 0 else None
+        writer = stack.enter_context(_Writer(run, state, spec, data, options, report, atlas)) if rank == 0 else None
         last = training.steps if options.stop_after is None else min(training.steps, state.step + options.stop_after)
         while state.step < last:
             loss = state.train_step(*batches.get(state.step))
@@ -143,9 +146,10 @@ class _Writer:
         data: PackedDataset,
         options: RunOptions,
         report: Report,
+        atlas: np.ndarray | None,
     ):
         self.run, self.state, self.spec, self.data = run, state, spec, data
-        self.options, self.report = options, report
+        self.options, self.report, self.atlas = options, report, atlas
         self.held_out = data.has("validation")
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
         self.first_step, self.started = state.step, time.monotonic()
@@ -167,7 +171,7 @@ class _Writer:
             "loss": round(loss, 6),
             "learning_rate": state.learning_rate(),
         }
-        network = (state.ema, self.spec, state.index, self.data, state.training, state.precision)
+        network = (state.ema, self.spec, state.index, self.data, state.training, state.precision, self.atlas)
         if self.held_out and (state.step % options.validate_every == 0 or state.step == last):
             entry["validation_loss"] = round(validation_loss(*network), 6)
         self.log.write(entry)

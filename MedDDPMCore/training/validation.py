@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +25,13 @@ SAMPLE_STEPS = 15
 
 @torch.no_grad()
 def validation_loss(
-    network, spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining, precision: torch.dtype
+    network,
+    spec: ModelSpec,
+    index: int,
+    data: PackedDataset,
+    training: StageTraining,
+    precision: torch.dtype,
+    atlas: np.ndarray | None = None,
 ) -> float:
     """Mean loss over at most CASES validation cases at TIMES evenly spaced steps, always with the same noises.
 
@@ -33,7 +40,7 @@ def validation_loss(
     stage, device = spec.stages[index], next(network.parameters()).device
     schedule = Schedule.cosine(stage.timesteps)
     losses = []
-    for image, labels, generator in _fixed_cases(spec, index, data, training):
+    for image, labels, generator in _fixed_cases(spec, index, data, training, atlas):
         x0 = stage.domain.encode(image)
         condition = stage.domain.pack(labels, _coarse(stage, image)).to(device)
         for k in range(TIMES):
@@ -57,12 +64,13 @@ def write_sample(
     data: PackedDataset,
     training: StageTraining,
     precision: torch.dtype,
+    atlas: np.ndarray | None = None,
 ) -> None:
     """Samples a validation case and writes a PNG into the run folder's samples/: made above real, for each modality."""
     from ..synthesis.preview import write_png
 
     stage, device = spec.stages[index], next(network.parameters()).device
-    image, labels, generator = next(_fixed_cases(spec, index, data, training))
+    image, labels, generator = next(_fixed_cases(spec, index, data, training, atlas))
     coarse = _coarse(stage, image)
     coarse = None if coarse is None else coarse.to(device)
     denoise = denoiser(network, stage, stage.domain.pack(labels.to(device), coarse), coarse, precision)
@@ -77,9 +85,9 @@ def write_sample(
 
 
 def _fixed_cases(
-    spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining
+    spec: ModelSpec, index: int, data: PackedDataset, training: StageTraining, atlas: np.ndarray | None
 ) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
-    samples = Samples(data, NO_AUGMENTATION, training.lesions, training.patch, spec.stages[index].domain.block)
+    samples = Samples(data, NO_AUGMENTATION, training.lesions, training.patch, spec.stages[index].domain.block, atlas)
     for case in data.indices("validation")[:CASES]:
         generator = generator_for(7, case)
         image, labels = samples.draw(case, generator)
