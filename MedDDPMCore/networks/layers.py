@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .group_norm import GroupNorm, GroupNormSiLU
+
 
 def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tensor:
     """Sinusoidal embedding of step numbers (Vaswani et al. 2017), cosine half first.
@@ -26,14 +28,6 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tenso
     return F.pad(embedding, (0, dim - 2 * half))
 
 
-class GroupNorm(nn.GroupNorm):
-    """Group norm whose statistics are float32 whatever the input's precision; its output keeps the input's dtype."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return F.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
-
-
 class PointwiseConv(nn.Conv3d):
     """A 1x1x1 convolution, computed as one matrix product over the channels (several times faster backward on CPUs)."""
 
@@ -45,17 +39,20 @@ class PointwiseConv(nn.Conv3d):
 
 
 class ResBlock(nn.Module):
-    """Two norm-SiLU-convolution layers with the step embedding added between them, around a skip connection."""
+    """Two norm-SiLU-convolution layers with the step embedding added between them, around a skip connection.
+
+    The identities stand where the published layers have a SiLU and a dropout, so that names stay theirs.
+    """
 
     def __init__(self, channels: int, out_channels: int, embedding_channels: int, groups: int):
         super().__init__()
         self.in_layers = nn.Sequential(
-            GroupNorm(groups, channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
+            GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv3d(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, out_channels))
         self.out_layers = nn.Sequential(
-            GroupNorm(groups, out_channels),
-            nn.SiLU(),
+            GroupNormSiLU(groups, out_channels),
+            nn.Identity(),
             nn.Identity(),
             nn.Conv3d(out_channels, out_channels, 3, padding=1),
         )
@@ -65,8 +62,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         h = self.in_layers(x)
-        h = h + self.emb_layers(embedding).to(h.dtype)[:, :, None, None, None]
-        return self.skip_connection(x) + self.out_layers(h)
+        h.add_(self.emb_layers(embedding).to(h.dtype)[:, :, None, None, None])
+        return self.out_layers(h).add_(self.skip_connection(x))
 
 
 class AttentionBlock(nn.Module):
@@ -81,10 +78,12 @@ class AttentionBlock(nn.Module):
         nn.init.zeros_(self.proj_out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(2)
-        q, k, v = self.qkv(self.norm(flat)).transpose(1, 2).chunk(3, dim=2)
+        rows = self.norm(x).flatten(2).transpose(1, 2)
+        q, k, v = F.linear(rows, self.qkv.weight[..., 0], self.qkv.bias).chunk(3, dim=2)
         h = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
-        return (flat + self.proj_out(h.transpose(1, 2))).reshape(x.shape)
+        return x + F.linear(h, self.proj_out.weight[..., 0], self.proj_out.bias).transpose(1, 2).unflatten(
+            2, x.shape[2:]
+        )
 
 
 class Downsample(nn.Module):

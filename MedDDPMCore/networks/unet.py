@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .layers import AttentionBlock, Downsample, EmbedSequential, GroupNorm, ResBlock, Upsample, timestep_embedding
+from .group_norm import GroupNormSiLU
+from .layers import AttentionBlock, Downsample, EmbedSequential, ResBlock, Upsample, timestep_embedding
 
 
 class UNet(nn.Module):
@@ -72,7 +73,7 @@ class UNet(nn.Module):
                     layers.append(Upsample(channels))
                 self.output_blocks.append(EmbedSequential(*layers))
         self.out = nn.Sequential(
-            GroupNorm(groups, channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
+            GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv3d(channels, out_channels, 3, padding=1)
         )
         nn.init.zeros_(self.out[2].weight)
         nn.init.zeros_(self.out[2].bias)

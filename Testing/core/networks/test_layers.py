@@ -8,7 +8,8 @@ import pytest
 import torch
 from published_networks import draw
 
-from MedDDPMCore.networks.layers import AttentionBlock, GroupNorm, PointwiseConv, Upsample, timestep_embedding
+from MedDDPMCore.networks.group_norm import GroupNorm, GroupNormSiLU
+from MedDDPMCore.networks.layers import AttentionBlock, PointwiseConv, Upsample, timestep_embedding
 
 
 def test_the_step_embedding_is_cosines_then_sines_of_falling_frequencies():
@@ -31,6 +32,28 @@ def test_group_norm_takes_statistics_in_float32_whatever_comes_in(dtype):
     output = norm(x)
     assert output.dtype == dtype
     torch.testing.assert_close(output.float(), norm(x.float()), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last_3d])
+def test_the_fused_norm_and_silu_has_the_output_and_gradients_of_the_two(dtype, error, memory):
+    x = (draw("fused", (2, 8, 4, 6, 2)) + 1).to(dtype).to(memory_format=memory)
+    norm = GroupNormSiLU(4, 8)
+    norm.weight.data, norm.bias.data = 1 + 0.1 * draw("w", (8,)), 0.1 * draw("b", (8,))
+    pull = draw("pull", x.shape)
+    found, wanted = [], []
+    for results, image, function in (
+        (found, x.clone(), norm),
+        (wanted, x.float(), lambda v: torch.nn.functional.silu(torch.nn.GroupNorm.forward(norm, v))),
+    ):
+        output = function(image.requires_grad_())
+        results += [output, *torch.autograd.grad((output * pull).sum(), [image, norm.weight, norm.bias])]
+    assert found[0].dtype == found[1].dtype == dtype
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert float((ours.float() - theirs).norm() / theirs.norm()) < error
+    assert torch.equal(found[0], norm(x).detach())
+    with torch.inference_mode():
+        assert torch.equal(found[0], norm(x))
 
 
 def test_a_pointwise_convolution_is_an_ordinary_one():
