@@ -97,7 +97,7 @@ class TrainingConfig:
             raise TrainingError("training must be a list with one entry a stage.")
         return cls(
             ModelSpec.from_dict(values["model"]),
-            tuple(_parsed(StageTraining, v, f"training[{i}]") for i, v in enumerate(values["training"])),
+            tuple(parsed(StageTraining, v, f"training[{i}]") for i, v in enumerate(values["training"])),
             _converted(int, values.get("seed", 0), "seed"),
             _converted(str, values.get("start_from", ""), "start_from"),
         )
@@ -142,7 +142,7 @@ _LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
 }
 
 
-def _parsed(kind: type, values: object, where: str):
+def parsed(kind: type, values: object, where: str):
     """A dataclass of this kind from plain data; TrainingError naming the entry under `where` that is wrong."""
     if not isinstance(values, dict):
         raise TrainingError(f"{where} must be an object with named entries, not {values!r}.")
@@ -162,7 +162,7 @@ def _parsed(kind: type, values: object, where: str):
 def _converted(kind, value: object, where: str):
     """The value as this type; whole numbers count as floats, lists become tuples. TrainingError naming `where`."""
     if dataclasses.is_dataclass(kind):
-        return _parsed(kind, value, where)
+        return parsed(kind, value, where)
     if typing.get_origin(kind) is types.UnionType:
         return None if value is None else _converted(typing.get_args(kind)[0], value, where)
     if typing.get_origin(kind) is tuple:

@@ -1,0 +1,41 @@
+"""`medddpm` study."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .command import add_command
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    p = add_command(
+        commands,
+        "study",
+        study,
+        "Train a lesion segmenter on real and synthetic images, and compare: the paper's study.",
+    )
+    p.add_argument("config", help="study configuration (see Resources/studies)")
+    p.add_argument("out", help="folder of the study; one that exists is resumed")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--threads", type=int, help="CPU threads of this process")
+
+
+def study(args: argparse.Namespace) -> int:
+    """Configuration -> report."""
+    import torch
+
+    from ..evaluation.study import run_study
+    from ..evaluation.study_config import StudyConfig
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+
+    def told(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    path = run_study(StudyConfig.read(args.config), args.out, args.device, told)
+    if path:
+        print(path)
+    return 0

@@ -1,0 +1,168 @@
+"""The segmentation study from one file: all arms, a report, kills, and several processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from baselines.test_baselines import values
+from training.conftest import write_data
+
+from MedDDPMCore.errors import TrainingError
+from MedDDPMCore.evaluation.study import run_study
+from MedDDPMCore.evaluation.study_config import StudyConfig
+from MedDDPMCore.evaluation.study_images import ImageSet, write_masks
+from MedDDPMCore.evaluation.study_report import holm, summary
+from MedDDPMCore.models.bundle import save_bundle
+from MedDDPMCore.models.spec import ModelSpec
+from MedDDPMCore.models.stage import build_network
+from MedDDPMCore.training.augment import Augmentation
+from MedDDPMCore.training.dataset import PackedDataset
+from MedDDPMCore.training.lesion_simulation import LesionSettings
+from MedDDPMCore.volume import Volume
+
+for extra in ("scipy", "matplotlib", "monai"):
+    pytest.importorskip(extra)
+ROOT = Path(__file__).resolve().parents[3]
+BIG = {"probability": 1.0, "smallest_ml": 20.0, "largest_ml": 60.0}
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """A study's configuration: two models, one of them trained by the study; a further test set."""
+    grid = values("pix2pix")["model"]["grid"]
+    write_data(tmp_path / "data")
+    write_data(tmp_path / "other", cases=3, tumor=True)
+    torch.manual_seed(0)
+    spec = ModelSpec.from_dict({**values("discogan")["model"], "grid": {**grid, "axes": "RAS"}})
+    save_bundle(tmp_path / "bundle", spec, [build_network(spec, spec.stages[0]).state_dict()])
+    (tmp_path / "pix2pix.json").write_text(json.dumps(values("pix2pix", steps=1)))
+    described = {
+        "data": "data", "tests": {"other": "other"}, "models": {"DiscoGAN": "bundle", "Pix2Pix": "pix2pix.json"},
+        "synthetic": [3], "seed": 2, "lesions": BIG, "segmentation": {
+            "most_steps": 2, "batch_size": 2, "base_channels": 4, "levels": 2}}  # fmt: skip
+    (tmp_path / "study.json").write_text(json.dumps(described))
+    return tmp_path / "study.json"
+
+
+def results(out: Path) -> dict[str, str]:
+    return {path.parent.name: path.read_text() for path in out.glob("arms/*/result.json")}
+
+
+def test_a_study_runs_every_arm_and_reports(study, tmp_path):
+    config = StudyConfig.read(study)
+    out, said = tmp_path / "out", []
+    report = run_study(config, out, "cpu", said.append)
+    names = [arm.name for arm in config.arms()]
+    assert names == [
+        "Real", "Real + augmentation", "DiscoGAN", "Pix2Pix", "DiscoGAN + Pix2Pix", "Real + DiscoGAN",
+        "Real + Pix2Pix", "Real + DiscoGAN + Pix2Pix"]  # fmt: skip
+    text = report.read_text()
+    assert all(f"| {name} |" in text for name in names) and "Table 3" in text and "other (3 real images)" in text
+    rows = list(csv.DictReader((out / "scores.csv").open()))
+    assert len(rows) == len(names) * (1 + 3)
+    for name in ("pictures/synthetic.png", "pictures/dice-held-out.png", "summary.csv", "comparisons.csv"):
+        assert (out / name).stat().st_size > 0
+    real, made = (ImageSet.open(out / "sets" / name) for name in ("real", "pix2pix"))
+    assert len(real.ids) == 4 and real.masks.any(axis=(1, 2, 3)).all()
+    assert made.images.shape == (3, 1, 16, 16, 16)
+    mask = Volume.read(out / "masks" / "mask-00001.nii.gz", labels=True)
+    assert np.array_equal(made.masks[1], mask.array == 2)
+    record = json.loads((out / "synthetic/pix2pix/mask-00001_synthetic_T1_seed3.json").read_text())
+    assert record["synthetic"] is True
+    before = (results(out), text)
+    said.clear()
+    run_study(config, out, "cpu", said.append)
+    assert said == [] and results(out) == before[0]
+    other = StudyConfig.read(study)
+    with pytest.raises(TrainingError, match="seed was 2 and is now 3"):
+        run_study(StudyConfig(**{**vars(other), "seed": 3}), out, "cpu", said.append)
+
+
+def test_a_study_that_was_killed_ends_as_one_that_was_not(study, tmp_path):
+    command = [sys.executable, "-m", "MedDDPMCore.cli", "study", str(study), str(tmp_path / "killed"), "--threads", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.Popen(command, env=environment, cwd=ROOT)
+    while not results(tmp_path / "killed") and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    config = StudyConfig.read(study)
+    assert 0 < len(results(tmp_path / "killed")) < len(config.arms())
+    run_study(config, tmp_path / "killed", "cpu", [].append)
+    run_study(config, tmp_path / "whole", "cpu", [].append)
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+
+
+def test_processes_share_the_arms_and_come_to_the_same_result(study, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    described = json.loads(study.read_text())
+    described["models"] = {"DiscoGAN": "bundle"}
+    study.write_text(json.dumps(described))
+    command = [sys.executable, "-m", "MedDDPMCore.cli", "study", str(study), str(tmp_path / "two"), "--threads", "1"]
+    ranks = [
+        subprocess.Popen(command, env={**environment, "RANK": str(rank), "WORLD_SIZE": "2"}, cwd=ROOT)
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=500) for process in ranks] == [0, 0]
+    run_study(StudyConfig.read(study), tmp_path / "one", "cpu", [].append)
+    assert results(tmp_path / "two") == results(tmp_path / "one")
+    times = [(tmp_path / "two" / f"times-{rank}.jsonl").read_text() for rank in range(2)]
+    assert all("arm " in text for text in times)
+
+
+def test_a_lesion_of_ones_own_is_replaced_by_another_cases_inside_the_head(tmp_path):
+    data = PackedDataset.open(write_data(tmp_path / "data", tumor=True))
+    still = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)
+    write_masks(tmp_path / "masks", data, 4, LesionSettings(**BIG), still, 1)
+    own = np.array(data.labels[0])
+    found = [Volume.read(tmp_path / "masks" / f"mask-{k:05d}.nii.gz", labels=True).array for k in range(4)]
+    for labels in found:
+        assert np.array_equal(labels > 0, own > 0) and 0 < (labels == 2).sum() <= (own == 2).sum()
+    assert any((labels != own).any() for labels in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"models": {}}, "models"),
+        ({"models": {"A": 3}}, "models"),
+        ({"models": {"Real": "bundle"}}, "Real"),
+        ({"synthetic": [0]}, "synthetic"),
+        ({"data": None}, "data"),
+        ({"surprise": 1}, "surprise"),
+        ({"segmentation": {"epochs": 0}}, "epochs"),
+        ({"lesions": {"probability": 2}}, "probability"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_refused_naming_the_entry(study, change, named):
+    study.write_text(json.dumps({**json.loads(study.read_text()), **change}))
+    with pytest.raises(TrainingError, match=named):
+        StudyConfig.read(study)
+
+
+def test_several_numbers_of_images_make_arms_of_their_own(study):
+    study.write_text(json.dumps({**json.loads(study.read_text()), "synthetic": [2000, 1000]}))
+    arms = StudyConfig.read(study).arms()
+    assert [arm.name for arm in arms if arm.table == 2] == ["DiscoGAN + Pix2Pix (1000)", "DiscoGAN + Pix2Pix (2000)"]
+    assert len(arms) == 2 + 2 * 6
+
+
+def test_holms_correction_is_that_of_a_worked_example():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+def test_a_summary_is_mean_and_sample_deviation():
+    case = dict.fromkeys(("iou", "accuracy", "recall", "precision"), 0.5)
+    result = {"scores": {"t": [{"dice": 0.2, **case}, {"dice": 0.6, **case}]}}
+    assert summary(result, "t")["dice"] == pytest.approx((0.4, np.std([0.2, 0.6], ddof=1)))
