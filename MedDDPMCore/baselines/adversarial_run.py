@@ -33,7 +33,13 @@ def as_baseline(config: TrainingConfig, kind: str) -> TrainingConfig:
         return config
     stage = StageSpec(Domain("voxels", len(config.model.modalities)), "x0", 1, NETWORK)
     model = dataclasses.replace(
-        config.model, name=f"{config.model.name}_{kind}", kind=kind, stages=(stage,), sampler="ddim", steps=1
+        config.model,
+        name=f"{config.model.name}_{kind}",
+        kind=kind,
+        stages=(stage,),
+        sampler="ddim",
+        steps=1,
+        atlas=False,
     )
     first = config.stages[0]
     training = StageTraining(

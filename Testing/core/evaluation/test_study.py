@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from baselines.test_baselines import values
-from training.conftest import write_data
+from small_training import write_data
 
 from MedDDPMCore.errors import TrainingError
 from MedDDPMCore.evaluation.study import run_study
