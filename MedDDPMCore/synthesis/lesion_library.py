@@ -27,20 +27,19 @@ def simulated_shape(ml: float, seed: int, value: int) -> Volume:
     """A lesion shape of this volume (to 2 %) as the training's simulation draws them, its voxels
     of this label value.
 
-    A rotated, stretched ellipsoid with a rough surface; another seed is another shape. LabelError where ml is not
-    within SMALLEST_ML..LARGEST_ML.
+    One to three lobes, stretched and turned, with a rough surface; another seed is another shape. LabelError where ml
+    is not within SMALLEST_ML..LARGEST_ML.
     """
-    from ..training.lesion_simulation import rough_ellipsoid
+    from ..training.lesion_shape import lesion_outline, lesion_radius
     from ..training.samples import generator_for
 
     if not SMALLEST_ML <= ml <= LARGEST_ML:
         raise LabelError(f"A lesion of {ml:g} ml cannot be drawn.", f"Ask for {SMALLEST_ML:g} to {LARGEST_ML:g} ml.")
-    radius = (3000 * ml / (4 * math.pi)) ** (1 / 3)
+    radius = lesion_radius(ml)
     step = min(1.0, radius / 6)
     half = math.ceil(2.2 * radius / step)
-    size = 2 * half + 1
-    window = (slice(0, size),) * 3
-    distance = rough_ellipsoid((half,) * 3, window, radius, (step,) * 3, generator_for(seed, round(1000 * ml))).numpy()
+    generator, lobes = generator_for(seed, round(1000 * ml)), 1 + seed % 3
+    distance = lesion_outline((2 * half + 1,) * 3, (step,) * 3, (half,) * 3, ml, lobes, generator).numpy()
     wanted = max(1, round(1000 * ml / step**3))
     inside = _connected(distance, wanted)
     array = inside.astype(np.uint8) * value

@@ -139,6 +139,7 @@ _LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
     "enhancement": _RANGE,
     "core": _RANGE,
     "oedema": _RANGE,
+    "mass_effect": _SHARE,
 }
 
 

@@ -1,8 +1,10 @@
 """Enhancing tumours painted into healthy T1-like heads: what a T1c scan shows where the mask says tumour.
 
-A lesion is a rotated ellipsoid with a rough surface; a bright rim or a solid bright body, often a dark core, and darker
-oedema around it. The mask is the enhancing part together with the core, oedema excluded, as in the masks published with
-Med-DDPM.
+A lesion has a lobed, rough outline; it is solid and bright, a bright ring of uneven thickness around a dark core, or
+patchy. Around it, white matter is darkened by oedema, whose fingers end where grey matter begins, and large lesions
+push the brain aside. The mask is the enhancing part together with the core, oedema excluded, as in the masks published
+with Med-DDPM. How bright, how dark and how thick has been matched to T1c scans of gliomas: see
+Testing/benchmarks/lesion_contrast.py and the model card.
 """
 
 from __future__ import annotations
@@ -14,25 +16,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..deformation import radial_push, unfolded, warp
 from .augment import uniform
+from .lesion_shape import lesion_outline, lesion_radius, smooth_noise
+
+_SMALLEST_RING_MM = 4.0
+_SMALLEST_PUSH_MM = 6.0
+_PUSH = (0.1, 0.4)
+"""How far the surface of a lesion with mass effect has pushed the brain, relative to its radius."""
+_PUSH_FADES_MM = 30.0
+_CSF = 0.55
+"""Relative to white matter: lesions do not begin in what is darker, such as the ventricles."""
 
 
 @dataclass(frozen=True)
 class LesionSettings:
     """How lesions are drawn. Volumes in ml; intensities relative to healthy white matter, counted from air (0) up.
 
-    probability: that a head has any. several: that it then has 2 to 5. smallest_ml, largest_ml: of one lesion; an
-    eighth of largest_ml where there are several. enhancement: of the bright part. core: of the dark one. oedema: of the
-    tissue around.
+    probability: that a head has any. several: that it then has 2 to 6. smallest_ml, largest_ml: of one lesion, small
+    ones more often (log-uniform, leaning to the large end where there is one); an eighth of largest_ml where there are
+    several. enhancement: of the bright part. core: of the dark one. oedema: of the white matter around. mass_effect:
+    the share of the large ones that push the brain aside.
     """
 
     probability: float = 0.75
     several: float = 0.3
-    smallest_ml: float = 0.1
+    smallest_ml: float = 0.05
     largest_ml: float = 40.0
-    enhancement: tuple[float, float] = (1.12, 1.5)
-    core: tuple[float, float] = (0.4, 0.8)
-    oedema: tuple[float, float] = (0.7, 0.92)
+    enhancement: tuple[float, float] = (1.1, 1.6)
+    core: tuple[float, float] = (0.5, 0.9)
+    oedema: tuple[float, float] = (0.7, 0.95)
+    mass_effect: float = 0.6
 
 
 def simulate_lesions(
@@ -48,95 +62,104 @@ def simulate_lesions(
     """Paints no, one or several lesions into the brain.
 
     image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) bool, white_matter -1..1, spacing
-    (x, y, z) mm. Returns the image and the labels with the lesions; the inputs stay as they are. An empty brain gets
-    none.
+    (x, y, z) mm. Returns the image and the labels with the lesions; the inputs stay as they are. Nothing changes
+    outside the brain, and a lesion at its surface is cut off there. An empty brain gets none.
     """
     image, labels = image.clone(), labels.clone()
     if torch.rand((), generator=generator) >= settings.probability:
         return image, labels
     several = torch.rand((), generator=generator) < settings.several
-    for _ in range(int(torch.randint(2, 6, (), generator=generator)) if several else 1):
-        largest = settings.largest_ml / (8 if several else 1)
-        _paint(image, labels, brain, white_matter, spacing, tumor_value, settings, largest, generator)
+    largest = settings.largest_ml / (8 if several else 1)
+    for _ in range(int(torch.randint(2, 7, (), generator=generator)) if several else 1):
+        share = float(uniform(generator, 0, 1)) ** (1.0 if several else 0.6)
+        millilitres = settings.smallest_ml * max(1.0, largest / settings.smallest_ml) ** share
+        _paint(image, labels, brain, white_matter + 1, spacing, tumor_value, settings, millilitres, generator)
     return image, labels
 
 
-def _paint(image, labels, brain, white_matter, spacing, tumor_value, settings, largest_ml, generator) -> None:
+def _paint(image, labels, brain, reference: float, spacing, tumor_value, settings, millilitres, generator) -> None:
+    """Paints one lesion into image and labels. reference: white matter, counted from air."""
     inside = brain.nonzero()
     if len(inside) == 0:
         return
-    millilitres = math.exp(float(uniform(generator, math.log(settings.smallest_ml), math.log(largest_ml))))
-    radius = (3 * millilitres * 1000 / (4 * math.pi)) ** (1 / 3)
-    oedema_mm = float(uniform(generator, 0, 1)) * (4 + radius) * (torch.rand((), generator=generator) < 0.7)
-    centre = inside[int(torch.randint(len(inside), (), generator=generator))]
-    window = _window(centre, radius * 1.6 + oedema_mm + 4, image.shape[1:], spacing)
-    distance = rough_ellipsoid(centre, window, radius, spacing, generator)
-    body = torch.sigmoid(-distance / 0.7)
+    radius = lesion_radius(millilitres)
+    centre = _centre(image, inside, reference, generator)
+    if radius >= _SMALLEST_PUSH_MM and torch.rand((), generator=generator) < settings.mass_effect:
+        _push_aside(image, labels, brain, centre, radius, spacing, generator)
+    oedema_mm = float(uniform(generator, 0, 1)) * (8 + radius) * (torch.rand((), generator=generator) < 0.8)
+    reach = [math.ceil((1.9 * radius + oedema_mm + 4) / s) for s in spacing[::-1]]
+    size, lobes = [2 * r + 1 for r in reach], int(torch.randint(1, 5, (), generator=generator))
+    whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
+    window, part = _overlap(centre, reach, brain.shape)
+    distance = whole[part]
     soft_brain = F.avg_pool3d(brain[window].float()[None, None], 3, 1, 1)[0, 0]
-    air_based = image[(slice(None), *window)] + 1
-    reference = white_matter + 1
-    result = _with_oedema(air_based, distance, oedema_mm, soft_brain, settings, generator)
-    texture = _tissue(distance, radius, settings, generator) * reference
-    result = result * (1 - body * soft_brain) + texture * body * soft_brain
-    image[(slice(None), *window)] = (result - 1).clamp(-1, 1)
-    part = labels[window]
-    part[(distance < 0) & brain[window]] = tumor_value
+    result = image[(slice(None), *window)] + 1
+    if oedema_mm > 0:
+        result = _with_oedema(result, distance, oedema_mm, soft_brain, reference, spacing, settings, generator)
+    body = torch.sigmoid(-distance / 0.6) * soft_brain
+    texture = _tissue(distance, radius, spacing, settings, generator) * reference
+    image[(slice(None), *window)] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
+    labels[window][(distance < 0) & brain[window]] = tumor_value
 
 
-def _window(centre: Tensor, reach_mm: float, shape, spacing) -> tuple[slice, slice, slice]:
-    reach = [int(math.ceil(reach_mm / s)) for s in spacing[::-1]]
-    sides = zip(centre, reach, shape, strict=True)
-    return tuple(slice(max(0, int(c) - r), min(n, int(c) + r + 1)) for c, r, n in sides)
+def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
+    """A voxel (z, y, x) of the brain's tissue; of the brain at all where no tissue is met with."""
+    tried = inside[torch.randint(len(inside), (8,), generator=generator)]
+    tissue = image[0][tuple(tried.T)] + 1 > _CSF * reference
+    return tried[int(tissue.int().argmax())]
 
 
-def _noise(size, cells: float, generator) -> Tensor:
-    """Smooth noise (z, y, x) of unit variance, varying over `cells` voxels."""
-    coarse = [max(2, math.ceil(n / cells) + 1) for n in size]
-    field = torch.randn((1, 1, *coarse), generator=generator)
-    return F.interpolate(field, size=tuple(size), mode="trilinear", align_corners=True)[0, 0] * 1.5
+def _overlap(centre, reach, shape) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """The part of an array around the centre that lies within `reach` voxels, and the same part of that box."""
+    window = tuple(
+        slice(max(0, int(c) - r), min(n, int(c) + r + 1)) for c, r, n in zip(centre, reach, shape, strict=True)
+    )
+    offsets = [int(c) - r for c, r in zip(centre, reach, strict=True)]
+    return window, tuple(slice(w.start - o, w.stop - o) for w, o in zip(window, offsets, strict=True))
 
 
-def rough_ellipsoid(centre, window, radius: float, spacing, generator) -> Tensor:
-    """Signed distance in mm (negative inside) to an ellipsoid of this mean radius with a rough surface.
-
-    centre (z, y, x) in voxels, window (z, y, x) slices of the voxels wanted, spacing (x, y, z) mm. Shapes of the lesion
-    library are drawn from here too.
-    """
-    lines = [
-        (torch.arange(w.start, w.stop, dtype=torch.float32) - float(c)) * s
-        for w, c, s in zip(window, centre, spacing[::-1], strict=True)
-    ]
-    points = torch.stack(torch.meshgrid(*lines, indexing="ij"), dim=-1)
-    rotation = torch.linalg.qr(torch.randn((3, 3), generator=generator))[0]
-    stretch = torch.exp(uniform(generator, -0.3, 0.3, (3,)))
-    stretch = stretch / stretch.prod() ** (1 / 3)
-    length = torch.linalg.vector_norm((points @ rotation) / stretch, dim=-1)
-    roughness = float(uniform(generator, 0.05, 0.3)) * radius
-    return length - radius + roughness * _noise(length.shape, max(2.0, radius / 2.5), generator)
+def _push_aside(image, labels, brain, centre, radius: float, spacing, generator) -> None:
+    """Mass effect: moves the brain, and lesions in it, away from the centre; what is at its surface stays."""
+    push = float(uniform(generator, *_PUSH)) * radius
+    reach_mm = radius + _PUSH_FADES_MM
+    window, _ = _overlap(centre, [math.ceil(reach_mm / s) for s in spacing[::-1]], brain.shape)
+    inner = F.pad(brain[window].float()[None, None], [4] * 6)
+    inner = F.avg_pool3d((F.avg_pool3d(inner, 9, 1, 4) * 2 - 1).clamp(0, 1), 5, 1, 2)[0, 0, 4:-4, 4:-4, 4:-4]
+    at = [float(c) - w.start for c, w in zip(centre, window, strict=True)]
+    field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * brain[window])
+    field = unfolded(field, spacing)
+    moved = (field != 0).any(dim=0)
+    here = (slice(None), *window)
+    image[here] = torch.where(moved, warp(image[here], field, spacing), image[here])
+    pushed = warp(labels[window][None], field, spacing, "nearest")[0].round().to(labels.dtype)
+    labels[window] = torch.where(moved, pushed, labels[window])
 
 
-def _with_oedema(image, distance, oedema_mm: float, soft_brain, settings, generator) -> Tensor:
-    """Tissue darkened to a ragged border oedema_mm beyond the lesion."""
-    if oedema_mm <= 0:
-        return image
-    darkening = float(uniform(generator, *settings.oedema))
-    border = oedema_mm * (0.7 + 0.4 * _noise(distance.shape, 4.0, generator))
-    share = torch.sigmoid((border - distance) / 1.5) * soft_brain
-    return image * (1 - (1 - darkening) * share)
+def _with_oedema(image, distance, oedema_mm, soft_brain, reference, spacing, settings, generator) -> Tensor:
+    """White matter darkened to a ragged border oedema_mm beyond the lesion, grey matter a little."""
+    darkening = 1 - float(uniform(generator, *settings.oedema))
+    border = oedema_mm * (0.8 + 0.4 * smooth_noise(distance.shape, 8.0, spacing, generator))
+    share = torch.sigmoid((border - distance) / 2.0) * soft_brain
+    white = torch.sigmoid((image[0] / reference - 0.82) / 0.05)
+    white = 0.25 + 0.75 * F.avg_pool3d(white[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    return image * (1 - darkening * share * white)
 
 
-def _tissue(distance, radius: float, settings, generator) -> Tensor:
-    """Intensity of the lesion relative to white matter: solid, ring with a dark core, or patchy."""
-    bright = float(uniform(generator, *settings.enhancement))
+def _tissue(distance, radius: float, spacing, settings, generator) -> Tensor:
+    """Intensity (z, y, x) of the lesion relative to white matter: solid, ring with a dark core, or patchy."""
+    size = distance.shape
+    bright = settings.enhancement[0] + (settings.enhancement[1] - settings.enhancement[0]) * float(
+        uniform(generator, 0, 1)
+    )
     dark = float(uniform(generator, *settings.core))
-    speckle = 1 + 0.06 * _noise(distance.shape, 1.5, generator)
     kind = float(torch.rand((), generator=generator))
-    if radius < 4 or kind < 0.3:
-        share = torch.zeros_like(distance)
+    if radius < _SMALLEST_RING_MM or kind < 0.15:
+        share = 0.3 * torch.sigmoid(2 * smooth_noise(size, max(3.0, radius / 2), spacing, generator) - 1.5)
     else:
-        rim = float(uniform(generator, 2.0, max(2.5, 0.4 * radius)))
-        depth = -distance - rim * (1 + 0.35 * _noise(distance.shape, max(2.0, radius / 4), generator))
-        share = torch.sigmoid(depth / 0.8)
-        if kind > 0.75:
-            share = share * torch.sigmoid(2 * _noise(distance.shape, max(2.0, radius / 3), generator))
-    return (bright * (1 - share) + dark * share) * speckle
+        rim = float(uniform(generator, 2.0, max(3.5, 0.4 * radius)))
+        uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 2.5)
+        share = torch.sigmoid((-distance - rim * uneven) / 1.0)
+        if kind > 0.7:
+            share = share * torch.sigmoid(2.5 * smooth_noise(size, max(4.0, radius / 2.5), spacing, generator))
+    varied = 1 + 0.08 * smooth_noise(size, 8.0, spacing, generator) + 0.05 * smooth_noise(size, 2.5, spacing, generator)
+    return (bright * (1 - share) + dark * share) * varied
