@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -15,13 +13,13 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from MedDDPMCore.errors import VolumeError
 
+from . import nifti
 from .scene import Geometry
 
 PREFIX = "MedDDPM."
 NOTICE = "Synthetic image made by a generative model. Research only, not for diagnosis."
 _TOLERANCE = 1e-2  # mm over the whole grid: NIfTI keeps its affine in single precision
-_WINDOW_SAMPLES = 200_000
-_PIECE = 1 << 21  # bytes that are unpacked in one go
+_WINDOW_SAMPLES = 50_000
 
 
 @dataclass(frozen=True)
@@ -40,33 +38,30 @@ def result_name(segmentation: str, model: str, seeds: list[int], modality: str =
     return f"{segmentation} synthetic {modality + ' ' if modality else ''}({model}, {text})"
 
 
-def load_image(path: str, node, geometry: Geometry | None = None) -> None:
-    """Read an image file into a volume node, voxel for voxel on `geometry` if one is given.
+def set_image(node, image: nifti.Image, geometry: Geometry | None = None) -> None:
+    """Put an image into a volume node, exactly on `geometry` if one is given.
 
-    geometry: the grid that the file was made on; a file that lies elsewhere is refused.
+    geometry: the grid that the image was made on; an image that lies elsewhere is refused.
     """
-    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-    storage.SetFileName(path)
-    storage.SetForceRightHandedIJKCoordinateSystem(False)
-    if not storage.ReadData(node) or node.GetImageData() is None:
-        raise VolumeError(f"The result file {path} could not be read.", "Look at the log, then run again.")
+    ijk_to_ras = image.ijk_to_ras
     if geometry is not None:
-        _place(node, geometry)
-
-
-def _place(node, geometry: Geometry) -> None:
+        _require_on(geometry, image)
+        ijk_to_ras = geometry.ijk_to_ras
+        node.SetAndObserveTransformNodeID(geometry.transform_id)
     matrix = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    read = np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+    matrix.DeepCopy(list(ijk_to_ras.ravel()))
+    node.SetIJKToRASMatrix(matrix)
+    node.SetAndObserveImageData(image.vtk_image)
+
+
+def _require_on(geometry: Geometry, image: nifti.Image) -> None:
     far = np.array([*(size - 1 for size in geometry.dimensions), 1.0])
-    shift = max(np.abs((read - geometry.ijk_to_ras) @ corner).max() for corner in (far, np.array([0, 0, 0, 1.0])))
-    if tuple(node.GetImageData().GetDimensions()) != geometry.dimensions or shift > _TOLERANCE:
+    corners = (far, np.array([0, 0, 0, 1.0]))
+    shift = max(np.abs((image.ijk_to_ras - geometry.ijk_to_ras) @ corner).max() for corner in corners)
+    if tuple(image.vtk_image.GetDimensions()) != geometry.dimensions or shift > _TOLERANCE:
         raise VolumeError(
             "The result does not lie on the grid of the mask.", "Copy the error report and send it to us."
         )
-    matrix.DeepCopy(list(geometry.ijk_to_ras.ravel()))
-    node.SetIJKToRASMatrix(matrix)
-    node.SetAndObserveTransformNodeID(geometry.transform_id)
 
 
 def set_window(node, low_percent: float = 0.5, high_percent: float = 99.8) -> None:
@@ -127,9 +122,9 @@ def add_results(
             label = modality if len(modalities) > 1 else ""
             volumes = []
             for file in of_modality:
-                path = yield from _unpack(file.path)
+                image = yield from nifti.read_in_pieces(file.path)
                 name = result_name(segmentation, model, [file.seed], label)
-                volumes.append(_add_volume(scene, file, path, geometry, name, extra))
+                volumes.append(_add_volume(scene, file, image, geometry, name, extra))
                 made.append(volumes[-1])
                 yield
             if len(volumes) == 1:
@@ -141,7 +136,7 @@ def add_results(
         complete = True
     finally:
         if not complete:
-            _remove(scene, made)
+            remove(scene, made)
     if sequences:
         shown = _browse(scene, sequences)
     if len(shown) > 1:
@@ -149,30 +144,18 @@ def add_results(
     return shown
 
 
-def _remove(scene, nodes: list) -> None:
+def remove(scene, nodes: list) -> None:
+    """Take volumes and sequences out of the scene, each with its display."""
     for node in nodes:
-        if scene.IsNodePresent(node):
-            scene.RemoveNode(node)
+        display = node.GetDisplayNode() if node.IsA("vtkMRMLDisplayableNode") else None
+        for gone in (node, display):
+            if gone is not None and scene.IsNodePresent(gone):
+                scene.RemoveNode(gone)
 
 
-def _unpack(path: str) -> Generator[None, None, str]:
-    """Unpack a .nii.gz file beside itself, yielding between pieces; returns the path of what is to be read."""
-    if not path.endswith(".gz"):
-        return path
-    plain = path.removesuffix(".gz")
-    try:
-        with gzip.open(path, "rb") as source, open(plain, "wb") as target:
-            while piece := source.read(_PIECE):
-                target.write(piece)
-                yield
-    except (OSError, EOFError, zlib.error) as error:
-        raise VolumeError(f"The result file {path} could not be read: {error}.", "Run again.") from error
-    return plain
-
-
-def _add_volume(scene, file: ResultFile, path: str, geometry, name: str, extra: dict[str, str]):
+def _add_volume(scene, file: ResultFile, image: nifti.Image, geometry, name: str, extra: dict[str, str]):
     node = slicer.vtkMRMLScalarVolumeNode()
-    load_image(path, node, geometry)
+    set_image(node, image, geometry)
     node.SetName(scene.GenerateUniqueName(name) if scene.GetFirstNodeByName(name) else name)
     scene.AddNode(node)
     set_window(node)
@@ -221,21 +204,22 @@ def _add_folder(scene, nodes: list, name: str) -> int:
     return folder
 
 
-def show_preview(scene, path: str, preview, transform_id: str | None, name: str):
-    """Read a preview into its node (made on first use, never saved with the scene) and return the node.
-
-    A preview may lie on any grid: that of the mask, or the coarser one of the model.
-    """
-    fresh = preview is None
-    if fresh:
-        preview = slicer.vtkMRMLScalarVolumeNode()
-        preview.SetName(name)
-        preview.SetSaveWithScene(False)
-    load_image(path, preview)
-    if fresh:
-        scene.AddNode(preview)
-        preview.SetAndObserveTransformNodeID(transform_id)
-        preview.SetAttribute(PREFIX + "synthetic", "true")
-        preview.SetDescription(NOTICE)
-    set_window(preview)
+def add_preview(scene, transform_id: str | None, name: str):
+    """A volume for previews, with its display but no voxels yet; it is never saved with the scene."""
+    preview = slicer.vtkMRMLScalarVolumeNode()
+    preview.SetName(name)
+    preview.SetSaveWithScene(False)
+    preview.SetHideFromEditors(True)
+    preview.SetAttribute(PREFIX + "synthetic", "true")
+    preview.SetDescription(NOTICE)
+    scene.AddNode(preview)
+    _add_display(preview).SetSaveWithScene(False)
+    preview.SetAndObserveTransformNodeID(transform_id)
     return preview
+
+
+def show_preview(path: str, preview) -> None:
+    """Read a preview into its volume. It may lie on any grid: that of the mask, or the coarser one of the model."""
+    set_image(preview, nifti.read(path))
+    set_window(preview)
+    preview.SetHideFromEditors(False)

@@ -60,7 +60,8 @@ class SynthesisRun:
         self._preview = None
         self._layers: dict = {}
         self._observer: int | None = None
-        self._loading: Generator | None = None
+        self._work: Generator | None = None  # what is done a piece in each turn of the event loop
+        self._shows_preview = False
         self._reason = self._name = ""
         self._geometry: scene.Geometry | None = None
 
@@ -69,24 +70,36 @@ class SynthesisRun:
         return self._settings is not None
 
     def start(self, settings: Settings) -> None:
-        """Write the mask and ask the worker. Raises MedDDPMError, with nothing left behind, without a usable mask."""
-        mask = scene.build_mask(settings.segmentation, settings.roles, settings.found, settings.mri)
+        """Begin a run. Raises MedDDPMError, with nothing left behind, where no mask can be made of the segments."""
+        pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.found, settings.mri)
+        next(pieces)  # what is wrong with the segments is raised here
         self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
+        self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
+        self._shows_preview, self._layers = False, views.layers(self._scene)
+        self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
+        self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
+        self.process.start()
+        self._work_through(self._prepare(pieces))
+        self._on_change()
+
+    def _prepare(self, pieces: Generator) -> Generator[None, None, None]:
+        """Write the mask and ask the worker."""
+        settings, path = self._settings, str(self._folder / "mask.nrrd")
+        mask = yield from pieces
         try:
-            scene.write_mask(mask, str(self._folder / "mask.nrrd"))
+            yield from scene.write_mask(mask, path)
         except OSError as error:
-            self._clean_folder()
             raise MedDDPMError(
                 f"The mask could not be written to the temporary folder: {error}.",
                 "Make room on the disk, or choose another temporary folder in Slicer's settings.",
             ) from error
-        self._settings, self._geometry, self.report = settings, mask.geometry, mask.overlap_text()
-        self._name, self._reason, self._preview = settings.segmentation.GetName(), "", None
-        self._layers = views.layers(self._scene)
-        self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
-        self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
+        self._geometry, self.report = mask.geometry, mask.overlap_text()
+        if settings.preview:
+            self._preview = results.add_preview(self._scene, self._transform_id(), f"{self._name} preview")
+            yield
+        self._work = None
         self.process.synthesize(
-            mask=str(self._folder / "mask.nrrd"),
+            mask=path,
             output=str(self._folder),
             model=settings.model,
             seed=settings.seed,
@@ -96,12 +109,11 @@ class SynthesisRun:
             preview=settings.preview,
             **settings.options,
         )
-        self._on_change()
 
     def cancel(self, reason: str = "Cancelled.") -> None:
         """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
         if self.is_active:
-            if self._loading is not None:
+            if self._work is not None:
                 self._finish(Status(text=reason))
                 return
             self._reason = reason
@@ -112,7 +124,7 @@ class SynthesisRun:
     def close(self) -> None:
         """End a run now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
         self._stop_observing()
-        self._stop_loading()
+        self._stop_work()
         if self.is_active:
             self.process.kill()
         self._settings = self._preview = None
@@ -149,35 +161,41 @@ class SynthesisRun:
 
     def _show_preview(self, path: str) -> None:
         """Show a preview; one that cannot be read is left out, as the next one or the result will come."""
-        fresh = self._preview is None or not self._scene.IsNodePresent(self._preview)
-        name = f"{self._name} preview"
-        known = None if fresh else self._preview
+        if self._preview is None or not self._scene.IsNodePresent(self._preview):
+            return
         try:
-            self._preview = results.show_preview(self._scene, path, known, self._transform_id(), name)
+            results.show_preview(path, self._preview)
         except MedDDPMError as error:
             self.process.log.append(f"preview: {error}")
             return
-        if fresh:
+        if not self._shows_preview:
+            self._shows_preview = True
             views.show(self._scene, self._preview, self._source(), self._settings.fade)
 
     def _done(self, event: dict) -> None:
-        self._loading = self._load(event)
         self.status = Status("running", 100, "Loading the image")
         self._on_change()
-        self._load_on(self._loading)
+        self._work_through(self._load(event))
 
-    def _load_on(self, loading: Generator) -> None:
-        """One piece of the loading in each turn of the event loop, so that the window stays free."""
-        if loading is not self._loading:
+    def _work_through(self, work: Generator) -> None:
+        self._work = work
+        self._work_on(work)
+
+    def _work_on(self, work: Generator) -> None:
+        """One piece in each turn of the event loop, so that the window stays free."""
+        if work is not self._work:
             return
         try:
-            next(loading)
+            next(work)
         except StopIteration:
             return
-        except (MedDDPMError, OSError, KeyError, TypeError, ValueError) as error:
+        except MedDDPMError as error:
+            self._finish(Status(error=error.message, hint=error.hint, code=error.code))
+            return
+        except (OSError, KeyError, TypeError, ValueError) as error:
             self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
             return
-        self.process.call_later(0, lambda: self._load_on(loading))
+        self.process.call_later(0, lambda: self._work_on(work))
 
     def _load(self, event: dict) -> Generator[None, None, None]:
         settings = self._settings
@@ -191,7 +209,7 @@ class SynthesisRun:
         )
         views.show(self._scene, made[0], self._source(), settings.fade)
         yield
-        self.results, self._loading = made, None
+        self.results, self._work = made, None
         self._finish(
             Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
         )
@@ -209,11 +227,11 @@ class SynthesisRun:
 
     def _finish(self, status: Status, keep_views: bool = False) -> None:
         self._stop_observing()
-        self._stop_loading()
+        self._stop_work()
         preview, self._preview = self._preview, None
         self._settings = None
-        if preview is not None and self._scene.IsNodePresent(preview):
-            self._scene.RemoveNode(preview)
+        if preview is not None:
+            results.remove(self._scene, [preview])
         if not keep_views:
             views.restore(self._scene, self._layers)
         self._clean_folder()
@@ -246,10 +264,10 @@ class SynthesisRun:
             self._scene.RemoveObserver(self._observer)
             self._observer = None
 
-    def _stop_loading(self) -> None:
-        loading, self._loading = self._loading, None
-        if loading is not None:
-            loading.close()
+    def _stop_work(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work.close()
 
     def _clean_folder(self) -> None:
         folder, self._folder = self._folder, None

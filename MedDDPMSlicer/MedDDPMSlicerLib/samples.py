@@ -10,7 +10,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from . import paths, results, scene
+from . import nifti, paths, results, scene
 from .roles import WHOLE_HEAD, roles_for
 
 CANVAS_REFERENCE = "MedDDPM.canvas"
@@ -34,7 +34,7 @@ def checksum(path: Path) -> str:
 def load_sample(mrml_scene, path: Path):
     """Add a sample as a segmentation with its canvas; returns the segmentation."""
     volume = slicer.vtkMRMLScalarVolumeNode()
-    results.load_image(str(path), volume)
+    results.set_image(volume, nifti.read(str(path)))
     geometry = scene.geometry_of_volume(volume)
     labels = vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).reshape(geometry.dimensions[::-1])
     node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from MedDDPMCore.errors import LabelError, VolumeError
 from .roles import Role
 
 BINARY_LABELMAP = "Binary labelmap"
+_SLAB_BYTES = 1 << 21
 _OFF_GRID = 0.01  # voxels, over a whole image: what lies closer to the grid than this lies on it
 
 
@@ -129,7 +131,8 @@ def is_empty(segmentation_node, segment_id: str) -> bool:
     if image is None or image.IsEmpty():
         return True
     label = segmentation.GetSegment(segment_id).GetLabelValue()
-    return not bool((vtk_to_numpy(image.GetPointData().GetScalars()) == label).any())
+    values = vtk_to_numpy(image.GetPointData().GetScalars())
+    return not any((values[start : start + _SLAB_BYTES] == label).any() for start in range(0, len(values), _SLAB_BYTES))
 
 
 def geometry_of_volume(volume_node) -> Geometry:
@@ -161,26 +164,50 @@ def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tupl
 
     Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were.
     """
+    pieces = mask_in_pieces(segmentation_node, roles, found, volume_node)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
+
+
+def mask_in_pieces(
+    segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], volume_node=None
+) -> Generator[None, None, Mask]:
+    """As `build_mask`, yielding between slabs; what makes it impossible is raised before the first of them."""
     geometry = geometry_of_volume(volume_node) if volume_node else geometry_of_segmentation(segmentation_node)
-    node = _with_labelmap(segmentation_node, geometry)
-    target = _oriented(geometry, _between(segmentation_node, geometry))
     filled = [(role, [s for s in found.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
-    pairs = [(segment_id, role.value) for role, ids in filled for segment_id in ids]
     absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
     if absent:
         raise LabelError(
             f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
             f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.",
         )
-    merged = _merge(node, pairs, target).astype(np.uint8)
-    counts = {role.label: int(np.count_nonzero(merged == role.value)) for role in roles}
-    mask = Mask(merged, geometry, counts)
-    _note_overlaps(mask, node, [(role, ids) for role, ids in filled if ids], target)
+    node = _with_labelmap(segmentation_node, geometry)
+    target = _oriented(geometry, _between(segmentation_node, geometry))
+    yield
+    present = [(role, ids) for role, ids in filled if ids]
+    pairs = [(segment_id, role.value) for role, ids in present for segment_id in ids]
+    mask = Mask(np.zeros(geometry.dimensions[::-1], np.uint8), geometry, {role.label: 0 for role in roles})
+    for slab in slabs(mask.array):
+        part = _part(target, (slice(slab.start, slab.stop), *(slice(0, size) for size in mask.array.shape[1:])))
+        mask.array[slab] = _merge(node, pairs, part)
+        for role in roles:
+            mask.counts[role.label] += int(np.count_nonzero(mask.array[slab] == role.value))
+        _note_overlaps(mask, slab, node, present, part)
+        yield
     return mask
 
 
-def write_mask(mask: Mask, path: str) -> None:
-    """Write the mask as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids."""
+def slabs(array: np.ndarray) -> list[slice]:
+    """The first axis cut so that a piece takes some milliseconds to look at."""
+    step = max(1, _SLAB_BYTES // max(1, array[0].nbytes))
+    return [slice(start, min(start + step, len(array))) for start in range(0, len(array), step)]
+
+
+def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
+    """Write the mask as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids, in pieces."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ mask.geometry.ijk_to_ras
     vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))
     origin = "({!r},{!r},{!r})".format(*map(float, lps[:3, 3]))
@@ -191,7 +218,9 @@ def write_mask(mask: Mask, path: str) -> None:
     )
     with open(path, "wb") as file:
         file.write(header.encode("ascii"))
-        np.ascontiguousarray(mask.array).tofile(file)
+        for slab in slabs(mask.array):
+            mask.array[slab].tofile(file)
+            yield
 
 
 def add_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
@@ -314,21 +343,31 @@ def _resampled(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
 
 
-def _note_overlaps(mask: Mask, node, filled: list[tuple[Role, list[str]]], target) -> None:
-    """Count, inside each winner's bounding box only, the voxels that a lower role had claimed too."""
+def _part(image, box: tuple[slice, slice, slice]):
+    """The same grid with the extent of a box (k, j, i) counted from its first voxel."""
+    first = image.GetExtent()[::2]
+    part = slicer.vtkOrientedImageData()
+    part.ShallowCopy(image)
+    bounds = zip(reversed(box), first, strict=True)
+    part.SetExtent(*(bound for side, origin in bounds for bound in (side.start + origin, side.stop - 1 + origin)))
+    return part
+
+
+def _note_overlaps(mask: Mask, slab: slice, node, filled: list[tuple[Role, list[str]]], target) -> None:
+    """Count, in a slab, inside each winner's bounding box only, the voxels that a lower role had claimed too."""
+    array = mask.array[slab]
     for index, (winner, _) in enumerate(filled):
-        box = _bounding_box(mask.array == winner.value)
-        if index == 0 or box is None:
+        box = _bounding_box(array == winner.value) if index else None
+        if box is None:
             continue
-        part = slicer.vtkOrientedImageData()
-        part.ShallowCopy(target)
-        part.SetExtent(*(bound for axis in reversed(box) for bound in (axis.start, axis.stop - 1)))
-        won = mask.array[box] == winner.value
+        part = _part(target, box)
+        won = array[box] == winner.value
         for loser, ids in filled[:index]:
             claimed = _merge(node, [(segment_id, 1) for segment_id in ids], part) > 0
             count = int(np.count_nonzero(claimed & won))
             if count:
-                mask.overlaps[loser.title, winner.title] = count
+                pair = loser.title, winner.title
+                mask.overlaps[pair] = mask.overlaps.get(pair, 0) + count
 
 
 def _bounding_box(hit: np.ndarray) -> tuple[slice, slice, slice] | None:

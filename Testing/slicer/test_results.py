@@ -12,7 +12,7 @@ import SimpleITK
 import slicer
 import slicer.util
 from MedDDPMCore.errors import VolumeError
-from MedDDPMSlicerLib import results, scene, views
+from MedDDPMSlicerLib import nifti, results, scene, views
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def random_image(seed=0):
 
 
 @pytest.mark.parametrize("left_handed", [True, False])
-@pytest.mark.parametrize("extension", [".nii.gz", ".nrrd"])
+@pytest.mark.parametrize("extension", [".nii.gz", ".nii"])
 def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extension):
     matrix, array = phantom.oblique(left_handed), random_image()
     mri = phantom.volume(matrix)
@@ -88,7 +88,7 @@ def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, sp
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="grid of the mask"):
         added([good, bad], scene.geometry_of_volume(mri), "S", "m", {})
-    assert slicer.mrmlScene.GetNumberOfNodes() - count <= 1  # the display node of the volume that was removed
+    assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
 def test_loading_that_is_left_in_the_middle_leaves_nothing(tmp_path):
@@ -112,7 +112,35 @@ def test_a_damaged_file_is_said_in_words(tmp_path, spoil):
 
 def test_a_missing_file_is_said_in_words():
     with pytest.raises(VolumeError, match="could not be read"):
-        results.load_image("/nowhere/at/all.nii.gz", slicer.vtkMRMLScalarVolumeNode())
+        nifti.read("/nowhere/at/all.nii.gz")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64, np.uint16])
+def test_an_image_is_read_as_another_reader_reads_it(tmp_path, dtype, ending):
+    array = (random_image() * 200).astype(dtype)
+    path = written(tmp_path, array, phantom.oblique(), f"image{ending}")
+    image, other = nifti.read(path), SimpleITK.ReadImage(path)
+    node = slicer.vtkMRMLScalarVolumeNode()
+    results.set_image(node, image)
+    assert np.array_equal(slicer.util.arrayFromVolume(node), SimpleITK.GetArrayFromImage(other))
+    for index in ((0, 0, 0), (3, 5, 7)):
+        lps = other.TransformIndexToPhysicalPoint(index)
+        assert (image.ijk_to_ras @ [*index, 1])[:3] == pytest.approx([-lps[0], -lps[1], lps[2]], abs=1e-4)
+
+
+def test_an_image_that_is_not_a_plain_volume_is_refused(tmp_path):
+    path = written(tmp_path, random_image(), phantom.oblique(), "image.nii")
+    for place, value in ((112, b"\0\0\0\x40"), (40, b"\2\0"), (70, b"\x80\0"), (344, b"ni1\0"), (42, b"\0\0")):
+        spoilt = bytearray(open(path, "rb").read())  # noqa: SIM115
+        spoilt[place : place + len(value)] = value
+        (tmp_path / "spoilt.nii").write_bytes(bytes(spoilt))
+        with pytest.raises(VolumeError, match="plain 3D image"):
+            nifti.read(str(tmp_path / "spoilt.nii"))
+    with open(path, "rb") as file:
+        (tmp_path / "cut.nii").write_bytes(file.read()[:-10])
+    with pytest.raises(VolumeError, match="cut off"):
+        nifti.read(str(tmp_path / "cut.nii"))
 
 
 @pytest.mark.parametrize(
@@ -208,13 +236,16 @@ def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
 
 def test_a_preview_is_one_node_that_is_not_saved(tmp_path):
     mri = phantom.volume()
-    preview = None
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    preview = results.add_preview(slicer.mrmlScene, mri.GetTransformNodeID(), "preview")
     for seed in range(3):
         path = written(tmp_path, random_image(seed), phantom.oblique(), f"preview{seed}.nii")
-        preview = results.show_preview(slicer.mrmlScene, path, preview, mri.GetTransformNodeID(), "preview")
+        results.show_preview(path, preview)
         assert np.array_equal(slicer.util.arrayFromVolume(preview), random_image(seed))
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
     assert not preview.GetSaveWithScene()
+    results.remove(slicer.mrmlScene, [preview])
+    assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
 def slice_views(count=3):

@@ -235,7 +235,8 @@ def test_the_written_mask_has_the_same_place_in_the_world(tmp_path):
     mri, node, ids = head_and_tumor()
     mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
     path = str(tmp_path / "mask.nrrd")
-    scene.write_mask(mask, path)
+    for _ in scene.write_mask(mask, path):
+        pass
     image = SimpleITK.ReadImage(path)
     assert np.array_equal(SimpleITK.GetArrayFromImage(image), mask.array)
     index = (7, 11, 5)

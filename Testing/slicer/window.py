@@ -66,6 +66,15 @@ class Window:
             f"waited {seconds} s; {self.status}; log {list(self.widget.process.log)[-5:]}"
         )
 
+    @property
+    def preview(self):
+        """The volume of the preview, once it has been shown."""
+        import slicer
+
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        shown = [node for node in volumes if node.GetName().endswith("preview") and not node.GetHideFromEditors()]
+        return shown[0] if shown else None
+
     def synthesize(self, seconds=PATIENCE):
         """Click, wait for the end, and return the result node (None if there was an error)."""
         before = self.parameters.result
@@ -95,7 +104,10 @@ class Window:
 
 
 class LongestBlock:
-    """The longest time that the event loop did not turn, in milliseconds, and when."""
+    """The longest time that the event loop did not turn, in milliseconds, and the longest that it computed meanwhile.
+
+    The second does not count what other programs took of the processor.
+    """
 
     def __init__(self):
         import qt
@@ -105,14 +117,16 @@ class LongestBlock:
         self._timer.connect("timeout()", self._tick)
 
     def __enter__(self):
-        self.milliseconds, self._last = 0.0, time.perf_counter()
+        self.milliseconds, self.computing = 0.0, 0.0
+        self._last, self._last_cpu = time.perf_counter(), time.thread_time()
         self._timer.start()
         return self
 
     def _tick(self):
-        now = time.perf_counter()
+        now, cpu = time.perf_counter(), time.thread_time()
         self.milliseconds = max(self.milliseconds, 1000 * (now - self._last))
-        self._last = now
+        self.computing = max(self.computing, 1000 * (cpu - self._last_cpu))
+        self._last, self._last_cpu = now, cpu
 
     def __exit__(self, *_error):
         self._timer.stop()
