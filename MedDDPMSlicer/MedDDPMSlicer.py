@@ -101,6 +101,8 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, events.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, events.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, events.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, events.StartSaveEvent, lambda *_arguments: self.run.outlines.pause())
+        self.addObserver(slicer.mrmlScene, events.EndSaveEvent, lambda *_arguments: self.run.outlines.resume())
         slicer.app.connect("aboutToQuit()", self.cleanup)
         self.initializeParameterNode()
 
@@ -119,10 +121,12 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         self.initializeParameterNode()
+        self.run.outlines.resume()
         for panel in self.panels.values():
             panel.enter()
 
     def exit(self):
+        self.run.outlines.pause()
         for panel in self.panels.values():
             panel.leave()
 
@@ -240,6 +244,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def show_source(self):
         """Show what is painted on in the slice views, at the tumor if there is one."""
         segmentation = self.parameters.segmentation
+        self.run.outlines.restore()
         source = self.parameters.mri or samples.canvas_of(segmentation)
         if source is not None:
             slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=True)

@@ -25,6 +25,11 @@ def masks_folder() -> Path:
     return core_folder() / "Resources" / "masks"
 
 
+def shapes_folder() -> Path:
+    """Lesion shapes that come with the extension."""
+    return core_folder() / "Resources" / "lesions"
+
+
 def models_folder() -> Path:
     return core_folder() / "Resources" / "models"
 

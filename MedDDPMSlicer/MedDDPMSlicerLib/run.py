@@ -59,6 +59,7 @@ class SynthesisRun:
         self._folder: Path | None = None
         self._preview = None
         self._layers: dict = {}
+        self.outlines = views.Outlines(mrml_scene)
         self._observer: int | None = None
         self._work: Generator | None = None  # what is done a piece in each turn of the event loop
         self._shows_preview = False
@@ -125,6 +126,7 @@ class SynthesisRun:
         """End a run now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
         self._stop_observing()
         self._stop_work()
+        self.outlines.restore()
         if self.is_active:
             self.process.kill()
         self._settings = self._preview = None
@@ -170,7 +172,7 @@ class SynthesisRun:
             return
         if not self._shows_preview:
             self._shows_preview = True
-            views.show(self._scene, self._preview, self._source(), self._settings.fade)
+            self._show(self._preview)
 
     def _done(self, event: dict) -> None:
         self.status = Status("running", 100, "Loading the image")
@@ -207,7 +209,7 @@ class SynthesisRun:
         made = yield from results.add_results(
             self._scene, files, self._target(), self._name, model, {"segmentation": self._name}
         )
-        views.show(self._scene, made[0], self._source(), settings.fade)
+        self._show(made[0])
         yield
         self.results, self._work = made, None
         self._finish(
@@ -234,9 +236,14 @@ class SynthesisRun:
             results.remove(self._scene, [preview])
         if not keep_views:
             views.restore(self._scene, self._layers)
+            self.outlines.restore()
         self._clean_folder()
         self.status = status
         self._on_change()
+
+    def _show(self, volume) -> None:
+        views.show(self._scene, volume, self._source(), self._settings.fade)
+        self.outlines.show(self._settings.segmentation)
 
     def _source(self):
         """The MRI to compare with, if it is still there."""

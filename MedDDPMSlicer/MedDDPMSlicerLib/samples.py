@@ -39,7 +39,7 @@ def load_sample(mrml_scene, path: Path):
     labels = vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).reshape(geometry.dimensions[::-1])
     node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))
     for role in (role for role in roles_for(WHOLE_HEAD) if (labels == role.value).any()):
-        scene.add_segment_array(
+        scene.set_segment_array(
             node, scene.create_segment(node, role), (labels == role.value).astype(np.uint8), geometry
         )
     make_canvas(node, geometry)

@@ -223,8 +223,13 @@ def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
             yield
 
 
-def add_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
-    """Fill an empty segment from a (k, j, i) array on a grid; other segments keep their voxels."""
+def merged(node, pairs: list[tuple[str, int]], geometry: Geometry) -> np.ndarray:
+    """Segments (id, value) of voxels as one array (k, j, i), uint8, on a grid, the later over the earlier."""
+    return _merge(node, pairs, _oriented(geometry, _between(node, geometry)))
+
+
+def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
+    """Make a segment of a (k, j, i) array on a grid; other segments keep their voxels."""
     image = _oriented(geometry, _between(segmentation_node, geometry))
     scalars = numpy_to_vtk(np.ascontiguousarray(array, np.uint8).ravel(), deep=True)
     image.GetPointData().SetScalars(scalars)
@@ -236,7 +241,7 @@ def add_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geo
     if not logic.SetBinaryLabelmapToSegment(
         image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()
     ):
-        raise LabelError("The new segment could not be stored.", "Try again in a new segmentation.")
+        raise LabelError("The segment could not be stored.", "Try again in a new segmentation.")
 
 
 def _array(matrix) -> np.ndarray:

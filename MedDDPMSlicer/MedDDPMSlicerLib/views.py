@@ -60,3 +60,37 @@ def jump_to(scene, point) -> None:
     nodes.UnRegister(None)
     for index in range(nodes.GetNumberOfItems()):
         nodes.GetItemAsObject(index).JumpSliceByOffsetting(*point)
+
+
+class Outlines:
+    """Segmentations shown by their outlines alone, so that their fill does not hide the image under it.
+
+    The user's own display comes back with `restore`, and for a while with `pause`: it is never saved or left changed.
+    """
+
+    def __init__(self, scene):
+        self._scene = scene
+        self._filled: dict[str, bool] = {}
+
+    def show(self, segmentation) -> None:
+        """Leave the fill away from now on."""
+        display = segmentation.GetDisplayNode()
+        if display is not None:
+            self._filled.setdefault(display.GetID(), bool(display.GetVisibility2DFill()))
+            display.SetVisibility2DFill(False)
+
+    def pause(self) -> None:
+        for identity, filled in self._filled.items():
+            display = self._scene.GetNodeByID(identity)
+            if display is not None:
+                display.SetVisibility2DFill(filled)
+
+    def resume(self) -> None:
+        for identity in self._filled:
+            display = self._scene.GetNodeByID(identity)
+            if display is not None:
+                display.SetVisibility2DFill(False)
+
+    def restore(self) -> None:
+        self.pause()
+        self._filled = {}

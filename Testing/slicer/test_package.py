@@ -39,7 +39,7 @@ def test_every_file_of_the_core_is_installed():
 
 
 def test_every_model_mask_and_training_recipe_is_installed():
-    folders = ("models", "masks", "training")
+    folders = ("lesions", "models", "masks", "training")
     found = [path for folder in folders for path in in_tree(f"Resources/{folder}", "*", project.ROOT)]
     found = [path for path in found if not path.endswith((".py", ".jsonl"))]  # how they were made stays in the tree
     assert sorted(listed("CMakeLists.txt", "MedDDPMCore_PYTHON_RESOURCES")) == sorted(found)
@@ -131,6 +131,8 @@ def test_scene_code_uses_no_qt():
         "synthesis_process",
         "training",
         "head",
+        "lesions",
+        "nifti",
     ):
         source = (library / f"{name}.py").read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import|from) (qt|ctk)\b", source, re.MULTILINE), name

@@ -250,7 +250,7 @@ def test_a_new_head_goes_into_its_segment_and_nowhere_else():
     before = phantom.state_of(node)
     made = scene.create_segment(node, ROLES[0])
     assert scene.is_empty(node, made) and not scene.is_empty(node, ids["Tumor"])
-    scene.add_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
+    scene.set_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
     filled = slicer.util.arrayFromSegmentBinaryLabelmap(node, made, mri)
     assert np.array_equal(filled, phantom.head_array())
     after = phantom.state_of(node)
@@ -265,7 +265,7 @@ def test_a_head_can_be_put_into_a_segmentation_that_has_no_grid_yet():
     mri = phantom.volume()
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "New")
     made = scene.create_segment(node, ROLES[0])
-    scene.add_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
+    scene.set_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
     mask = scene.build_mask(node, ROLES, {"head": (made,)})
     assert np.array_equal(mask.array, phantom.head_array())
 

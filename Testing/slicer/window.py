@@ -26,6 +26,7 @@ class Window:
     setup = property(lambda self: self.widget.panels["setup"].ui)
     input = property(lambda self: self.widget.panels["input"].ui)
     edit = property(lambda self: self.widget.panels["edit"].ui)
+    lesions = property(lambda self: self.widget.panels["lesion_tools"].ui)
     results = property(lambda self: self.widget.panels["synthesize"].ui)
     advanced = property(lambda self: self.widget.panels["advanced"].ui)
     train = property(lambda self: self.widget.panels["train"].ui)

@@ -12,6 +12,7 @@ ORDER = (
     "setup",
     "input",
     "edit",
+    "lesion_tools",
     "synthesize",
     "advanced",
     "train",

@@ -139,7 +139,7 @@ class InputPanel(Panel):
             found = self.owner.found.get("head", ())
             empty = [identity for identity in found if scene.is_empty(segmentation, identity)]
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
-            scene.add_segment_array(segmentation, identity, array, scene.geometry_of_volume(mri))
+            scene.set_segment_array(segmentation, identity, array, scene.geometry_of_volume(mri))
             parameters.choose_segment(self._parameters, "head", identity)
             self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(
                 mri=mri.GetName()

@@ -1,0 +1,202 @@
+"""Lesion tools: move, turn, scale, grow, smooth, mirror, multiply and place the lesions of the user's segments."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import LabelError, MedDDPMError
+
+from .. import lesions, paths, scene
+from .panel import Panel
+
+ALL, AT_CROSSHAIR = "all", "crosshair"
+_LARGEST_SEED = 2**31 - 1
+
+
+class LesionToolsPanel(Panel):
+    FILE = "LesionTools"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.ui.pieceCombo.addItem(_("All pieces"), ALL)
+        self.ui.pieceCombo.addItem(_("The piece nearest to the crosshair"), AT_CROSSHAIR)
+        self._choices: dict[str, str] = {}
+        self._without = False  # whether the message says that there is no lesion segment
+        tools = (
+            (self.ui.moveButton, self._move),
+            (self.ui.turnButton, self._turn),
+            (self.ui.scaleButton, self._scale),
+            (self.ui.growButton, self._grow),
+            (self.ui.smoothButton, self._smooth),
+            (self.ui.mirrorButton, self._mirror),
+            (self.ui.copiesButton, self._copies),
+            (self.ui.placeButton, self._place_at_crosshair),
+            (self.ui.placeRandomButton, self._place_at_random),
+            (self.ui.saveShapeButton, self._save_shape),
+        )
+        for button, tool in tools:
+            button.connect("clicked()", lambda tool=tool: self._use(tool))
+        self._tool_buttons = [button for button, _tool in tools]
+        self.ui.lesionUndoButton.connect("clicked()", lambda: self._step_back("undo"))
+        self.ui.lesionRedoButton.connect("clicked()", lambda: self._step_back("redo"))
+        self._show_shapes()
+
+    def refresh(self) -> None:
+        if self._parameters is None:
+            return
+        segmentation = self._parameters.segmentation
+        ids = lesions.lesion_segments(self.owner.roles, self.owner.found) if segmentation is not None else []
+        names = scene.segments_of(segmentation) if ids else {}
+        choices = {"": _("All lesion segments"), **{identity: names[identity] for identity in ids}}
+        if choices != self._choices:
+            self._fill(self.ui.lesionSegmentCombo, choices)
+            self._choices = choices
+        ready = bool(ids)
+        for name in (
+            "move",
+            "turn",
+            "scale",
+            "grow",
+            "smooth",
+            "mirror",
+            "copies",
+            "place",
+            "placeRandom",
+            "saveShape",
+        ):
+            getattr(self.ui, f"{name}Button").enabled = ready
+        self.ui.lesionUndoButton.enabled = self.ui.lesionRedoButton.enabled = segmentation is not None
+        if not ready:
+            self._say(_("The tools need a lesion segment: create one above, under Head and tumor."))
+            self._without = True
+        elif self._without:
+            self._say("")
+            self._without = False
+
+    def forget_scene(self) -> None:
+        self._say("")
+
+    def _use(self, tool: Callable) -> None:
+        """Read the segments, let the tool work on them, and say what came of it; a refusal changes nothing."""
+        only = self.ui.lesionSegmentCombo.itemData(self.ui.lesionSegmentCombo.currentIndex)
+        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            p = self._parameters
+            self._say(tool(lesions.read(p.segmentation, self.owner.roles, self.owner.found, only)))
+        except MedDDPMError as error:
+            logging.error(str(error))
+            self._say(str(error))
+        finally:
+            qt.QApplication.restoreOverrideCursor()
+        self.owner.refresh()
+
+    def _each(self, of: lesions.Lesions, tool: Callable) -> str:
+        """A tool of the core, called with the mask, the number of a piece (None for all of them) and the scheme."""
+        number = self._piece(of)
+        return lesions.apply(of, lambda mask, scheme: tool(mask, number, scheme), self.owner.save_for_undo)
+
+    def _piece(self, of: lesions.Lesions) -> int | None:
+        chosen = self.ui.pieceCombo.itemData(self.ui.pieceCombo.currentIndex)
+        return lesions.piece_at(of, lesions.crosshair(slicer.mrmlScene)) if chosen == AT_CROSSHAIR else None
+
+    def _move(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import move
+
+        shift = (-self.ui.moveRSpinBox.value, -self.ui.moveASpinBox.value, self.ui.moveSSpinBox.value)
+        return self._each(of, lambda mask, number, scheme: move(mask, shift, number, scheme))
+
+    def _turn(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import rotate
+
+        degrees = (self.ui.turnLSpinBox.value, self.ui.turnPSpinBox.value, self.ui.turnSSpinBox.value)
+        return self._each(of, lambda mask, number, scheme: rotate(mask, degrees, number, scheme))
+
+    def _scale(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import scale
+
+        return self._each(of, lambda mask, number, scheme: scale(mask, self.ui.scaleSpinBox.value, number, scheme))
+
+    def _grow(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import grow
+
+        return self._each(of, lambda mask, number, scheme: grow(mask, self.ui.growSpinBox.value, number, scheme))
+
+    def _smooth(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import smooth
+
+        return self._each(of, lambda mask, number, scheme: smooth(mask, self.ui.smoothSpinBox.value, number, scheme))
+
+    def _mirror(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import mirror
+
+        return self._each(of, lambda mask, number, scheme: mirror(mask, number, scheme=scheme))
+
+    def _copies(self, of) -> str:
+        from MedDDPMCore.synthesis.lesions import duplicate
+
+        count, seed = self.ui.copiesSpinBox.value, random.randint(0, _LARGEST_SEED)
+        return self._each(
+            of, lambda mask, number, scheme: duplicate(mask, count, seed=seed, number=number, scheme=scheme)
+        )
+
+    def _place_at_crosshair(self, of) -> str:
+        point = lesions.crosshair(slicer.mrmlScene)
+        if not lesions.in_head(of, point):
+            raise LabelError(
+                "The crosshair (R {:.0f}, A {:.0f}, S {:.0f} mm) is not in the head.".format(*point),
+                "Hold Shift and move the mouse over the head in a slice view, then try again.",
+            )
+        return self._place(of, (-point[0], -point[1], point[2]))
+
+    def _place_at_random(self, of) -> str:
+        return self._place(of, None)
+
+    def _place(self, of: lesions.Lesions, at) -> str:
+        from MedDDPMCore.synthesis.lesions import place
+
+        chosen = self.ui.lesionSegmentCombo.itemData(self.ui.lesionSegmentCombo.currentIndex)
+        segment = chosen or next(reversed(of.segments.values()))  # the highest rank: what lies inside of all others
+        path = self.ui.shapeCombo.itemData(self.ui.shapeCombo.currentIndex)
+        shape = lesions.shape_for(of, segment, path, self.ui.shapeSpinBox.value)
+        seed = random.randint(0, _LARGEST_SEED)
+        return lesions.apply(
+            of, lambda mask, scheme: place(mask, shape, at, seed, scheme=scheme), self.owner.save_for_undo
+        )
+
+    def _save_shape(self, of: lesions.Lesions) -> str:
+        name = qt.QInputDialog.getText(self.widget, _("Save as shape"), _("Name of the shape:"))
+        if not name:
+            return ""
+        path = lesions.save_shape(of, self._piece(of) or 1, name.strip())
+        self._show_shapes()
+        self.ui.shapeCombo.setCurrentIndex(self.ui.shapeCombo.findData(str(path)))
+        return _("The shape is in your library: {path}").format(path=path)
+
+    def _show_shapes(self) -> None:
+        self._fill(
+            self.ui.shapeCombo, {str(path): name for name, path in lesions.shapes(paths.shapes_folder()).items()}
+        )
+
+    def _step_back(self, way: str) -> None:
+        editor = self.owner.panels["edit"].ui.editor
+        getattr(editor, way)()
+        self._say("")
+        self.owner.refresh()
+
+    def _say(self, text: str) -> None:
+        self.ui.lesionMessage.text = text
+        self.ui.lesionMessage.visible = bool(text)
+
+    def _fill(self, combo, titles: dict[str, str]) -> None:
+        current = combo.itemData(combo.currentIndex) if combo.count else None
+        combo.clear()
+        for key, title in titles.items():
+            combo.addItem(title, key)
+        combo.setCurrentIndex(max(0, combo.findData(current)))
