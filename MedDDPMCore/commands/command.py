@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+from ..errors import MedDDPMError, ResourceError
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -12,3 +15,15 @@ def add_command(commands, name: str, function, text: str) -> argparse.ArgumentPa
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(function=function)
     return parser
+
+
+def new_folder(path: str) -> Path:
+    """Makes a folder that is not there yet, or finds it empty; MedDDPMError where it holds anything."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise MedDDPMError(f"{folder} is not empty, and nothing is written over.", "Name another folder.")
+    except OSError as error:
+        raise ResourceError(f"{folder} could not be made: {error.strerror}.", "Name another folder.") from error
+    return folder

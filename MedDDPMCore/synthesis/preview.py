@@ -42,13 +42,16 @@ def write_png(
     save_png(path, np.concatenate([three_planes(volume, spacing, centre) for volume in volumes]))
 
 
-def save_png(path: str | Path, picture: np.ndarray) -> None:
-    """Writes uint8 (rows, columns) grey or (rows, columns, 3) RGB as a PNG file."""
+def save_png(path: str | Path, picture: np.ndarray, compression: int = 6) -> None:
+    """Writes uint8 (rows, columns) grey or (rows, columns, 3) RGB as a PNG file.
+
+    compression: zlib's, 0 to 9; with 0, pictures of one size make files of one size.
+    """
     rows, columns = picture.shape[:2]
     lines = picture.reshape(rows, -1)
     raw = np.concatenate([np.zeros((rows, 1), np.uint8), lines], axis=1).tobytes()
     header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if picture.ndim == 3 else 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw, compression)), (b"IEND", b"")]
     with open(path, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         for kind, body in chunks:

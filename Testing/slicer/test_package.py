@@ -133,6 +133,7 @@ def test_scene_code_uses_no_qt():
         "head",
         "lesions",
         "nifti",
+        "reader_study",
     ):
         source = (library / f"{name}.py").read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import|from) (qt|ctk)\b", source, re.MULTILINE), name

@@ -16,6 +16,7 @@ ORDER = (
     "synthesize",
     "advanced",
     "train",
+    "reader_study",
 )
 """The boxes from top to bottom."""
 

@@ -1,0 +1,79 @@
+"""`medddpm` reader-study make, reader-study score."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+
+from .command import add_command, new_folder
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    parser = commands.add_parser(
+        "reader-study", help="Ask people to tell synthetic from real: make a blinded study, score its answers."
+    )
+    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
+
+    p = add_command(parts, "make", make, "Mix real and synthetic images under blind names.")
+    p.add_argument("real", help="folder of real images")
+    p.add_argument("synthetic", help="folder of synthetic images")
+    p.add_argument("out", help="new folder, for the readers")
+    p.add_argument("--cases", type=int, required=True, metavar="N", help="N real and N synthetic")
+    p.add_argument("--seed", type=int, help="of the drawing and its order (default: a new one)")
+    p.add_argument("--slices", choices=("centre", "volume"), default="volume", help="what is shown (default: volume)")
+    p.add_argument("--key", help="file that says what is what (default: OUT-key.json); no reader may open it")
+    p.add_argument("--real-suffix", default="", help="what the real images' names end with, such as _T1")
+    p.add_argument("--synthetic-suffix", default="", help="and the synthetic images' names")
+    p.add_argument("--model", default="default", help="model whose grid all images are brought to")
+
+    p = add_command(parts, "score", score, "Say how well the readers could tell, and how far they agree.")
+    p.add_argument("study", help="the folder that the readers had")
+    p.add_argument("answers", nargs="+", help="a CSV file a reader, named answers-<reader>.csv")
+    p.add_argument("--key", help="the study's key (default: STUDY-key.json)")
+    p.add_argument("--report", help="new folder for the scores as Markdown and CSV")
+
+
+def make(args: argparse.Namespace) -> int:
+    """Images -> blinded study and its key."""
+    from tqdm import tqdm
+
+    from ..evaluation.reader_study import key_path, make_study, plan_study, seed_of
+    from ..evaluation.standard_head import find_images
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
+
+    real, synthetic = find_images(args.real, args.real_suffix), find_images(args.synthetic, args.synthetic_suffix)
+    key = Path(args.key) if args.key else key_path(args.out)
+    begun = seed_of(key)
+    seed = next(value for value in (args.seed, begun, secrets.randbits(31)) if value is not None)
+    grid = ModelSpec.read(find_model(args.model)).grid
+    plan = plan_study(real, synthetic, args.cases, seed, args.slices, grid)
+    with tqdm(total=len(plan.order), disable=None, unit="case") as bar:
+        out, key = make_study(plan, args.out, key, lambda done: bar.update(done - bar.n))
+    print(f"{out}: {len(plan.order)} cases, for the readers\n{key}: what is what, for no reader")
+    return 0
+
+
+def score(args: argparse.Namespace) -> int:
+    """Answers -> figures."""
+    import numpy as np
+
+    from ..evaluation.reader_files import read_study
+    from ..evaluation.reader_score import markdown, read_readings, table
+    from ..evaluation.reader_score import score as figures
+    from ..evaluation.reader_study import key_path, read_key
+    from ..synthesis.output import write_text
+
+    study = read_study(args.study)
+    truths = read_key(args.key or key_path(args.study), study.id)
+    scores = figures(
+        read_readings(args.answers, study), np.array([truths[case] == "synthetic" for case in study.cases])
+    )
+    if args.report:
+        folder = new_folder(args.report)
+        write_text(folder / "scores.md", markdown(scores))
+        write_text(folder / "scores.csv", table(scores))
+    print(markdown(scores), end="")
+    return 0
