@@ -1,0 +1,218 @@
+"""How good a whole-head model is on heads that it was not trained on: one command, one report.
+
+    python Testing/benchmarks/quality.py PACKED_SET OUT [--model default] [--cases 20] [--samples 8] [--step-cases 2]
+
+PACKED_SET is what `medddpm prepare` made of the training images, with held-out heads. For each of `--cases` held-out
+heads one lesion is simulated; the model gets the mask, and its image is held against the head, other heads and trivial
+rivals. OUT gets report.md, report.json and pictures. What is made is kept there, so that a run that was stopped goes
+on, and another model's run reuses what does not depend on the model. closest.png and comparison.png show people: do
+not publish them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import quality_figures as figures
+import torch
+from default_model import contrast
+from quality_images import (
+    TUMOR,
+    Heads,
+    geometry_of,
+    kept,
+    made,
+    mean_head,
+    nearest_head,
+    synthetic,
+    with_lesions,
+    without_tumor,
+)
+from quality_judge import FEATURES, dices, features, train_judge
+from quality_measures import (
+    contrasts,
+    distribution_distances,
+    head_dice,
+    histogram_distances,
+    measured,
+    sharpness,
+)
+from quality_privacy import nearest_features, nearest_images, training_images
+from quality_report import write_report
+
+from MedDDPMCore.evaluation.bootstrap import Interval, mean_interval, pair_interval
+from MedDDPMCore.evaluation.metrics import ms_ssim, random_pairs
+from MedDDPMCore.synthesis.synthesize import Model, load_model
+from MedDDPMCore.training.dataset import PackedDataset
+from MedDDPMCore.volume import Volume
+
+SAMPLE_MASK = Path(__file__).parents[2] / "Resources" / "masks" / "one_tumor.nii.gz"
+STEPS, LONG_STEPS = (5, 8, 10, 15, 25, 50), 250
+SAMPLERS = ("ddpm", "ddim", "dpmpp_2m")
+EMPTY_CASES = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--cases", type=int, default=20)
+    parser.add_argument("--samples", type=int, default=8, help="heads made of one mask")
+    parser.add_argument("--step-cases", type=int, default=2, help="heads for the table of steps; 0: no table")
+    parser.add_argument("--long", action="store_true", help=f"also {LONG_STEPS} steps in the table of steps")
+    parser.add_argument("--prepare", action="store_true", help="only make what does not depend on the model")
+    args = parser.parse_args()
+    started = time.monotonic()
+
+    def say(words: str) -> None:
+        print(f"{time.monotonic() - started:6.0f} s  {words}", flush=True)
+
+    data = PackedDataset.open(args.data)
+    shared = args.out / "shared"
+    judge = train_judge(data, shared, say)
+    real = with_lesions(data, data.indices("validation")[: args.cases])
+    training = data.indices("train")
+    other = with_lesions(data, training[:: max(1, len(training) // len(real))][: len(real)])
+    sets = {
+        "other real heads": other,
+        "mean head": mean_head(data, real, shared),
+        "nearest head": nearest_head(data, real),
+    }
+    say("rivals made")
+    known = kept(shared / "training-features.npy", lambda: np.concatenate([
+        features(judge, with_lesions(data, training[k : k + 10])) for k in range(0, len(training), 10)
+    ]))  # fmt: skip
+    say("training features made")
+    if args.prepare:
+        return
+    model = load_model(args.model)
+    folder = args.out / model_name(model)
+    geometry = geometry_of(data)
+    generated, seconds = synthetic(model, real, geometry, folder, say)
+    sets = {"model": generated, **sets}
+    results: dict = {"model": described(model, seconds), "cases": list(real.ids), "features": FEATURES}
+    results["sets"] = compare(sets, real, judge, known, geometry, say)
+    results["no tumour"] = no_tumor(model, real, generated, geometry, folder, say)
+    results["privacy"] = privacy(data, generated, real, judge, known, args.out)
+    say("privacy measured")
+    results["diversity"] = diversity(model, args.samples, folder, args.out, say)
+    figures.write_comparison(args.out / "comparison.png", [generated, real, sets["mean head"]], data.grid.spacing)
+    write_report(args.out, results)
+    if args.step_cases:
+        some = Heads(real.images[: args.step_cases], real.masks[: args.step_cases], real.ids[: args.step_cases])
+        results["steps"] = steps_table(model, some, judge, known, geometry, folder, args.long, say)
+    results["seconds of this run"] = round(time.monotonic() - started)
+    write_report(args.out, results)
+    say(f"written: {args.out / 'report.md'}")
+
+
+def model_name(model: Model) -> str:
+    """A folder's name for this model: another model's images lie elsewhere."""
+    return f"{model.spec.name}-{json.loads((model.folder / 'model.json').read_text('utf-8'))['weights_sha256'][:10]}"
+
+
+def described(model: Model, seconds: list[float]) -> dict:
+    return {
+        "name": model_name(model), "sampler": model.spec.sampler, "steps": model.spec.steps,
+        "precision": str(model.precision), "device": str(model.device), "threads": torch.get_num_threads(),
+        "cpus": os.cpu_count(), "torch": torch.__version__, "machine": platform.machine(),
+        "seconds a head": float(np.median(seconds)),
+    }  # fmt: skip
+
+
+def compare(sets: dict[str, Heads], real: Heads, judge, known, geometry, say) -> dict[str, dict[str, Interval]]:
+    """The figures of each set, by set."""
+    scale = known.std(axis=0) + 1e-6
+    own = features(judge, real)
+    table = {"these real heads": measured(real, real, geometry) | {"judge's Dice": mean_interval(dices(judge, real))}}
+    table["these real heads"].pop("histogram distance")
+    for name, heads in sets.items():
+        table[name] = measured(heads, real, geometry)
+        table[name]["judge's Dice"] = mean_interval(dices(judge, heads))
+        if len(heads) > 1:
+            table[name] |= distribution_distances(features(judge, heads), own, scale)
+        say(f"measured: {name}")
+    return table
+
+
+def no_tumor(model, real: Heads, generated: Heads, geometry, folder: Path, say) -> dict[str, Interval]:
+    """Where a tumour had been, with and without it in the mask."""
+    few = Heads(*(array[:EMPTY_CASES] for array in (real.images, real.masks, real.ids)))
+    empty, _ = synthetic(model, without_tumor(few), geometry, folder, say)
+    tumors = few.masks == TUMOR
+    return {
+        "mask with tumour": mean_interval(contrasts(Heads(generated.images[: len(few)], few.masks, few.ids), tumors)),
+        "mask without tumour": mean_interval(contrasts(Heads(empty.images, few.masks, few.ids), tumors)),
+    }
+
+
+def privacy(data, generated: Heads, real: Heads, judge, known, out: Path) -> dict:
+    sideways = 2 - next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
+    images, scale = training_images(data), known.std(axis=0) + 1e-6
+    found = {}
+    for name, heads in (("generated", generated), ("held-out real", real)):
+        by_image = nearest_images(heads, images, sideways)
+        by_feature = nearest_features(features(judge, heads), known, scale)
+        found[name] = {
+            "nearest, RMS": mean_interval(by_image.distances),
+            "the same over the median": mean_interval(by_image.relative),
+            "nearest, features": mean_interval(by_feature.distances),
+            "features, over the median": mean_interval(by_feature.relative),
+        }  # fmt: skip
+        found[name]["smallest, over the median"] = float(by_image.relative.min())
+        if name == "generated":
+            found["closest pairs"] = figures.write_closest(out / "closest.png", heads, by_image, data)
+    return found
+
+
+def diversity(model: Model, samples: int, folder: Path, out: Path, say) -> dict:
+    """Many heads of one bundled mask."""
+    mask = Volume.read(SAMPLE_MASK, labels=True)
+    images = []
+    for seed in range(samples):
+        images.append(made(model, mask, folder, seed)[0])
+        say(f"one mask: head {seed + 1} of {samples}")
+    images, labels = np.stack(images), model.plan(mask).labels
+    deviation, head, tumor = images.std(axis=0, ddof=1), labels > 0, labels == TUMOR
+    centre = tuple(int(v) for v in np.argwhere(tumor).mean(axis=0))
+    figures.write_diversity(out / "one_mask.png", images, model.spec.grid.spacing, centre)
+    pairs = random_pairs(samples, 12)
+    return {
+        "samples": samples,
+        "mean standard deviation in the head": float(deviation[head].mean()),
+        "in the tumour": float(deviation[tumor].mean()),
+        "tumour over surroundings": mean_interval([float(np.divide(*contrast(i, tumor, head))) for i in images]),
+        "MS-SSIM between heads": pair_interval(pairs, [ms_ssim(images[i], images[j]) for i, j in pairs]),
+    }
+
+
+def steps_table(model, heads: Heads, judge, known, geometry, folder: Path, long: bool, say) -> list[dict]:
+    """One row a sampler and number of steps; each image is held against the real head of its mask."""
+    rows, scale = [], known.std(axis=0) + 1e-6
+    own, sharp = features(judge, heads), np.array(sharpness(heads))
+    for sampler in SAMPLERS:
+        for steps in (*STEPS, *((LONG_STEPS,) if long and sampler == "ddpm" else ())):
+            images, seconds = synthetic(model, heads, geometry, folder, lambda _: None, sampler=sampler, steps=steps)
+            say(f"{sampler}, {steps} steps")
+            rows.append({
+                "sampler": sampler, "steps": steps,
+                "head mask Dice": float(np.mean(head_dice(images, geometry))),
+                "tumour over surroundings": float(np.mean(contrasts(images, images.masks == TUMOR))),
+                "histogram distance": float(np.mean(histogram_distances(images, heads))),
+                "sharpness over the real": float(np.mean(np.array(sharpness(images)) / sharp)),
+                "feature distance": float(np.sqrt(np.square((features(judge, images) - own) / scale).sum(1)).mean()),
+                "judge's Dice": float(np.mean(dices(judge, images))),
+                "seconds": float(np.median(seconds)),
+            })  # fmt: skip
+    return rows
+
+
+if __name__ == "__main__":
+    main()
