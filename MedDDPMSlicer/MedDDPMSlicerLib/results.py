@@ -43,15 +43,20 @@ def set_image(node, image: nifti.Image, geometry: Geometry | None = None) -> Non
 
     geometry: the grid that the image was made on; an image that lies elsewhere is refused.
     """
-    ijk_to_ras = image.ijk_to_ras
-    if geometry is not None:
+    if geometry is None:
+        geometry = Geometry(image.vtk_image.GetDimensions(), image.ijk_to_ras, node.GetTransformNodeID())
+    else:
         _require_on(geometry, image)
-        ijk_to_ras = geometry.ijk_to_ras
-        node.SetAndObserveTransformNodeID(geometry.transform_id)
+    place(node, image.vtk_image, geometry)
+
+
+def place(node, vtk_image, geometry: Geometry) -> None:
+    """Put voxels into a volume node on a grid."""
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(list(ijk_to_ras.ravel()))
+    matrix.DeepCopy(list(geometry.ijk_to_ras.ravel()))
     node.SetIJKToRASMatrix(matrix)
-    node.SetAndObserveImageData(image.vtk_image)
+    node.SetAndObserveTransformNodeID(geometry.transform_id)
+    node.SetAndObserveImageData(vtk_image)
 
 
 def _require_on(geometry: Geometry, image: nifti.Image) -> None:

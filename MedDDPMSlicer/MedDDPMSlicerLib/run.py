@@ -13,6 +13,7 @@ import vtk
 from MedDDPMCore.errors import MedDDPMError
 
 from . import results, scene, views
+from .pieces import Pieces
 from .roles import Role
 
 
@@ -61,7 +62,7 @@ class SynthesisRun:
         self._layers: dict = {}
         self.outlines = views.Outlines(mrml_scene)
         self._observer: int | None = None
-        self._work: Generator | None = None  # what is done a piece in each turn of the event loop
+        self._pieces = Pieces(process.call_later, self._failed)
         self._shows_preview = False
         self._reason = self._name = ""
         self._geometry: scene.Geometry | None = None
@@ -80,7 +81,7 @@ class SynthesisRun:
         self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
         self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
         self.process.start()
-        self._work_through(self._prepare(pieces))
+        self._pieces.start(self._prepare(pieces))
         self._on_change()
 
     def _prepare(self, pieces: Generator) -> Generator[None, None, None]:
@@ -98,7 +99,6 @@ class SynthesisRun:
         if settings.preview:
             self._preview = results.add_preview(self._scene, self._transform_id(), f"{self._name} preview")
             yield
-        self._work = None
         self.process.synthesize(
             mask=path,
             output=str(self._folder),
@@ -114,7 +114,7 @@ class SynthesisRun:
     def cancel(self, reason: str = "Cancelled.") -> None:
         """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
         if self.is_active:
-            if self._work is not None:
+            if self._pieces.is_running:
                 self._finish(Status(text=reason))
                 return
             self._reason = reason
@@ -125,7 +125,7 @@ class SynthesisRun:
     def close(self) -> None:
         """End a run now and touch the scene no more: scene closed, module reloaded, Slicer quits."""
         self._stop_observing()
-        self._stop_work()
+        self._pieces.stop()
         self.outlines.restore()
         if self.is_active:
             self.process.kill()
@@ -177,27 +177,13 @@ class SynthesisRun:
     def _done(self, event: dict) -> None:
         self.status = Status("running", 100, "Loading the image")
         self._on_change()
-        self._work_through(self._load(event))
+        self._pieces.start(self._load(event))
 
-    def _work_through(self, work: Generator) -> None:
-        self._work = work
-        self._work_on(work)
-
-    def _work_on(self, work: Generator) -> None:
-        """One piece in each turn of the event loop, so that the window stays free."""
-        if work is not self._work:
-            return
-        try:
-            next(work)
-        except StopIteration:
-            return
-        except MedDDPMError as error:
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, MedDDPMError):
             self._finish(Status(error=error.message, hint=error.hint, code=error.code))
-            return
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        else:
             self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
-            return
-        self.process.call_later(0, lambda: self._work_on(work))
 
     def _load(self, event: dict) -> Generator[None, None, None]:
         settings = self._settings
@@ -211,7 +197,7 @@ class SynthesisRun:
         )
         self._show(made[0])
         yield
-        self.results, self._work = made, None
+        self.results = made
         self._finish(
             Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
         )
@@ -229,7 +215,7 @@ class SynthesisRun:
 
     def _finish(self, status: Status, keep_views: bool = False) -> None:
         self._stop_observing()
-        self._stop_work()
+        self._pieces.stop()
         preview, self._preview = self._preview, None
         self._settings = None
         if preview is not None:
@@ -270,11 +256,6 @@ class SynthesisRun:
         if self._observer is not None:
             self._scene.RemoveObserver(self._observer)
             self._observer = None
-
-    def _stop_work(self) -> None:
-        work, self._work = self._work, None
-        if work is not None:
-            work.close()
 
     def _clean_folder(self) -> None:
         folder, self._folder = self._folder, None

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 
 def _composites(scene) -> list:
-    nodes = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+    return _nodes_of(scene, "vtkMRMLSliceCompositeNode")
+
+
+def _slices(scene) -> list:
+    return _nodes_of(scene, "vtkMRMLSliceNode")
+
+
+def _nodes_of(scene, kind: str) -> list:
+    nodes = scene.GetNodesByClass(kind)
     nodes.UnRegister(None)
     return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
 
@@ -56,10 +64,52 @@ def restore(scene, saved: dict[str, tuple]) -> None:
 
 def jump_to(scene, point) -> None:
     """Move every slice view to a point (RAS, mm)."""
-    nodes = scene.GetNodesByClass("vtkMRMLSliceNode")
-    nodes.UnRegister(None)
-    for index in range(nodes.GetNumberOfItems()):
-        nodes.GetItemAsObject(index).JumpSliceByOffsetting(*point)
+    for node in _slices(scene):
+        node.JumpSliceByOffsetting(*point)
+
+
+class SideBySide:
+    """Two volumes in the views Red and Yellow, cut alike; `restore` brings the user's layout back."""
+
+    def __init__(self, scene):
+        self._scene = scene
+        self._before: tuple | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        return self._before is not None
+
+    def show(self, left, right) -> None:
+        layout, second = self._nodes()
+        if self._before is None:
+            self._before = layout.GetViewArrangement(), second.GetOrientation()
+            first = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Red")
+            layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
+            second.SetOrientation(first.GetOrientation())
+            second.SetFieldOfView(*first.GetFieldOfView())
+            second.SetSliceOffset(first.GetSliceOffset())
+        for composite in _composites(self._scene):
+            composite.SetForegroundVolumeID(None)
+            shown = right if composite.GetLayoutName() == second.GetLayoutName() else left
+            composite.SetBackgroundVolumeID(shown.GetID())
+
+    def restore(self) -> None:
+        if self._before is not None:
+            (arrangement, orientation), self._before = self._before, None
+            layout, second = self._nodes()
+            layout.SetViewArrangement(arrangement)
+            second.SetOrientation(orientation)
+
+    def _nodes(self) -> tuple:
+        yellow = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Yellow")
+        return self._scene.GetFirstNodeByClass("vtkMRMLLayoutNode"), yellow
+
+
+def alone(scene, volume) -> None:
+    """Show one volume and nothing over it."""
+    for composite in _composites(scene):
+        composite.SetBackgroundVolumeID(volume.GetID())
+        composite.SetForegroundVolumeID(None)
 
 
 class Outlines:

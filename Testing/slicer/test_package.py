@@ -134,6 +134,8 @@ def test_scene_code_uses_no_qt():
         "lesions",
         "nifti",
         "reader_study",
+        "pieces",
+        "variants",
     ):
         source = (library / f"{name}.py").read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import|from) (qt|ctk)\b", source, re.MULTILINE), name

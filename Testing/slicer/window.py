@@ -28,6 +28,7 @@ class Window:
     edit = property(lambda self: self.widget.panels["edit"].ui)
     lesions = property(lambda self: self.widget.panels["lesion_tools"].ui)
     results = property(lambda self: self.widget.panels["synthesize"].ui)
+    compare = property(lambda self: self.widget.panels["compare"].ui)
     advanced = property(lambda self: self.widget.panels["advanced"].ui)
     train = property(lambda self: self.widget.panels["train"].ui)
 

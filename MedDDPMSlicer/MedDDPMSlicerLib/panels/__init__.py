@@ -14,6 +14,7 @@ ORDER = (
     "edit",
     "lesion_tools",
     "synthesize",
+    "compare",
     "advanced",
     "train",
     "reader_study",

@@ -56,6 +56,8 @@ class qMRMLLayoutManager(QObject):
 
     def _views(self):
         """The widgets of the present layout, row by row."""
+        if self.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView:
+            return [self._slices["Red"], self._slices["Yellow"]]
         second = self._plot if self._plot_view_node() is not None else self._three_d
         return [self._slices["Red"], second, self._slices["Green"], self._slices["Yellow"]]
 

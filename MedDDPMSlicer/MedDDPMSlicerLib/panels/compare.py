@@ -1,0 +1,174 @@
+"""Compare: step through the samples, look at them beside their MRI, map where they differ, measure their lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import MedDDPMError
+
+from .. import lesions, variants, views
+from ..pieces import Pieces
+from .panel import Panel
+
+FADE, BESIDE, CHECKERBOARD, DIFFERENCE = "fade", "side by side", "checkerboard", "difference"
+
+_LAYOUT_MS = 100
+
+
+class ComparePanel(Panel):
+    FILE = "Compare"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self._pieces = Pieces(owner.process.call_later, self._failed)
+        self._beside = views.SideBySide(slicer.mrmlScene)
+        self._samples: variants.Samples | None = None
+        self._settling = False
+        self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
+        for key, title in (
+            (FADE, _("Fade between MRI and synthetic image")),
+            (BESIDE, _("Side by side")),
+            (CHECKERBOARD, _("Checkerboard")),
+            (DIFFERENCE, _("Difference map")),
+        ):
+            self.ui.viewsCombo.addItem(title, key)
+        self.ui.viewsCombo.connect("activated(int)", lambda _index: self._show_views())
+        self.ui.sampleSlider.connect("valueChanged(int)", self._step_to)
+        self.ui.mapsButton.connect("clicked()", self._map)
+        self.ui.measureButton.connect("clicked()", self._measure)
+        self.ui.lesionTable.setVisible(False)
+
+    def refresh(self) -> None:
+        p = self._parameters
+        if p is None:
+            return
+        shown = p.result
+        self._samples = variants.samples_of(slicer.mrmlScene, shown) if shown is not None else None
+        count = len(self._samples.volumes) if self._samples else 1
+        self._settling = True
+        self.ui.sampleSlider.maximum = count
+        self.ui.sampleSlider.value = self._samples.browser.GetSelectedItemNumber() + 1 if count > 1 else 1
+        self._settling = False
+        self.ui.sampleSlider.enabled = count > 1
+        self._say_which()
+        idle = not self._pieces.is_running
+        self.ui.mapsButton.enabled = count > 1 and idle
+        self.ui.measureButton.enabled = shown is not None and p.segmentation is not None and idle
+        self.ui.viewsCombo.enabled = shown is not None and p.mri is not None and idle
+
+    def forget_scene(self) -> None:
+        self._pieces.stop()
+        self._beside = views.SideBySide(slicer.mrmlScene)
+        self._samples = None
+        self.ui.lesionTable.setVisible(False)
+        self._say("")
+
+    def close(self) -> None:
+        self._pieces.stop()
+        self._beside.restore()
+
+    def _say_which(self) -> None:
+        if self._samples is None or len(self._samples.volumes) < 2:
+            self.ui.sampleLabel.text = _("Sample:")
+            return
+        number = self.ui.sampleSlider.value
+        self.ui.sampleLabel.text = _("Sample {number} of {count}, seed {seed}:").format(
+            number=number, count=len(self._samples.volumes), seed=self._samples.seed(number - 1)
+        )
+
+    def _step_to(self, number: int) -> None:
+        if not self._settling and self._samples is not None and self._samples.browser is not None:
+            self._samples.browser.SetSelectedItemNumber(number - 1)
+            self._say_which()
+
+    def _show_views(self) -> None:
+        """Show the MRI and the image in the way that was chosen; all but fading makes a volume first."""
+        p, way = self._parameters, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
+        self._say("")
+        self._show_outlines()
+        if way != BESIDE:
+            self._leave_beside()
+        if way == FADE:
+            views.show(slicer.mrmlScene, p.result, p.mri, p.fade)
+        elif way == BESIDE:
+            self._beside.show(p.mri, p.result)
+            self._fit_views()
+        else:
+            make = variants.checkerboard if way == CHECKERBOARD else variants.difference
+            self._do(make(slicer.mrmlScene, p.result, p.mri), lambda node: views.alone(slicer.mrmlScene, node))
+
+    def _leave_beside(self) -> None:
+        if self._beside.is_shown:
+            self._beside.restore()
+            self._fit_views()
+
+    def _fit_views(self) -> None:
+        """Once the views have the size of the new layout."""
+        self.owner.process.call_later(_LAYOUT_MS, slicer.util.resetSliceViews)
+
+    def _show_outlines(self) -> None:
+        if self._parameters.segmentation is not None:
+            self.owner.run.outlines.show(self._parameters.segmentation)
+
+    def _map(self) -> None:
+        self._do(variants.maps(slicer.mrmlScene, self._samples), self._show_maps)
+
+    def _show_maps(self, made: list) -> None:
+        mean, deviation = made
+        self._leave_beside()
+        self._show_outlines()
+        views.alone(slicer.mrmlScene, deviation)
+        self._say(_("“{mean}” and “{sd}” were added.").format(mean=mean.GetName(), sd=deviation.GetName()))
+
+    def _do(self, work: Generator, then: Callable) -> None:
+        def whole():
+            made = yield from work
+            then(made)
+
+        qt.QApplication.setOverrideCursor(qt.Qt.BusyCursor)
+        self._pieces.start(self._with_cursor(whole()))
+        self.refresh()
+
+    def _with_cursor(self, work: Generator) -> Generator:
+        try:
+            yield from work
+        finally:
+            qt.QApplication.restoreOverrideCursor()
+            self.owner.process.call_later(0, self.owner.refresh)
+
+    def _failed(self, error: Exception) -> None:
+        self._say(str(error))
+
+    def _measure(self) -> None:
+        p, owner = self._parameters, self.owner
+        ids = lesions.lesion_segments(owner.roles, owner.found)
+        heads = [s for role in owner.roles if role.rank == 0 for s in owner.found.get(role.label, ())]
+        try:
+            table = variants.measure(slicer.mrmlScene, self._samples, p.segmentation, ids, heads)
+        except MedDDPMError as error:
+            self._say(str(error))
+            return
+        self._fill_table(table)
+        self._say(_("The table “{name}” was added to the scene.").format(name=table.GetName()))
+
+    def _fill_table(self, node) -> None:
+        own, rows = self.ui.lesionTable, node.GetNumberOfRows()
+        own.setColumnCount(len(variants.COLUMNS))
+        own.setRowCount(rows)
+        own.setHorizontalHeaderLabels(list(variants.COLUMNS))
+        for row in range(rows):
+            for column in range(len(variants.COLUMNS)):
+                value = node.GetTable().GetValue(row, column)
+                text = value.ToString() if column < 2 else f"{value.ToDouble():.1f}"
+                own.setItem(row, column, qt.QTableWidgetItem(text))
+        own.resizeColumnsToContents()
+        own.setVisible(True)
+
+    def _say(self, text: str) -> None:
+        self.ui.compareMessage.text = text
+        self.ui.compareMessage.visible = bool(text)

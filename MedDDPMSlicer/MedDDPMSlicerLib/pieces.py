@@ -1,0 +1,50 @@
+"""Work done a piece in each turn of the event loop, so that the window stays free. No Qt in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from MedDDPMCore.errors import MedDDPMError
+
+ERRORS = (MedDDPMError, OSError, KeyError, TypeError, ValueError)
+
+
+class Pieces:
+    """Carries one generator at a time to its end; `on_error` hears of the ERRORS that it raises.
+
+    call_later(milliseconds, function): as of a transport.
+    """
+
+    def __init__(self, call_later: Callable, on_error: Callable[[Exception], None]):
+        self._call_later, self._on_error = call_later, on_error
+        self._work: Generator | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._work is not None
+
+    def start(self, work: Generator) -> None:
+        self.stop()
+        self._work = work
+        self._go_on(work)
+
+    def stop(self) -> None:
+        """Leave the work where it is; also from within it."""
+        work, self._work = self._work, None
+        if work is not None and not work.gi_running:
+            work.close()
+
+    def _go_on(self, work: Generator) -> None:
+        if work is not self._work:
+            return
+        try:
+            next(work)
+        except StopIteration:
+            if work is self._work:
+                self._work = None
+            return
+        except ERRORS as error:
+            self._work = None
+            self._on_error(error)
+            return
+        self._call_later(0, lambda: self._go_on(work))

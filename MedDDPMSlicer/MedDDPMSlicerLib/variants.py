@@ -1,0 +1,232 @@
+"""Several synthetic images of one head, and the image they were made from: maps, differences, a table. MRML, no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import vtk
+from slicer.util import arrayFromVolume
+from vtk.util.numpy_support import vtk_to_numpy
+
+from MedDDPMCore.errors import LabelError, VolumeError
+
+from . import results, scene
+
+DIFFERENCE_COLORS, SPREAD_COLORS = "MedDDPM difference", "MedDDPM spread"
+CHECKER_MM = 25.0
+_AROUND_MM = (2.0, 6.0)  # where “around the lesion” begins and ends
+_SPREAD_MM = 5.0  # how far beyond its outline a lesion may be seen
+COLUMNS = (
+    "Sample",
+    "Seed",
+    "Drawn (ml)",
+    "Seen (ml)",
+    "Mean inside",
+    "Mean around",
+    "Contrast (%)",
+)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The images of one run. shown: the volume in the views. browser: steps through them; None for a single one."""
+
+    shown: object
+    volumes: list
+    browser: object = None
+
+    def seed(self, number: int) -> str:
+        return self.volumes[number].GetAttribute(results.PREFIX + "seed") or ""
+
+
+def samples_of(mrml_scene, shown) -> Samples:
+    """The samples that a result volume stands for: those of its sequence, or itself."""
+    browsers = mrml_scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
+    browsers.UnRegister(None)
+    for index in range(browsers.GetNumberOfItems()):
+        browser = browsers.GetItemAsObject(index)
+        sequence = browser.GetSequenceNode(shown)
+        if sequence is not None and sequence.GetNumberOfDataNodes() > 0:
+            count = sequence.GetNumberOfDataNodes()
+            return Samples(shown, [sequence.GetNthDataNode(n) for n in range(count)], browser)
+    return Samples(shown, [shown])
+
+
+def maps(mrml_scene, samples: Samples) -> Generator[None, None, list]:
+    """Add the voxel-wise mean and standard deviation (n - 1) of the samples as volumes, yielding between slabs."""
+    if len(samples.volumes) < 2:
+        raise VolumeError("A mean needs several images.", "Under Advanced, set Images to 2 or more, and synthesize.")
+    arrays = [arrayFromVolume(volume) for volume in samples.volumes]
+    images = [_image(arrays[0].shape) for _ in range(2)]
+    mean, deviation = (array for _image_of, array in images)
+    for slab in scene.slabs(mean):
+        stack = np.stack([array[slab] for array in arrays]).astype(np.float32)
+        mean[slab] = stack.mean(axis=0)
+        deviation[slab] = stack.std(axis=0, ddof=1)
+        yield
+    name = samples.shown.GetName()
+    average = _derived(mrml_scene, samples.shown, images[0][0], f"{name} mean")
+    yield
+    spread = _derived(mrml_scene, samples.shown, images[1][0], f"{name} SD")
+    spread.GetDisplayNode().SetAndObserveColorNodeID(_colors(mrml_scene, SPREAD_COLORS, _black_yellow_white))
+    return [average, spread]
+
+
+def difference(mrml_scene, shown, source) -> Generator[None, None, object]:
+    """Add result minus source, the source's intensities brought to the result's, blue below and red above zero."""
+    own, scale, shift = yield from _matched(shown, source)
+    (image, array), other = _image(own.shape), arrayFromVolume(source)
+    for slab in scene.slabs(array):
+        array[slab] = own[slab] - (other[slab] * scale + shift)
+        yield
+    node = _derived(mrml_scene, shown, image, f"{shown.GetName()} difference")
+    sample = np.abs(array.ravel()[:: max(1, array.size // 50_000)])
+    limit = float(np.percentile(sample[sample > 0], 99)) if (sample > 0).any() else 1.0
+    node.GetDisplayNode().SetWindowLevelMinMax(-limit, limit)
+    node.GetDisplayNode().SetAndObserveColorNodeID(_colors(mrml_scene, DIFFERENCE_COLORS, _blue_black_red))
+    return node
+
+
+def checkerboard(mrml_scene, shown, source) -> Generator[None, None, object]:
+    """Add a volume of cubes of CHECKER_MM, by turns of the result and of the source in the result's intensities."""
+    own, scale, shift = yield from _matched(shown, source)
+    (image, array), other = _image(own.shape), arrayFromVolume(source)
+    sides = zip(own.shape, _spacing(shown), strict=True)
+    steps = [np.arange(size) // max(1, round(CHECKER_MM / mm)) for size, mm in sides]
+    for slab in scene.slabs(array):
+        odd = (steps[0][slab][:, None, None] + steps[1][None, :, None] + steps[2][None, None, :]) % 2 == 1
+        array[slab] = np.where(odd, other[slab] * scale + shift, own[slab])
+        yield
+    return _derived(mrml_scene, shown, image, f"{shown.GetName()} checkerboard")
+
+
+def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], head_ids: list[str]):
+    """Add a table of the lesion in every sample: one row a sample, COLUMNS.
+
+    Drawn: the segments' volume. Around: the head from 2 to 6 mm outside of them. Seen: the voxels within 5 mm of the
+    segments that are nearer to the mean inside than to that around. Contrast: (inside - around) / around.
+    """
+    import SimpleITK
+
+    geometry = scene.geometry_of_volume(samples.shown)
+    painted = [s for s in lesion_ids if not scene.is_empty(segmentation, s)]
+    if not painted:
+        raise LabelError("There is no lesion to measure.", "Paint one, or add one with the lesion tools.")
+    labels = scene.merged(segmentation, [(s, 1) for s in head_ids] + [(s, 2) for s in painted], geometry)
+    lesion = labels == 2
+    if not lesion.any():
+        raise LabelError("The lesion lies outside the synthetic image.", "Choose the segmentation it was made from.")
+    spacing = _spacing(samples.shown)
+    margin = [int(np.ceil((_AROUND_MM[1] + 1) / mm)) for mm in spacing]
+    box = tuple(
+        slice(max(0, int(where.min()) - more), int(where.max()) + 1 + more)
+        for where, more in zip(np.nonzero(lesion), margin, strict=True)
+    )
+    image = SimpleITK.GetImageFromArray(lesion[box].astype(np.uint8))
+    image.SetSpacing([float(mm) for mm in reversed(spacing)])
+    distance = SimpleITK.GetArrayFromImage(SimpleITK.SignedMaurerDistanceMap(image, False, False, True))
+    inside, head = lesion[box], labels[box] > 0
+    around = head & ~inside & (distance >= _AROUND_MM[0]) & (distance <= _AROUND_MM[1])
+    if not around.any():
+        raise LabelError("There is no head around the lesion to compare it with.", "Make the head segment larger.")
+    voxel_ml = float(np.prod(spacing)) / 1000
+    rows = []
+    for number, volume in enumerate(samples.volumes):
+        values = arrayFromVolume(volume)[box].astype(np.float32)
+        within, beside = float(values[inside].mean()), float(values[around].mean())
+        seen = (np.abs(values - within) < np.abs(values - beside)) & head & (distance <= _SPREAD_MM)
+        contrast = 100 * (within - beside) / beside if beside else float("nan")
+        drawn_ml, seen_ml = inside.sum() * voxel_ml, seen.sum() * voxel_ml
+        rows.append((number + 1, samples.seed(number), drawn_ml, seen_ml, within, beside, contrast))
+    return _table(mrml_scene, f"{samples.shown.GetName()} lesion", rows)
+
+
+def _table(mrml_scene, name: str, rows: list[tuple]):
+    node = mrml_scene.AddNewNodeByClass("vtkMRMLTableNode", mrml_scene.GenerateUniqueName(name))
+    for index, title in enumerate(COLUMNS):
+        column = vtk.vtkIntArray() if index == 0 else vtk.vtkStringArray() if index == 1 else vtk.vtkDoubleArray()
+        column.SetName(title)
+        for row in rows:
+            column.InsertNextValue(row[index])
+        node.AddColumn(column)
+    node.SetDescription(results.NOTICE)
+    return node
+
+
+def _matched(shown, source) -> Generator[None, None, tuple[np.ndarray, float, float]]:
+    """The result's array, and the line that brings the source's intensities to the result's: that of air to air's, and
+    the median of all that is brighter to the other's. VolumeError for another grid."""
+    first, second = scene.geometry_of_volume(shown), scene.geometry_of_volume(source)
+    same = first.dimensions == second.dimensions and first.transform_id == second.transform_id
+    if not same or np.abs(first.ijk_to_ras - second.ijk_to_ras).max() > 1e-3:
+        raise VolumeError(
+            "The MRI and the synthetic image do not lie on the same voxels.",
+            "Under Advanced, set the output grid to that of the MRI, and synthesize again with this MRI chosen.",
+        )
+    own, other = arrayFromVolume(shown), arrayFromVolume(source)
+    yield
+    (low, high), (other_low, other_high) = (_levels(array) for array in (own, other))
+    if other_high <= other_low:
+        raise VolumeError(f"“{source.GetName()}” has no contrast.", "Choose an MRI.")
+    scale = (high - low) / (other_high - other_low)
+    return own, scale, low - other_low * scale
+
+
+def _levels(array: np.ndarray) -> tuple[float, float]:
+    """The intensity of air, and the median of what is brighter."""
+    values = array.ravel()[:: max(1, array.size // 200_000)].astype(float)
+    air, top = float(np.percentile(values, 1)), float(values.max())
+    inside = values[values > air + 0.05 * (top - air)]
+    return (air, float(np.median(inside))) if inside.size else (air, air)
+
+
+def _spacing(volume) -> tuple[float, ...]:
+    return volume.GetSpacing()[::-1]
+
+
+def _image(shape: tuple[int, ...]) -> tuple[vtk.vtkImageData, np.ndarray]:
+    """An image of floats, and its voxels (k, j, i)."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*shape[::-1])
+    image.AllocateScalars(vtk.VTK_FLOAT, 1)
+    return image, vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
+
+
+def _derived(mrml_scene, like, image, name: str):
+    """A volume of voxels on another's grid, marked as made of synthetic images."""
+    node = slicer.vtkMRMLScalarVolumeNode()
+    node.SetName(mrml_scene.GenerateUniqueName(name) if mrml_scene.GetFirstNodeByName(name) else name)
+    results.place(node, image, scene.geometry_of_volume(like))
+    mrml_scene.AddNode(node)
+    results.set_window(node)
+    node.SetAttribute(results.PREFIX + "synthetic", "true")
+    node.SetAttribute(results.PREFIX + "derived_from", like.GetName())
+    node.SetDescription(results.NOTICE)
+    return node
+
+
+def _colors(mrml_scene, name: str, color_at: Callable[[float], tuple[float, float, float]]):
+    """A table of colours made once a scene; color_at: from 0..1 to red, green, blue."""
+    node = mrml_scene.GetFirstNodeByName(name)
+    if node is None:
+        node = slicer.vtkMRMLColorTableNode()
+        node.SetName(name)
+        node.SetTypeToUser()
+        node.SetNumberOfColors(256)
+        for index in range(256):
+            node.SetColor(index, f"{index}", *color_at(index / 255), 1.0)
+        node.SetHideFromEditors(True)
+        mrml_scene.AddNode(node)
+    return node.GetID()
+
+
+def _blue_black_red(place: float) -> tuple[float, float, float]:
+    way = 2 * place - 1
+    return max(0.0, way), 0.3 * abs(way), max(0.0, -way)
+
+
+def _black_yellow_white(place: float) -> tuple[float, float, float]:
+    return min(1.0, 2 * place), min(1.0, 1.4 * place), max(0.0, 2 * place - 1)
