@@ -62,15 +62,14 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
             write_masks(masks, data, max(config.synthetic), config.lesions, config.mask_augmentation, config.seed)
             write_text(out / "masks.json", json.dumps(max(config.synthetic)))
     _wait_for([out / "masks.json"])
-    models = {name: _model_folder(config, name, out, device, report) for name in config.models}
-    for folder in models.values():
-        check_fits(data, ModelSpec.read(folder))
-    if rank == 0:
-        _settle(out / "models.json", {name: ModelSpec.read(folder).weights_sha256 for name, folder in models.items()})
-    for name, folder in models.items():
-        _synthesize(config, name, folder, out, data, str(used), report)
-    for arm in config.arms()[rank::world]:
-        _run_arm(config, arm, out, used, report)
+    ready, mine = {REAL}, config.arms()[rank::world]
+    for name in (REAL, *config.models):
+        if name != REAL:
+            _make_images(config, name, out, data, used, report)
+            ready.add(name)
+        for arm in mine:
+            if ready.issuperset(arm.sources):
+                _run_arm(config, arm, out, used, report)
     if rank != 0:
         return None
     _wait_for([_result(out, arm) for arm in config.arms()])
@@ -129,7 +128,7 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
             write_set(folder, count, pairs)
 
 
-def _model_folder(config: StudyConfig, name: str, out: Path, device: str, report: Report) -> Path:
+def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.device, report: Report) -> Path:
     """The bundle of a model, trained first where the configuration names a training configuration."""
     path = Path(config.models[name])
     if not path.is_file():
@@ -138,23 +137,29 @@ def _model_folder(config: StudyConfig, name: str, out: Path, device: str, report
     if not (run / "done.json").exists():
         report(f"{name}: training")
         with _timed(out, f"training {name}"):
-            train(TrainingConfig.read(path), config.data, run, RunOptions(device=device), [].append)
+            train(TrainingConfig.read(path), config.data, run, RunOptions(device=str(device)), [].append)
         if rank_and_world()[0] == 0:
             write_text(run / "done.json", "{}")
     _wait_for([run / "done.json", run / "model" / SPEC_FILE])
     return run / "model"
 
 
-def _synthesize(
-    config: StudyConfig, name: str, folder: Path, out: Path, data: PackedDataset, device: str, report: Report
+def _make_images(
+    config: StudyConfig, name: str, out: Path, data: PackedDataset, device: torch.device, report: Report
 ) -> None:
-    """Makes this rank's share of one model's images; rank 0 then packs them all."""
-    packed, count = out / "sets" / slug(name), max(config.synthetic)
+    """Makes this rank's share of one model's images, training the model first if need be; rank 0 then packs them all.
+    TrainingError where the model does not fit the data, or is not the one that the study began with.
+    """
+    rank, world = rank_and_world()
+    folder = _model_folder(config, name, out, device, report)
+    check_fits(data, ModelSpec.read(folder))
+    made, packed, count = out / "synthetic" / slug(name), out / "sets" / slug(name), max(config.synthetic)
+    made.mkdir(parents=True, exist_ok=True)
+    if rank == 0:
+        _settle(made / "model.json", {"weights_sha256": ModelSpec.read(folder).weights_sha256})
     if is_whole(packed):
         return
-    rank, world = rank_and_world()
-    made = out / "synthetic" / slug(name)
-    model = load_model(folder, device)
+    model = load_model(folder, str(device))
     diffusion = model.spec.kind == DIFFUSION
     report(f"{name}: making images")
     with _timed(out, f"synthesis {name}"):

@@ -26,6 +26,7 @@ from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.training.augment import Augmentation
+from MedDDPMCore.training.config import TrainingConfig
 from MedDDPMCore.training.dataset import PackedDataset
 from MedDDPMCore.training.lesion_simulation import LesionSettings
 from MedDDPMCore.volume import Volume
@@ -166,3 +167,11 @@ def test_a_summary_is_mean_and_sample_deviation():
     case = dict.fromkeys(("iou", "accuracy", "recall", "precision"), 0.5)
     result = {"scores": {"t": [{"dice": 0.2, **case}, {"dice": 0.6, **case}]}}
     assert summary(result, "t")["dice"] == pytest.approx((0.4, np.std([0.2, 0.6], ddof=1)))
+
+
+@pytest.mark.parametrize("name", ["paper", "small"])
+def test_the_studies_that_come_with_the_program_can_be_read(name):
+    config = StudyConfig.read(ROOT / "Resources" / "studies" / name / "study.json")
+    models = [TrainingConfig.read(path).model for path in config.models.values()]
+    assert [model.kind for model in models] == ["discogan", "pix2pix", "diffusion"]
+    assert len({model.grid for model in models}) == 1
