@@ -152,11 +152,12 @@ def _make_images(
     """
     rank, world = rank_and_world()
     folder = _model_folder(config, name, out, device, report)
-    check_fits(data, ModelSpec.read(folder))
+    spec = ModelSpec.read(folder)
+    check_fits(data, dataclasses.replace(spec, grid=data.grid))  # a model of another grid is resampled by synthesis
     made, packed, count = out / "synthetic" / slug(name), out / "sets" / slug(name), max(config.synthetic)
     made.mkdir(parents=True, exist_ok=True)
     if rank == 0:
-        _settle(made / "model.json", {"weights_sha256": ModelSpec.read(folder).weights_sha256})
+        _settle(made / "model.json", {"weights_sha256": spec.weights_sha256})
     if is_whole(packed):
         return
     model = load_model(folder, str(device))

@@ -35,7 +35,8 @@ class Arm:
 class StudyConfig:
     """data: packed training set, whose train cases are the real images and whose validation cases are held out. tests:
     name -> a further packed set, all of whose cases are tested. models: name -> a model (name or folder), or a training
-    configuration that the study trains first. Paths start from the configuration's folder.
+    configuration that the study trains first; images of a model of another grid are resampled. Paths start from the
+    configuration's folder.
 
     synthetic: numbers of synthetic images. real: real images to train on, cycling through the cases with new lesions
     (0: one a case). mask_augmentation: how head masks are varied before images are made for them. sampler,

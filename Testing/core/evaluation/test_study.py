@@ -39,12 +39,12 @@ BIG = {"probability": 1.0, "smallest_ml": 20.0, "largest_ml": 60.0}
 
 @pytest.fixture
 def study(tmp_path) -> Path:
-    """A study's configuration: two models, one of them trained by the study; a further test set."""
-    grid = values("pix2pix")["model"]["grid"]
+    """A study's configuration: a finer model, and one that the study trains; a further test set."""
+    finer = {**values("pix2pix")["model"]["grid"], "shape": [32, 32, 32], "spacing": [4.0, 4.0, 4.0]}
     write_data(tmp_path / "data")
     write_data(tmp_path / "other", cases=3, tumor=True)
     torch.manual_seed(0)
-    spec = ModelSpec.from_dict({**values("discogan")["model"], "grid": {**grid, "axes": "RAS"}})
+    spec = ModelSpec.from_dict({**values("discogan")["model"], "grid": finer})
     save_bundle(tmp_path / "bundle", spec, [build_network(spec, spec.stages[0]).state_dict()])
     (tmp_path / "pix2pix.json").write_text(json.dumps(values("pix2pix", steps=1)))
     described = {
