@@ -25,11 +25,9 @@ from ..synthesis.output import sidecar, write_text
 from ..synthesis.preview import save_png, three_planes
 from ..volume import Geometry, Volume, direction_of_axes
 from .reader_files import FORM_FILE, FORMAT_VERSION, SLICES, STUDY_FILE, TRUTHS, write_answers
-from .standard_head import StandardHead, read_standard_head
+from .standard_head import StandardHead, central_voxel, read_standard_head, to_ras
 
 LEVELS = 255
-DEPTH_MM = 75.0
-"""How far below the top of the head the central axial slice lies: at the ventricles."""
 ENLARGEMENT = 3
 _DATE = 946_728_000  # noon of 1 January 2000, for every file
 _NOTICE = {"BLINDED": "reader study, real or synthetic; not for diagnosis"}
@@ -209,19 +207,11 @@ def _write_case(path: Path, grey: np.ndarray, head: StandardHead, grid: ModelGri
         origin = -direction @ ((np.array(grid.shape[::-1]) - 1) / 2 * grid.spacing)
         Volume(grey, Geometry(grid.shape, grid.spacing, tuple(origin), direction)).write(path, _NOTICE)
         return
-    flipped = [2 - axis for axis, letter in enumerate(grid.axes) if letter in "LPI"]
-    upright, inside = np.flip(grey, flipped), np.flip(head.head, flipped)
-    picture = three_planes(upright / (LEVELS / 2) - 1, grid.spacing, _centre(inside, grid.spacing))
+    upright, inside = (to_ras(array, grid.axes) for array in (grey, head.head))
+    picture = three_planes(upright / (LEVELS / 2) - 1, grid.spacing, central_voxel(inside, grid.spacing))
     part = path.with_name(f".{path.name}.part")
     save_png(part, _enlarged(picture, ENLARGEMENT), compression=0)
     os.replace(part, path)
-
-
-def _centre(head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
-    """The voxel (z, y, x) in the middle of the head's width and depth, DEPTH_MM below its top."""
-    z, y, x = (np.flatnonzero(head.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
-    below = max(int(z[0]), int(z[-1]) - round(DEPTH_MM / spacing[2]))
-    return below, int(y[0] + y[-1]) // 2, int(x[0] + x[-1]) // 2
 
 
 def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:

@@ -14,6 +14,9 @@ from ..training.cases import find_cases
 from ..training.intensity import robust
 from ..volume import Geometry, Volume, resample_image, resample_labels
 
+DEPTH_MM = 75.0
+"""How far below the top of the head the central axial slice lies: at the ventricles."""
+
 
 @dataclass(frozen=True)
 class StandardHead:
@@ -49,6 +52,18 @@ def read_standard_head(path: Path, grid: ModelGrid) -> StandardHead:
         return standard_head(Volume.read(path), grid)
     except MedDDPMError as error:
         raise type(error)(f"{path.name}: {error.message}", error.hint) from error
+
+
+def to_ras(array: np.ndarray, axes: str) -> np.ndarray:
+    """An array (z, y, x) of a grid with these axes, flipped so that they run to the right, front and top."""
+    return np.flip(array, [2 - axis for axis, letter in enumerate(axes) if letter in "LPI"])
+
+
+def central_voxel(head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    """The voxel (z, y, x) in the middle of a head's width and depth, DEPTH_MM below its top; z upward."""
+    z, y, x = (np.flatnonzero(head.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
+    below = max(int(z[0]), int(z[-1]) - round(DEPTH_MM / spacing[2]))
+    return below, int(y[0] + y[-1]) // 2, int(x[0] + x[-1]) // 2
 
 
 def find_images(folder: str | Path, suffix: str = "") -> list[Path]:

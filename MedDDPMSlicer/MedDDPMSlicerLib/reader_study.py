@@ -18,7 +18,7 @@ import vtk
 from MedDDPMCore.errors import EvaluationError
 from MedDDPMCore.evaluation.reader_files import Answer, answer_from, read_study, write_answers
 
-from . import results, views
+from . import nifti, results, views
 
 LEVELS = 255
 
@@ -150,7 +150,7 @@ class CaseView:
             _load_picture(node, path)
             self._use_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         else:
-            results.load_image(str(path), node)
+            results.set_image(node, nifti.read(str(path)))
         self._scene.AddNode(node)
         display = slicer.vtkMRMLScalarVolumeDisplayNode()
         display.SetSaveWithScene(False)

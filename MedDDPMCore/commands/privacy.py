@@ -1,0 +1,69 @@
+"""`medddpm` privacy, deface."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import MedDDPMError
+from .command import EXIT_ERROR, add_command, new_folder
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    p = add_command(
+        commands, "privacy", privacy, "Say whether synthetic images are copies of real ones (exit code 1 if any is)."
+    )
+    p.add_argument("synthetic", help="folder of synthetic images")
+    p.add_argument("out", nargs="?", help="new folder for the report, a table and a picture of the closest pairs")
+    p.add_argument("--against", required=True, metavar="REAL_DIR", help="folder of the images the model was trained on")
+    p.add_argument("--held-out", metavar="DIR", help="folder of real images it was not trained on, to compare with")
+    p.add_argument("--real-suffix", default="", help="what the real images' names end with, such as _T1")
+    p.add_argument("--synthetic-suffix", default="", help="and the synthetic images' names")
+    p.add_argument("--model", default="default", help="model whose field of view is compared")
+
+    p = add_command(commands, "deface", deface, "Remove the face from a head image.")
+    p.add_argument("image", help="image or label volume")
+    p.add_argument("out", help="new file")
+    p.add_argument("--mask", help="head mask, what is not 0 is head (default: made from the image)")
+
+
+def deface(args: argparse.Namespace) -> int:
+    """Head image -> the same without its face."""
+    from ..synthesis.deface import deface as without_face
+    from ..synthesis.head import head_mask
+    from ..volume import Volume
+
+    if Path(args.out).exists():
+        raise MedDDPMError(f"{args.out} is there already, and is not written over.", "Name another file.")
+    image = Volume.read(args.image)
+    head = Volume.read(args.mask, labels=True) if args.mask else head_mask(image)
+    without_face(image, head).write(args.out, {"DEFACED": "face removed by medddpm deface"})
+    print(args.out)
+    return 0
+
+
+def privacy(args: argparse.Namespace) -> int:
+    """Synthetic and real images -> what they have in common."""
+    from tqdm import tqdm
+
+    from ..evaluation.privacy import closest_pairs, compare, markdown, table
+    from ..evaluation.standard_head import find_images
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
+    from ..synthesis.output import write_text
+    from ..synthesis.preview import save_png
+
+    grid = ModelSpec.read(find_model(args.model)).grid
+    synthetic = find_images(args.synthetic, args.synthetic_suffix)
+    real = find_images(args.against, args.real_suffix)
+    held_out = find_images(args.held_out, args.real_suffix) if args.held_out else []
+    folder = new_folder(args.out) if args.out else None
+    with tqdm(total=len(real) + len(synthetic) + len(held_out), disable=None, unit="image") as bar:
+        report = compare(synthetic, real, grid, held_out, bar.update, folder)
+    if folder:
+        write_text(folder / "privacy.md", markdown(report))
+        write_text(folder / "pairs.csv", table(report))
+        save_png(folder / "closest_pairs.png", closest_pairs(report, grid))
+    print(markdown(report), end="")
+    return EXIT_ERROR if report.copies.any() else 0
