@@ -34,7 +34,7 @@ from quality_images import (
     with_lesions,
     without_tumor,
 )
-from quality_judge import FEATURES, dices, features, train_judge
+from quality_judge import FEATURES, dices, feature_scale, features, lesion_set, train_judge, training_features
 from quality_measures import (
     contrasts,
     distribution_distances,
@@ -53,7 +53,7 @@ from MedDDPMCore.training.dataset import PackedDataset
 from MedDDPMCore.volume import Volume
 
 SAMPLE_MASK = Path(__file__).parents[2] / "Resources" / "masks" / "one_tumor.nii.gz"
-STEPS, LONG_STEPS = (5, 8, 10, 15, 25, 50), 250
+STEPS = (5, 8, 10, 15, 25, 50)
 SAMPLERS = ("ddpm", "ddim", "dpmpp_2m")
 EMPTY_CASES = 5
 
@@ -66,7 +66,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--samples", type=int, default=8, help="heads made of one mask")
     parser.add_argument("--step-cases", type=int, default=2, help="heads for the table of steps; 0: no table")
-    parser.add_argument("--long", action="store_true", help=f"also {LONG_STEPS} steps in the table of steps")
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS, help="of the table of steps; 250 takes minutes")
+    parser.add_argument("--judge-steps", type=int, default=300)
     parser.add_argument("--prepare", action="store_true", help="only make what does not depend on the model")
     args = parser.parse_args()
     started = time.monotonic()
@@ -76,7 +77,8 @@ def main() -> None:
 
     data = PackedDataset.open(args.data)
     shared = args.out / "shared"
-    judge = train_judge(data, shared, say)
+    lesions = lesion_set(data, shared, say)
+    judge = train_judge(lesions, args.judge_steps, shared, say)
     real = with_lesions(data, data.indices("validation")[: args.cases])
     training = data.indices("train")
     other = with_lesions(data, training[:: max(1, len(training) // len(real))][: len(real)])
@@ -86,9 +88,7 @@ def main() -> None:
         "nearest head": nearest_head(data, real),
     }
     say("rivals made")
-    known = kept(shared / "training-features.npy", lambda: np.concatenate([
-        features(judge, with_lesions(data, training[k : k + 10])) for k in range(0, len(training), 10)
-    ]))  # fmt: skip
+    known = kept(shared / "training-features.npy", lambda: training_features(judge, lesions, data))
     say("training features made")
     if args.prepare:
         return
@@ -107,7 +107,7 @@ def main() -> None:
     write_report(args.out, results)
     if args.step_cases:
         some = Heads(real.images[: args.step_cases], real.masks[: args.step_cases], real.ids[: args.step_cases])
-        results["steps"] = steps_table(model, some, judge, known, geometry, folder, args.long, say)
+        results["steps"] = steps_table(model, some, judge, known, geometry, folder, args.steps, say)
     results["seconds of this run"] = round(time.monotonic() - started)
     write_report(args.out, results)
     say(f"written: {args.out / 'report.md'}")
@@ -123,13 +123,13 @@ def described(model: Model, seconds: list[float]) -> dict:
         "name": model_name(model), "sampler": model.spec.sampler, "steps": model.spec.steps,
         "precision": str(model.precision), "device": str(model.device), "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(), "torch": torch.__version__, "machine": platform.machine(),
-        "seconds a head": float(np.median(seconds)),
+        "seconds a head": float(np.nanmedian(seconds)),
     }  # fmt: skip
 
 
 def compare(sets: dict[str, Heads], real: Heads, judge, known, geometry, say) -> dict[str, dict[str, Interval]]:
     """The figures of each set, by set."""
-    scale = known.std(axis=0) + 1e-6
+    scale = feature_scale(known)
     own = features(judge, real)
     table = {"these real heads": measured(real, real, geometry) | {"judge's Dice": mean_interval(dices(judge, real))}}
     table["these real heads"].pop("histogram distance")
@@ -155,7 +155,7 @@ def no_tumor(model, real: Heads, generated: Heads, geometry, folder: Path, say) 
 
 def privacy(data, generated: Heads, real: Heads, judge, known, out: Path) -> dict:
     sideways = 2 - next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
-    images, scale = training_images(data), known.std(axis=0) + 1e-6
+    images, scale = training_images(data), feature_scale(known)
     found = {}
     for name, heads in (("generated", generated), ("held-out real", real)):
         by_image = nearest_images(heads, images, sideways)
@@ -193,12 +193,12 @@ def diversity(model: Model, samples: int, folder: Path, out: Path, say) -> dict:
     }
 
 
-def steps_table(model, heads: Heads, judge, known, geometry, folder: Path, long: bool, say) -> list[dict]:
+def steps_table(model, heads: Heads, judge, known, geometry, folder: Path, table: list[int], say) -> list[dict]:
     """One row a sampler and number of steps; each image is held against the real head of its mask."""
-    rows, scale = [], known.std(axis=0) + 1e-6
+    rows, scale = [], feature_scale(known)
     own, sharp = features(judge, heads), np.array(sharpness(heads))
     for sampler in SAMPLERS:
-        for steps in (*STEPS, *((LONG_STEPS,) if long and sampler == "ddpm" else ())):
+        for steps in table:
             images, seconds = synthetic(model, heads, geometry, folder, lambda _: None, sampler=sampler, steps=steps)
             say(f"{sampler}, {steps} steps")
             rows.append({
@@ -209,7 +209,7 @@ def steps_table(model, heads: Heads, judge, known, geometry, folder: Path, long:
                 "sharpness over the real": float(np.mean(np.array(sharpness(images)) / sharp)),
                 "feature distance": float(np.sqrt(np.square((features(judge, images) - own) / scale).sum(1)).mean()),
                 "judge's Dice": float(np.mean(dices(judge, images))),
-                "seconds": float(np.median(seconds)),
+                "seconds": float(np.nanmedian(seconds)),
             })  # fmt: skip
     return rows
 

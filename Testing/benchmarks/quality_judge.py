@@ -5,12 +5,14 @@ It says whether tumours in other images are where the mask says, and its deepest
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from quality_images import LESIONS, TUMOR, Heads
+from quality_images import TUMOR, Heads, with_lesions
+from torch import Tensor
 
 from MedDDPMCore.evaluation.segmentation_metrics import scores
 from MedDDPMCore.evaluation.segmentation_network import (
@@ -20,12 +22,10 @@ from MedDDPMCore.evaluation.segmentation_network import (
     train_segmenter,
 )
 from MedDDPMCore.evaluation.study_images import ImageSet, write_set
-from MedDDPMCore.training.augment import Augmentation
-from MedDDPMCore.training.dataset import PackedDataset, to_bytes
-from MedDDPMCore.training.samples import Samples, generator_for
+from MedDDPMCore.training.dataset import PackedDataset, from_bytes, to_bytes
 
 FACTOR = 2
-SETTINGS = SegmentationSettings(most_steps=600, batch_size=4, learning_rate=2e-3, base_channels=8, levels=4)
+SETTINGS = SegmentationSettings(batch_size=2, learning_rate=2e-3, base_channels=8, levels=4)
 FEATURES = "mean over the head of the 64 deepest features of the judge (3D U-Net on 4 mm, trained on simulated lesions)"
 CPU = torch.device("cpu")
 
@@ -35,25 +35,33 @@ def coarse(image: np.ndarray) -> np.ndarray:
     return F.avg_pool3d(torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None], FACTOR)[0, 0].numpy()
 
 
-def train_judge(data: PackedDataset, folder: Path, say) -> SegmentationNetwork:
-    """Trained on two drawings of each training head, varied as the model's training varies them; kept in the folder."""
-    cases = data.indices("train") * 2
+def lesion_set(data: PackedDataset, folder: Path, say) -> ImageSet:
+    """Each training head with one simulated lesion, at the judge's voxel size; kept in the folder."""
+
+    def drawn():
+        for k, case in enumerate(data.indices("train")):
+            heads = with_lesions(data, [case])
+            yield coarse(heads.images[0])[None], coarse(heads.masks[0] == TUMOR) >= 0.5, heads.ids[0]
+            if k % 20 == 0:
+                say(f"judge: lesion {k} drawn")
+
     if not (folder / "ids.json").exists():
-        write_set(folder, len(cases), _drawn(data, cases))
+        write_set(folder, len(data.indices("train")), drawn())
+    return ImageSet.open(folder)
+
+
+def train_judge(lesions: ImageSet, steps: int, folder: Path, say) -> SegmentationNetwork:
+    """Trained on simulated lesions in training heads, mirrored in half of the steps; kept in the folder."""
+
+    def flipped(image: Tensor, mask: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        return (image.flip(-1), mask.flip(-1)) if seed % 2 else (image, mask)
 
     def report(step: int, steps: int, loss: float) -> None:
-        if step % 50 == 0:
+        if step % 25 == 0:
             say(f"judge: step {step} of {steps}, loss {loss:.4f}")
 
-    return train_segmenter([ImageSet.open(folder)], SETTINGS, 1, CPU, folder / "judge.pt", report=report)
-
-
-def _drawn(data: PackedDataset, cases: list[int]):
-    samples = Samples(data, Augmentation(), LESIONS)
-    for k, case in enumerate(cases):
-        image, channels = samples.draw(case, generator_for(12, k))
-        tumor = coarse((channels[1] > 0).numpy().astype(np.float32)) >= 0.5
-        yield coarse(image[0].numpy())[None], tumor, f"{data.cases[case]['id']}-{k}"
+    settings = dataclasses.replace(SETTINGS, most_steps=steps)
+    return train_segmenter([lesions], settings, 1, CPU, folder / "judge.pt", flipped, report=report)
 
 
 def dices(judge: SegmentationNetwork, heads: Heads) -> list[float]:
@@ -65,14 +73,29 @@ def dices(judge: SegmentationNetwork, heads: Heads) -> list[float]:
     return found
 
 
-@torch.inference_mode()
 def features(judge: SegmentationNetwork, heads: Heads) -> np.ndarray:
     """(n, 64): FEATURES of each image."""
-    rows = []
-    for image, mask in zip(heads.images, heads.masks, strict=True):
-        x = torch.from_numpy(coarse(image))[None, None]
-        for level, block in enumerate(judge.down):
-            x = block(F.max_pool3d(x, 2) if level else x)
-        weight = F.adaptive_avg_pool3d(torch.from_numpy((mask > 0).astype(np.float32))[None, None], x.shape[2:])
-        rows.append(((x * weight).sum(dim=(2, 3, 4)) / weight.sum())[0].numpy())
-    return np.stack(rows)
+    pairs = zip(heads.images, heads.masks, strict=True)
+    return np.stack([_features(judge, coarse(image), coarse(mask > 0)) for image, mask in pairs])
+
+
+def training_features(judge: SegmentationNetwork, lesions: ImageSet, data: PackedDataset) -> np.ndarray:
+    """(n, 64): FEATURES of the training heads with lesions."""
+    rows = zip(lesions.images, data.indices("train"), strict=True)
+    return np.stack([_features(judge, from_bytes(image[0]), coarse(data.labels[case] > 0)) for image, case in rows])
+
+
+def feature_scale(training: np.ndarray) -> np.ndarray:
+    """What each feature is divided by: its deviation over the training heads, not less than a tenth of the mean one."""
+    deviation = training.std(axis=0)
+    return np.maximum(deviation, 0.1 * deviation.mean())
+
+
+@torch.inference_mode()
+def _features(judge: SegmentationNetwork, image: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """image and head (z, y, x) at the judge's voxel size."""
+    x = torch.from_numpy(image)[None, None]
+    for level, block in enumerate(judge.down):
+        x = block(F.max_pool3d(x, 2) if level else x)
+    weight = F.adaptive_avg_pool3d(torch.from_numpy(head)[None, None], x.shape[2:])
+    return ((x * weight).sum(dim=(2, 3, 4)) / weight.sum())[0].numpy()

@@ -1,0 +1,37 @@
+"""The quality report's command, on a tiny set and an untrained model: it ends with a whole report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from small_models import write_model
+from small_training import write_data
+
+from MedDDPMCore.grid import ModelGrid
+
+ROOT = Path(__file__).resolve().parents[2]
+GRID = ModelGrid((32, 32, 32), (5.0, 5.0, 5.0))
+
+
+def test_the_quality_report_holds_every_set(tmp_path):
+    data, model = write_data(tmp_path / "packed", 6, GRID), write_model(tmp_path / "model", grid=GRID)
+    described = json.loads((data / "dataset.json").read_text("utf-8"))
+    described["cases"][0]["split"] = "validation"
+    (data / "dataset.json").write_text(json.dumps(described), "utf-8")
+    out = tmp_path / "out"
+    command = [sys.executable, str(ROOT / "Testing" / "benchmarks" / "quality.py"), str(data), str(out)]
+    command += ["--model", str(model), "--samples", "2", "--step-cases", "1", "--judge-steps", "2", "--steps", "2", "3"]
+    subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert list(report["sets"]) == ["these real heads", "model", "other real heads", "mean head", "nearest head"]
+    model_row = report["sets"]["model"]
+    assert {"head mask Dice", "tumour over surroundings", "judge's Dice", "MMD", "Fréchet distance"} <= set(model_row)
+    assert report["sets"]["these real heads"]["head mask Dice"]["value"] > 0.8
+    assert [row["steps"] for row in report["steps"]] == [2, 3] * 3
+    text = (out / "report.md").read_text("utf-8")
+    assert "## Steps and samplers" in text and "mean head" in text
+    assert {path.name for path in out.glob("*.png")} == {"closest.png", "comparison.png", "one_mask.png"}
