@@ -1,16 +1,27 @@
-"""`medddpm` dicom."""
+"""`medddpm` dataset, dicom."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
 
 from ..errors import MedDDPMError
-from .command import add_command
+from .command import EXIT_ERROR, add_command
+from .synthesis import add_synthesis_options, picked_device
 
 
 def add(commands) -> None:
     """Their grammar."""
+    p = add_command(commands, "dataset", dataset, "Make a data set of synthetic images from a folder of masks.")
+    p.add_argument("masks", help="folder of label volumes, or one of them")
+    p.add_argument("out", help="folder for the data set; one that was begun is gone on with")
+    p.add_argument("--layout", required=True, choices=("nnunet", "bids"))
+    p.add_argument("--keep-names", action="store_true", help="call cases by their mask's file name, not by a hash")
+    p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
+    add_synthesis_options(p)
+
     p = add_command(commands, "dicom", dicom, "Write a synthetic image as a DICOM series, its mask as a DICOM SEG.")
     p.add_argument("image", help="a synthetic image with its record (.json) beside it")
     p.add_argument("out", help="new folder for the study; nothing is ever written over")
@@ -25,6 +36,61 @@ def add(commands) -> None:
     )
     p.add_argument("--burn-in", action="store_true", help="draw the word SYNTHETIC into the voxels")
     p.add_argument("--face-is-removed", action="store_true", help="the image was defaced; DICOM says so")
+
+
+def dataset(args: argparse.Namespace) -> int:
+    """Masks -> data set."""
+    from ..export.dataset import make_dataset
+    from ..labels import parse_label_mapping
+    from ..synthesis.batch import find_masks
+    from ..synthesis.synthesize import Settings, load_model
+    from ..training.distributed import rank_and_world
+
+    mapping = parse_label_mapping(args.labels) if args.labels else None
+    masks = find_masks(args.masks)
+    rank, world = rank_and_world()
+    model = load_model(args.model, picked_device(args.device), args.precision)
+    settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
+    report, close = _json_lines() if args.progress else _bar()
+    try:
+        made = make_dataset(
+            model, masks[rank::world], args.out, args.layout, settings, mapping, args.keep_names, report
+        )
+    finally:
+        close()
+    print(
+        f"{len(made.made)} made, {len(made.there)} there before, {len(made.failed)} masks left out; {args.out} holds "
+        f"{made.cases} cases"
+    )
+    return EXIT_ERROR if made.failed else 0
+
+
+def _json_lines():
+    """Tells progress as JSON, one object a line: cases done and in all, name, and step and total, or words."""
+
+    def report(done: int, total: int, name: str, what) -> None:
+        said = {"words": what} if isinstance(what, str) else {"step": what.index, "total": what.total}
+        print(json.dumps({"done": done, "cases": total, "name": name, **said}), flush=True)
+
+    return report, lambda: None
+
+
+def _bar():
+    """Tells progress as a bar over the cases, and in words what is left out or noteworthy."""
+    from tqdm import tqdm
+
+    bar = tqdm(disable=None, unit="case")
+
+    def report(done: int, total: int, name: str, what) -> None:
+        bar.total = total
+        if isinstance(what, str):
+            bar.update(done - bar.n)
+            if what not in ("made", "is there already"):
+                bar.write(f"{name}: {what}", file=sys.stderr)
+        else:
+            bar.set_description(f"{name} step {what.index}/{what.total}")
+
+    return report, bar.close
 
 
 def dicom(args: argparse.Namespace) -> int:

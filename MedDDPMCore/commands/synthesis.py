@@ -20,6 +20,16 @@ def add(commands) -> None:
         "mask", help="label volume (.nii.gz, .nrrd, .seg.nrrd, .mha), DICOM folder, or a folder of label volumes"
     )
     p.add_argument("out", help="folder for the NIfTI images, their JSON records and PNG previews")
+    add_synthesis_options(p)
+    p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
+
+    p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI.")
+    p.add_argument("image")
+    p.add_argument("out")
+
+
+def add_synthesis_options(p: argparse.ArgumentParser) -> None:
+    """What every command that synthesizes takes."""
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
     p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
@@ -31,11 +41,6 @@ def add(commands) -> None:
     )
     p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
     p.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
-    p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
-
-    p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI.")
-    p.add_argument("image")
-    p.add_argument("out")
 
 
 def synthesize(args: argparse.Namespace) -> int:
@@ -50,14 +55,9 @@ def synthesize(args: argparse.Namespace) -> int:
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
     rank, world = rank_and_world()
-    device = (
-        f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-        if world > 1 and args.device == "auto" and _has_cuda()
-        else args.device
-    )
     if args.check:
         return _check(masks, args.model, mapping)
-    model = load_model(args.model, device, args.precision)
+    model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
     with tqdm(disable=None, unit="step") as bar:
 
@@ -75,10 +75,15 @@ def synthesize(args: argparse.Namespace) -> int:
     return EXIT_ERROR if failed else 0
 
 
-def _has_cuda() -> bool:
+def picked_device(name: str) -> str:
+    """The device of that name; under torchrun "auto" is this process's own GPU, where there are any."""
     import torch
 
-    return torch.cuda.is_available()
+    from ..training.distributed import rank_and_world
+
+    if rank_and_world()[1] > 1 and name == "auto" and torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    return name
 
 
 def _check(masks: list[Path], model: str, mapping) -> int:

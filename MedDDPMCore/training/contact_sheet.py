@@ -26,25 +26,38 @@ def write_contact_sheet(path: str | Path, data: PackedDataset, odd: Collection[s
     count = len(data.cases)
     shown = np.linspace(0, count - 1, min(count, MOST_CASES)).astype(int).tolist()
     pictures = [_picture(data, index, data.cases[index]["id"] in odd) for index in shown]
-    columns = min(columns, len(pictures))
-    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
-    rows = [np.concatenate(pictures[i : i + columns], axis=1) for i in range(0, len(pictures), columns)]
-    save_png(path, np.concatenate(rows))
+    save_sheet(path, pictures, columns)
     return len(shown)
 
 
 def _picture(data: PackedDataset, index: int, odd: bool) -> np.ndarray:
-    """One case, uint8 RGB (rows, columns, 3)."""
     labels = data.labels[index]
     scheme = data.labels_scheme
     lesion = np.isin(labels, [scheme.values[name] for name in scheme.lesions])
-    centre = _middle(lesion if lesion.any() else labels > 0)
-    spacing = data.grid.spacing
-    grey = three_planes(from_bytes(data.images[index, 0]), spacing, centre)
+    return case_picture(from_bytes(data.images[index, 0]), lesion, labels > 0, data.grid.spacing, odd)
+
+
+def case_picture(
+    image: np.ndarray, lesion: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float], odd: bool = False
+) -> np.ndarray:
+    """One case, uint8 RGB (rows, columns, 3): three planes of an image (z, y, x) in RAS axes, -1..1, through the middle
+    of the lesion (a mask of the same shape), or of the head where it is empty; the lesion outlined."""
+    centre = _middle(lesion if lesion.any() else head)
+    grey = three_planes(image, spacing, centre)
     inside = three_planes(lesion * 2.0 - 1, spacing, centre) > 127
     picture = np.repeat(grey[..., None], 3, axis=-1)
     picture[_outline(inside)] = TUMOR_COLOUR
     return _framed(picture, ODD_COLOUR if odd else (0, 0, 0))
+
+
+def save_sheet(path: str | Path, pictures: list[np.ndarray], columns: int = 4) -> None:
+    """Writes pictures (rows, columns, 3), of any sizes, as one PNG, `columns` in a row."""
+    columns = min(columns, len(pictures))
+    rows, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    pictures = [np.pad(p, ((0, rows - p.shape[0]), (0, width - p.shape[1]), (0, 0))) for p in pictures]
+    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
+    lines = [np.concatenate(pictures[i : i + columns], axis=1) for i in range(0, len(pictures), columns)]
+    save_png(path, np.concatenate(lines))
 
 
 def _framed(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
