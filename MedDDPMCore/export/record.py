@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import VolumeError
-from ..synthesis.output import stem
+from ..volume_files import ENDINGS
 
 RESEARCH_ONLY = "Not a scan of any person. Research only, not for diagnosis."
 
@@ -67,4 +67,5 @@ def read_record(path: Path) -> Record:
 
 def record_of(image: Path) -> Path:
     """Where an image's record lies: "a/b.nii.gz" -> "a/b.json"."""
-    return image.with_name(f"{stem(image)}.json")
+    ending = next((ending for ending in ENDINGS if image.name.lower().endswith(ending)), "")
+    return image.with_name(f"{image.name[: len(image.name) - len(ending)]}.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm"}
+DICOM_PACKAGES = ("pydicom", "highdicom")
 TORCH = ">=2.4"
 NEEDED = ("torch", *PACKAGES)
 RESUME_KEY = "MedDDPM/ContinueInstallation"
@@ -137,6 +139,18 @@ def install(state: State) -> bool:
     if requirements:
         _install_packages(requirements)
     return False
+
+
+def missing_dicom() -> list[str]:
+    """The packages for DICOM export that are not there."""
+    return [name for name in DICOM_PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def install_dicom() -> None:
+    """Install what DICOM export needs. Never in testing mode."""
+    if slicer.app.testingEnabled():
+        raise InstallError(_("Nothing is installed in testing mode."))
+    _install_packages(missing_dicom())
 
 
 def _install_packages(requirements: list[str]) -> None:

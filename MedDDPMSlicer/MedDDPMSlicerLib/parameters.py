@@ -10,6 +10,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 
 LARGEST_SEED = 2**31 - 1
 GRIDS = ("mask", "model")
+LAYOUTS = ("nnunet", "bids")
 LIMITS = {
     "steps": (0, 1000),
     "seed": (0, LARGEST_SEED),
@@ -17,6 +18,7 @@ LIMITS = {
     "fade": (0.0, 1.0),
     "trainingSteps": (1, 10_000_000),
     "trainingBatch": (1, 64),
+    "exportSamples": (1, 10_000),
 }
 
 
@@ -47,6 +49,11 @@ class MedDDPMParameters:
     trainingSteps: Annotated[int, WithinRange(*LIMITS["trainingSteps"])] = 3000
     trainingBatch: Annotated[int, WithinRange(*LIMITS["trainingBatch"])] = 2
     trainingFineTune: bool = False
+    exportMasks: str = ""
+    exportSamples: Annotated[int, WithinRange(*LIMITS["exportSamples"])] = 10
+    exportLayout: Annotated[str, Choice(list(LAYOUTS))] = "nnunet"
+    exportMask: bool = True
+    exportBurnIn: bool = False
 
 
 def repair(node) -> list[str]:
@@ -85,7 +92,11 @@ _CHECKS = {
     "segmentation": _node_of("vtkMRMLSegmentationNode"),
     "result": _node_of("vtkMRMLScalarVolumeNode"),
     "grid": _one_of(GRIDS),
-    **{name: _one_of(("True", "False")) for name in ("newSeed", "preview", "trainingFineTune")},
+    "exportLayout": _one_of(LAYOUTS),
+    **{
+        name: _one_of(("True", "False"))
+        for name in ("newSeed", "preview", "trainingFineTune", "exportMask", "exportBurnIn")
+    },
     **{name: _within(float if name == "fade" else int, limits) for name, limits in LIMITS.items()},
 }
 

@@ -16,6 +16,7 @@ ORDER = (
     "synthesize",
     "compare",
     "advanced",
+    "export",
     "train",
     "reader_study",
 )

@@ -1,0 +1,174 @@
+"""Export: a synthetic image as a DICOM study, and data sets of many images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedDDPMCore.errors import MedDDPMError
+
+from .. import dependencies, export, paths, results
+from ..qt_transport import QtTransport
+from .panel import Panel
+
+LAYOUTS = {"nnunet": "nnU-Net", "bids": "BIDS"}
+
+
+class ExportPanel(Panel):
+    FILE = "Export"
+    COLLAPSED = True
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.process = export.ExportProcess(
+            QtTransport(),
+            paths.python(),
+            str(paths.core_folder()),
+            slicer.app.temporaryPath,
+            self._show_progress,
+            self._ended,
+        )
+        self._problem = self._left_out = ""
+        self._out: Path | None = None
+        self._is_done = False
+        self.ui.exportSelector.addAttribute("vtkMRMLScalarVolumeNode", f"{results.PREFIX}synthetic", "true")
+        for layout, title in LAYOUTS.items():
+            self.ui.layoutCombo.addItem(title, layout)
+        self.ui.layoutCombo.connect("activated(int)", self._layout_chosen)
+        self.ui.masksButton.connect("clicked()", self._browse)
+        self.ui.dicomButton.connect("clicked()", self._export_dicom)
+        self.ui.datasetButton.connect("clicked()", self._make_dataset)
+        self.ui.exportStopButton.connect("clicked()", self._stop)
+
+    def refresh(self) -> None:
+        p = self._parameters
+        if p is None:
+            return
+        running = self.process.is_running
+        image = p.result is not None and results.is_synthetic(p.result)
+        self.ui.dicomButton.enabled = image and not running
+        self.ui.dicomButton.toolTip = "" if image else _("Make an image first, or choose one.")
+        self.ui.datasetButton.enabled = self.owner.can_synthesize and self.owner.model is not None and not running
+        self.ui.exportStopButton.enabled = running and not self.process.is_stopping
+        self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(p.exportLayout)))
+        self.ui.exportMaskCheckBox.enabled = p.segmentation is not None and not running
+        for widget in (
+            self.ui.burnInCheckBox,
+            self.ui.masksEdit,
+            self.ui.masksButton,
+            self.ui.exportSamplesSpinBox,
+            self.ui.layoutCombo,
+        ):
+            widget.enabled = not running
+        self._show_progress()
+
+    def close(self) -> None:
+        self.process.close()
+
+    def _show_progress(self) -> None:
+        self.ui.exportProgress.value = self.process.percent
+        self.ui.exportStatus.text = self._status()
+
+    def _status(self) -> str:
+        if self.process.is_stopping:
+            return _("Stopping: what is made is completed…")
+        if self.process.is_running:
+            return self.process.text or _("Starting…")
+        return "\n".join(part for part in (self._problem, self._left_out, *self._outcome()) if part)
+
+    def _outcome(self) -> list[str]:
+        return list(self.process.notes) if self._is_done else []
+
+    def _layout_chosen(self, index: int) -> None:
+        self._parameters.exportLayout = self.ui.layoutCombo.itemData(index)
+
+    def _browse(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder with masks"), self._parameters.exportMasks)
+        if folder:
+            self._parameters.exportMasks = folder
+
+    def _export_dicom(self) -> None:
+        if not self._dicom_is_there():
+            return
+        parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM folder"))
+        if not parent:
+            return
+        p = self._parameters
+        segmentation = p.segmentation if p.exportMask else None
+        try:
+            out = export.new_folder(Path(parent), export.dicom_name(p.result))
+            arguments = export.dicom_arguments(
+                p.result, segmentation, self.owner.roles, self.owner.found, p.exportBurnIn, out, self.process.prepare()
+            )
+        except (MedDDPMError, OSError) as error:
+            self._refuse(error)
+            return
+        self._start(arguments, out)
+
+    def _make_dataset(self) -> None:
+        chosen = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the dataset"))
+        if not chosen:
+            return
+        p, masks = self._parameters, Path(self._parameters.exportMasks.strip())
+        self._left_out = ""
+        settings = {
+            "model": p.model,
+            "samples": p.exportSamples,
+            "seed": p.seed,
+            "steps": p.steps,
+            "sampler": p.sampler,
+            "device": p.device,
+            "grid": p.grid,
+        }
+        try:
+            out, roles = export.dataset_folder(Path(chosen)), ()
+            if not p.exportMasks.strip():
+                masks, roles = self.process.prepare(), self.owner.roles
+                _number, left_out = export.masks_of_scene(slicer.mrmlScene, roles, masks)
+                self._left_out = " ".join(left_out)
+            arguments = export.dataset_arguments(masks, out, p.exportLayout, roles, settings)
+        except (MedDDPMError, OSError) as error:
+            self._refuse(error)
+            return
+        self._start(arguments, out)
+
+    def _start(self, arguments: list[str], out: Path) -> None:
+        self._problem, self._out, self._is_done = "", out, False
+        self.process.start(arguments)
+        self.refresh()
+
+    def _refuse(self, error: Exception) -> None:
+        self.process.discard()
+        self._problem, self._is_done = str(error), False
+        self.refresh()
+
+    def _stop(self) -> None:
+        self.process.stop()
+        self.refresh()
+
+    def _ended(self, problem: str) -> None:
+        self._is_done = True
+        self._problem = (
+            _("This did not work: {problem}").format(problem=problem)
+            if problem
+            else _("Ended. See {folder}.").format(folder=self._out)
+        )
+        self.refresh()
+
+    def _dicom_is_there(self) -> bool:
+        """Whether the DICOM packages are there, perhaps after an installation that the user agreed to."""
+        missing = dependencies.missing_dicom()
+        if not missing:
+            return True
+        question = _("DICOM export needs {names} (a few megabytes). Install now?").format(names=", ".join(missing))
+        if not slicer.util.confirmOkCancelDisplay(question, _("DICOM export")):
+            return False
+        try:
+            dependencies.install_dicom()
+        except (dependencies.InstallError, OSError, RuntimeError) as error:
+            self._refuse(error)
+            return False
+        return True

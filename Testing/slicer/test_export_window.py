@@ -1,0 +1,185 @@
+"""The Export box by clicks: DICOM studies and data sets, by the real command line on a model of random weights."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import project
+import pytest
+
+pytest.importorskip("slicer")
+import slicer
+import slicer.util
+from test_window import drawn_head, head_volume
+from window import open_window, packages_are_there  # noqa: F401
+
+needs_dicom = pytest.mark.skipif(
+    subprocess.run([sys.executable, "-c", "import pydicom, highdicom"], capture_output=True).returncode != 0,
+    reason="needs pydicom and highdicom",
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A model that runs, in a folder."""
+    folder = tmp_path_factory.mktemp("models")
+    program = str(Path(__file__).with_name("tiny_models.py"))
+    subprocess.run([sys.executable, program, str(folder)], check=True, cwd=project.ROOT)
+    return folder
+
+
+@pytest.fixture
+def box(window, tiny, monkeypatch):
+    monkeypatch.setenv("MEDDDPM_MODELS", str(tiny))
+    window.widget.panels["export"].widget.collapsed = False
+    window.parameters.model, window.parameters.steps = "tiny", 2
+    window.host.process_events()
+    yield window.widget.panels["export"].ui
+    assert not list(Path(slicer.app.temporaryPath).glob("MedDDPM-export-*")), "an export left its files behind"
+
+
+def synthetic_volume(name="Else Mueller synthetic (tiny, seed 5)"):
+    """A result as a run leaves it in the scene."""
+    from MedDDPMSlicerLib import results
+
+    node = head_volume(name)
+    ramp = np.arange(slicer.util.arrayFromVolume(node).size) % 1000
+    slicer.util.updateVolumeFromArray(node, ramp.reshape(slicer.util.arrayFromVolume(node).shape).astype(np.int16))
+    facts = {"model": "tiny", "model_sha256": "ab" * 32, "seed": "5", "modality": "T1", "steps": "2"}
+    results.set_provenance(node, "", {**facts, "sampler": "ddpm", "segmentation": "Else Mueller"})
+    return node
+
+
+def wait_for_the_end(window):
+    process = window.widget.panels["export"].process
+    window.wait(lambda: not process.is_running)
+    window.host.process_events()
+
+
+@needs_dicom
+def test_a_synthetic_volume_and_its_mask_become_a_dicom_study_by_clicks(window, box, tmp_path):
+    import pydicom
+    import SimpleITK
+
+    assert not box.dicomButton.enabled
+    drawn_head(window)
+    assert not box.dicomButton.enabled, "an MRI of a patient is no synthetic image"
+    window.parameters.result = synthetic_volume()
+    window.host.process_events()
+    for expected in ("MedDDPM-tiny-seed5-DICOM", "MedDDPM-tiny-seed5-DICOM-2"):
+        window.host.dialogs.answer(str(tmp_path))
+        window.click(box.dicomButton)
+        assert not box.dicomButton.enabled
+        wait_for_the_end(window)
+        assert str(tmp_path / expected) in box.exportStatus.text, box.exportStatus.text
+    window.screenshot("40-dicom-export")
+    out = tmp_path / "MedDDPM-tiny-seed5-DICOM"
+    for path in out.rglob("*.dcm"):
+        assert "Mueller" not in str(pydicom.dcmread(path))
+    seg = pydicom.dcmread(out / "SEG" / "mask.dcm")
+    assert [segment.SegmentLabel for segment in seg.SegmentSequence] == ["head", "tumor"]
+    assert pydicom.dcmread(out / "MR" / "0001.dcm").ImageComments.startswith("SYNTHETIC T1 image")
+
+    # Slicer's reader finds each voxel where it was
+    storage, read = slicer.vtkMRMLVolumeArchetypeStorageNode(), slicer.vtkMRMLScalarVolumeNode()
+    files = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(out / "MR"))
+    storage.SetFileName(files[0])
+    for file in files:
+        storage.AddFileName(file)
+    storage.SetSingleFile(0)
+    assert storage.ReadData(read)
+    result, matrix = window.parameters.result, slicer.util.vtkMatrixFromArray(np.eye(4))
+    result.GetRASToIJKMatrix(matrix)
+    to_index = slicer.util.arrayFromVTKMatrix(matrix).copy()
+    read.GetIJKToRASMatrix(matrix)
+    to_ras = slicer.util.arrayFromVTKMatrix(matrix).copy()
+    array, original = slicer.util.arrayFromVolume(read), slicer.util.arrayFromVolume(result)
+    k, j, i = np.indices(array.shape).reshape(3, -1)
+    index = np.rint(to_index @ to_ras @ np.stack([i, j, k, np.ones_like(i)])).astype(int)
+    assert np.array_equal(array.ravel(), original[index[2], index[1], index[0]])
+
+
+@needs_dicom
+def test_what_cannot_be_exported_is_said_and_nothing_starts(window, box, tmp_path):
+    volume = synthetic_volume()
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    window.parameters.result = volume
+    window.host.process_events()
+    window.host.dialogs.answer(str(tmp_path))
+    window.click(box.dicomButton)
+    assert "transform" in box.exportStatus.text and list(tmp_path.glob("*DICOM")) == []
+
+
+def test_a_missing_package_is_offered_and_nothing_installs_in_testing_mode(window, box, monkeypatch):
+    import qt
+    from MedDDPMSlicerLib import dependencies
+
+    monkeypatch.setattr(dependencies, "missing_dicom", lambda: ["highdicom"])
+    window.parameters.result = synthetic_volume()
+    window.host.process_events()
+    window.host.dialogs.answer(qt.QMessageBox.Cancel)
+    window.click(box.dicomButton)
+    assert "highdicom" in window.host.dialogs.shown[-1].text
+    window.host.dialogs.answer(qt.QMessageBox.Ok)
+    window.host.testing(True)
+    try:
+        window.click(box.dicomButton)
+    finally:
+        window.host.testing(False)
+    assert "testing mode" in box.exportStatus.text
+
+
+def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_path):
+    drawn_head(window)
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Empty one")
+    window.parameters.exportSamples = 2
+    window.choose(box.layoutCombo, "BIDS")
+    out = tmp_path / "data"
+    out.mkdir()
+    window.host.dialogs.answer(str(out))
+    window.click(box.datasetButton)
+    assert box.exportStopButton.enabled and not box.datasetButton.enabled
+    wait_for_the_end(window)
+    assert "2 cases" in box.exportStatus.text and "Empty one" in box.exportStatus.text, box.exportStatus.text
+    assert box.exportProgress.value == 100
+    window.screenshot("41-dataset")
+    assert len(list(out.glob("sub-*/anat/*_T1w.nii.gz"))) == 2 and (out / "SHA256SUMS").is_file()
+
+
+def test_stop_keeps_whole_images_and_the_next_click_goes_on(window, box, tmp_path):
+    from MedDDPMSlicerLib import roles, scene
+
+    masks, out = tmp_path / "masks", tmp_path / "data"
+    masks.mkdir()
+    out.mkdir()
+    (_mri, node, _ids), known = drawn_head(window), roles.roles_for(roles.WHOLE_HEAD)
+    mask = scene.build_mask(node, known, scene.find_segments(node, known, {}))
+    for _piece in scene.write_mask(mask, str(masks / "a.nrrd")):
+        pass
+    window.host.dialogs.answer(str(masks))
+    window.click(box.masksButton)
+    window.parameters.exportSamples, window.parameters.steps = 500, 10
+    window.host.dialogs.answer(str(out))
+    window.click(box.datasetButton)
+    window.wait(lambda: "Image 2 of 500" in box.exportStatus.text)
+    window.click(box.exportStopButton)
+    wait_for_the_end(window)
+    made = len(list((out / "labelsTr").iterdir()))
+    assert json.loads((out / "dataset.json").read_text())["numTraining"] == made >= 1
+    window.parameters.exportSamples = made + 1
+    window.host.dialogs.answer(str(out))
+    window.click(box.datasetButton)
+    wait_for_the_end(window)
+    assert f"1 made, {made} there before" in box.exportStatus.text
+
+
+def test_a_failure_is_said_in_words(window, box, tmp_path):
+    window.parameters.exportMasks = str(tmp_path / "nowhere")
+    window.host.process_events()
+    window.host.dialogs.answer(str(tmp_path))
+    window.click(box.datasetButton)
+    wait_for_the_end(window)
+    assert "did not work" in box.exportStatus.text and "nowhere" in box.exportStatus.text
