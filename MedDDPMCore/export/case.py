@@ -67,6 +67,10 @@ class Staging:
         return self
 
     def __exit__(self, *_error) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Removes what lies here: also what a process left that was killed right after `commit`."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # another process is at a case
             self.folder.parent.rmdir()

@@ -109,6 +109,7 @@ def _make_cases(model, masks, out: Path, place, settings, mapping, keep_names, r
             one = Settings(seed, settings.sampler, settings.steps, 1, 1, settings.output_grid)
             case_id = place.case_id(mask_id, seed)
             if _is_there(read_case(out, case_id), identity(model, plan, one, seed)):
+                Staging(out, case_id).clear()
                 result.there.append(case_id)
             else:
                 for progress in model.run(plan, one):
