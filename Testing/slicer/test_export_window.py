@@ -113,23 +113,26 @@ def test_what_cannot_be_exported_is_said_and_nothing_starts(window, box, tmp_pat
     assert "transform" in box.exportStatus.text and list(tmp_path.glob("*DICOM")) == []
 
 
-def test_a_missing_package_is_offered_and_nothing_installs_in_testing_mode(window, box, monkeypatch):
+def test_a_missing_package_is_installed_on_consent_alone_and_never_in_testing_mode(window, box, monkeypatch):
     import qt
     from MedDDPMSlicerLib import dependencies
 
     monkeypatch.setattr(dependencies, "missing_dicom", lambda: ["highdicom"])
+    window.host.pretend_missing("highdicom")
     window.parameters.result = synthetic_volume()
     window.host.process_events()
     window.host.dialogs.answer(qt.QMessageBox.Cancel)
     window.click(box.dicomButton)
-    assert "highdicom" in window.host.dialogs.shown[-1].text
-    window.host.dialogs.answer(qt.QMessageBox.Ok)
+    assert "highdicom" in window.host.dialogs.shown[-1].text and not window.host.installs
+    window.host.dialogs.answer(qt.QMessageBox.Ok, "")  # and no folder chosen
+    window.click(box.dicomButton)
+    assert "highdicom" in str(window.host.installs)
     window.host.testing(True)
     try:
-        window.click(box.dicomButton)
+        with pytest.raises(dependencies.InstallError, match="testing mode"):
+            dependencies.install_dicom()
     finally:
         window.host.testing(False)
-    assert "testing mode" in box.exportStatus.text
 
 
 def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_path):
