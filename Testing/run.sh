@@ -25,6 +25,6 @@ if [ $# -gt 0 ]; then
   exec "$python" -m pytest "$@"
 fi
 status=0
-"$python" -m pytest Testing/core || status=$?
+"$python" -m pytest Testing/core Testing/gpu || status=$?
 "$python" -m pytest Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
 exit $status

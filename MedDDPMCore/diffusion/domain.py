@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +56,7 @@ class Domain:
     def _normalised(self, bands: Tensor, sign: int) -> Tensor:
         if not self.std:
             return bands
-        mean, std = (bands.new_tensor(v).view(1, -1, 1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (_per_channel(values, bands.dtype, bands.device) for values in (self.mean, self.std))
         return (bands - mean) / std if sign > 0 else bands * std + mean
 
     def bands(self, image: Tensor) -> Tensor:
@@ -100,6 +101,13 @@ class Domain:
             return labels
         packed = haar(labels) / _LOW_GAIN
         return packed if coarse is None else torch.cat([packed, coarse], dim=1)
+
+
+@lru_cache(maxsize=64)
+def _per_channel(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(1, channel, 1, 1, 1). Kept, as sending it to a GPU at each step would make the GPU wait."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1, 1)
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:

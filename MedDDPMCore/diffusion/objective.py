@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .schedule import Schedule, expand
+from .schedule import Factors, Schedule, expand
 
 PREDICTIONS = ("noise", "v", "x0")
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
@@ -26,7 +26,7 @@ def target(prediction: str, schedule: Schedule, x0: Tensor, t: Tensor, noise: Te
     return expand(schedule.alphas, t, x0) * noise - expand(schedule.sigmas, t, x0) * x0
 
 
-def x0_from(prediction: str, schedule: Schedule, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
+def x0_from(prediction: str, schedule: Schedule | Factors, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
     """The x0 that the network's output means, given the noisy x at step t. Float32 arithmetic."""
     output, x = output.float(), x.float()
     if prediction == "x0":

@@ -72,7 +72,11 @@ def ddpm(
 
 
 def ddim(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 50, generator: Generators = None  # noqa: ARG001
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: Schedule,
+    steps: int = 50,
+    generator: Generators = None,  # noqa: ARG001
 ) -> Iterator[Step]:
     """Deterministic DDIM (Song et al. 2021, eq. 12 with eta = 0): no noise is drawn."""
     numbers = spaced_steps(schedule, steps)
@@ -87,7 +91,11 @@ def ddim(
 
 
 def dpmpp_2m(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int = 15, generator: Generators = None  # noqa: ARG001
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: Schedule,
+    steps: int = 15,
+    generator: Generators = None,  # noqa: ARG001
 ) -> Iterator[Step]:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on."""
     numbers = spaced_steps(schedule, steps)
@@ -119,4 +127,7 @@ def noise_like(x: Tensor, generator: Generators) -> Tensor:
     if isinstance(generator, Sequence):
         return torch.cat([noise_like(part, g) for part, g in zip(x.split(1), generator, strict=True)])
     device = generator.device if generator is not None else x.device
-    return torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
+    noise = torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype)
+    if device.type == "cpu" and x.device.type == "cuda":  # from pinned memory neither side waits for the other
+        noise = noise.pin_memory()
+    return noise.to(x.device, non_blocking=True)

@@ -48,6 +48,10 @@ class Schedule:
         """(T,) float64, log(alpha_t / sigma_t)."""
         return (self.alphas / self.sigmas).log()
 
+    def factors(self, device: torch.device) -> Factors:
+        """alphas and sigmas as float32 on a device, so that a loop there need not fetch them at each step."""
+        return Factors(self.alphas.float().to(device), self.sigmas.float().to(device))
+
     def posterior(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of q(x_{t-1} | x_t, x_0): the factors on x_0 and on x_t in its mean, and its variance.
 
@@ -58,6 +62,14 @@ class Schedule:
         on_x0 = self.betas * previous.sqrt() / (1 - bar)
         on_xt = (1 - previous) * (1 - self.betas).sqrt() / (1 - bar)
         return on_x0, on_xt, self.betas * (1 - previous) / (1 - bar)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A schedule's factors on x_0 and on the noise, each (T,) float32."""
+
+    alphas: Tensor
+    sigmas: Tensor
 
 
 def expand(values: Tensor, t: Tensor, like: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..diffusion.objective import x0_from
 from ..diffusion.samplers import Denoiser
@@ -26,20 +26,39 @@ def build_network(spec: ModelSpec, stage: StageSpec) -> UNet | Generator:
     return UNet(stage.domain.x_channels + condition, stage.domain.x_channels, **stage.network)
 
 
+def in_precision(network: torch.nn.Module, precision: torch.dtype) -> torch.nn.Module:
+    """The network with the weights of its convolutions and linear layers in a precision, the rest as it was.
+
+    That is what autocast would make of them at each call.
+    """
+    for module in network.modules():
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv3d, nn.ConvTranspose3d)):
+            module.to(precision)
+    return network
+
+
 def denoiser(
     network, stage: StageSpec, condition: Tensor, coarse: Tensor | None = None, precision: torch.dtype = torch.float32
 ) -> Denoiser:
     """`denoise(x, t) -> x0` for these packed condition channels (batch, channels, z, y, x).
 
-    x0 is kept to images in -1..1. The network runs in `precision`; all else is float32.
+    x0 is kept to images in -1..1. The network runs in `precision`; all else is float32. The network's input is one
+    buffer, laid out as its convolutions want it, into which each call copies x.
     """
-    schedule = Schedule.cosine(stage.timesteps)
-    domain = stage.domain
+    domain, device = stage.domain, condition.device
+    factors = Schedule.cosine(stage.timesteps).factors(device)
+    channels = domain.x_channels
+    joined = torch.empty(
+        (len(condition), channels + condition.shape[1], *condition.shape[2:]),
+        dtype=precision, device=device, memory_format=torch.channels_last_3d,
+    )  # fmt: skip
+    joined[:, channels:] = condition
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-            output = network(torch.cat([x, condition], dim=1), t)
-        x0 = x0_from(stage.prediction, schedule, output, x, t)
+        joined[:, :channels] = x
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            output = network(joined, t)
+        x0 = x0_from(stage.prediction, factors, output, x, t)
         return domain.limit(x0, coarse)
 
     return denoise

@@ -1,6 +1,12 @@
-"""Group norm (Wu and He 2018) with float32 statistics, alone or fused with the SiLU after it."""
+"""Group norm (Wu and He 2018) with float32 statistics, alone or fused with the SiLU after it.
+
+torch's kernel knows channels-last memory on CPUs alone; elsewhere it would copy there and back. There, x of that layout
+is taken as rows of channels: two sums for the statistics, then one line a x + b a channel.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -38,10 +44,37 @@ def _dense(x: Tensor) -> Tensor:
 def _normalised(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """Of an x as from `_dense`: the output, mean and reciprocal standard deviation (batch, groups) of each group."""
     batch, channels = x.shape[:2]
+    if x.device.type not in ("cpu", "meta") and not x.is_contiguous():
+        return _normalised_rows(x, weight, bias, groups, eps)
     if x.device.type != "cpu":  # the CPU's kernel alone takes float32 parameters with a half-precision input
         weight, bias = weight.to(x.dtype), bias.to(x.dtype)
     voxels = x.numel() // max(1, batch * channels)
     return aten.native_group_norm(x, weight, bias, batch, channels, voxels, groups, eps)
+
+
+def _normalised_rows(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float):
+    """The same from sums over rows of channels."""
+    mean, variance = moments([x], groups)
+    rstd = (variance + eps).rsqrt()
+    _, _, a, b = line_of(weight, bias, mean, rstd)
+    shape = (*x.shape[:2], *[1] * (x.dim() - 2))
+    y = torch.addcmul(b.to(x.dtype).view(shape), x, a.to(x.dtype).view(shape), out=torch.empty_like(x))
+    return y, mean, rstd
+
+
+def moments(parts: Sequence[Tensor], groups: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance (batch, groups) float32 of the groups of channels of parts joined along their channels.
+
+    parts: (batch, channels, ...) each, of one size.
+    """
+    sums, squares = [], []
+    for part in parts:
+        rows = part.movedim(1, -1).flatten(1, -2)
+        sums.append(rows.sum(dim=1, dtype=torch.float32))
+        squares.append(torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32).square())
+    values = sum(part.shape[1] for part in parts) // groups * parts[0][0, 0].numel()
+    mean, square = (torch.cat(v, dim=1).unflatten(1, (groups, -1)).sum(dim=2) / values for v in (sums, squares))
+    return mean, (square - mean.square()).clamp(min=0)
 
 
 class _NormSiLU(torch.autograd.Function):
@@ -57,11 +90,12 @@ class _NormSiLU(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
         x, weight, bias, mean, rstd = ctx.saved_tensors
-        back = _backward_by_products if x.device.type == "cpu" and x.element_size() == 2 else _backward
+        by_kernel = x.dtype == torch.float32 if x.device.type == "cpu" else x.is_contiguous()
+        back = _backward if by_kernel else _backward_by_products
         return *back(grad, x, weight, bias, mean, rstd, ctx.groups), None, None
 
 
-def _line(weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def line_of(weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(batch, channels) float32: mean and rstd of each channel's group, and a, b of the norm's output a x + b."""
     per_group = weight.numel() // mean.shape[1]
     mean, rstd = (v.float().repeat_interleave(per_group, dim=1) for v in (mean, rstd))
@@ -72,7 +106,7 @@ def _line(weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Ten
 def _backward(grad, x, weight, bias, mean, rstd, groups):
     """By torch's own kernel."""
     shape = (*x.shape[:2], *[1] * (x.dim() - 2))
-    _, _, a, b = (v.to(x.dtype).view(shape) for v in _line(weight, bias, mean, rstd))
+    _, _, a, b = (v.to(x.dtype).view(shape) for v in line_of(weight, bias, mean, rstd))
     y = torch.addcmul(b, x, a, out=torch.empty_like(x))
     grad = aten.silu_backward.grad_input(grad, y, grad_input=y)  # in the memory format of x, which the kernel needs
     batch, channels = x.shape[:2]
@@ -92,7 +126,7 @@ def _backward_by_products(grad, x, weight, bias, mean, rstd, groups):
     """
     batch, channels = x.shape[:2]
     rows, columns = (v.movedim(1, -1).reshape(batch, -1, channels) for v in (x, grad))
-    mean, rstd, a, b = _line(weight, bias, mean, rstd)
+    mean, rstd, a, b = line_of(weight, bias, mean, rstd)
 
     def wide(values: Tensor) -> Tensor:
         return values.to(x.dtype)[:, None]
@@ -115,7 +149,9 @@ def _backward_by_products(grad, x, weight, bias, mean, rstd, groups):
 
 
 def _sum_over_voxels(rows: Tensor, planes: int) -> Tensor:
-    """(batch, voxels, channels) -> (batch, channels) float32, each plane by one product with ones."""
+    """(batch, voxels, channels) -> (batch, channels) float32; on CPUs each plane by one product with ones."""
+    if rows.device.type != "cpu":
+        return rows.sum(dim=1, dtype=torch.float32)
     parts = rows.reshape(rows.shape[0] * planes, -1, rows.shape[2])
     ones = torch.ones((), dtype=rows.dtype, device=rows.device).expand(parts.shape[0], 1, parts.shape[1])
     return torch.bmm(ones, parts).view(rows.shape[0], planes, -1).float().sum(dim=1)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .group_norm import GroupNorm, GroupNormSiLU
+from .slabs import doubled, norm_silu_conv, over_first, upsample_conv
 
 
 def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tensor:
@@ -46,6 +47,7 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, embedding_channels: int, groups: int):
         super().__init__()
+        self.slab_planes = 0
         self.in_layers = nn.Sequential(
             GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv3d(channels, out_channels, 3, padding=1)
         )
@@ -60,9 +62,22 @@ class ResBlock(nn.Module):
         nn.init.zeros_(self.out_layers[3].weight)
         nn.init.zeros_(self.out_layers[3].bias)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor | tuple[Tensor, ...], embedding: Tensor) -> Tensor:
+        """With slab_planes, x may be a tuple of tensors to join along their channels; the first is written over."""
+        shift = self.emb_layers(embedding)[:, :, None, None, None]
+        if self.slab_planes:
+            parts = x if isinstance(x, tuple) else (x,)
+            norm, _, conv = self.in_layers
+            h = norm_silu_conv(norm, conv, parts, self.slab_planes)
+            h.add_(shift.to(h.dtype))
+            norm, _, _, conv = self.out_layers
+            if len(parts) == 1:
+                return norm_silu_conv(norm, conv, (h,), self.slab_planes).add_(self.skip_connection(x))
+            return norm_silu_conv(
+                norm, conv, (h,), self.slab_planes, over_first(self.skip_connection, parts, self.slab_planes)
+            )
         h = self.in_layers(x)
-        h.add_(self.emb_layers(embedding).to(h.dtype)[:, :, None, None, None])
+        h.add_(shift.to(h.dtype))
         return self.out_layers(h).add_(self.skip_connection(x))
 
 
@@ -102,10 +117,13 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
+        self.slab_planes = 0
         self.conv = nn.Conv3d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="trilinear"))
+        if self.slab_planes:
+            return upsample_conv(self.conv, x, self.slab_planes)
+        return self.conv(doubled(x))
 
 
 class EmbedSequential(nn.Sequential):

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .group_norm import GroupNormSiLU
 from .layers import AttentionBlock, Downsample, EmbedSequential, ResBlock, Upsample, timestep_embedding
+from .slabs import norm_silu_conv
 
 
 class UNet(nn.Module):
@@ -94,9 +95,25 @@ class UNet(nn.Module):
             skips.append(h)
         h = self._run(self.middle_block, h, embedding)
         for block in self.output_blocks:
-            h = self._run(block, torch.cat([h, skips.pop()], dim=1), embedding)
-        h = self.out(h)
+            h = (h, skips.pop()) if self.slab_planes else torch.cat([h, skips.pop()], dim=1)
+            h = self._run(block, h, embedding)
+        norm, _, conv = self.out
+        h = norm_silu_conv(norm, conv, (h,), self.slab_planes) if self.slab_planes else self.out(h)
         return h[:, :, : size[0], : size[1], : size[2]] if any(padding) else h
+
+    @property
+    def slab_planes(self) -> int:
+        """Planes of z that one piece of the work covers; 0: the whole volume at once. Only without gradients.
+
+        Small numbers need less memory. The result is the same to rounding.
+        """
+        return self.middle_block[0].slab_planes
+
+    @slab_planes.setter
+    def slab_planes(self, planes: int) -> None:
+        for module in self.modules():
+            if isinstance(module, (ResBlock, Upsample)):
+                module.slab_planes = planes
 
     def _run(self, block: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
         if self.checkpointing and torch.is_grad_enabled():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,14 @@ from ..errors import LabelError, MedDDPMError, ResourceError
 from ..labels import LabelMapping
 from ..models.bundle import load_atlas, load_bundle
 from ..models.catalogue import DEFAULT, find_model
-from ..models.stage import denoiser
+from ..models.stage import denoiser, in_precision
+from ..networks.unet import UNet
 from ..volume import Geometry, Volume, resample_image, resample_labels
+from .fitting import Fit, fit
 
 AIR = -1.0
+STEPS_AHEAD = 2
+"""Steps queued on a GPU beyond the one told of: enough to keep it busy, few enough that a cancel is quick."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,22 @@ class Synthesis:
 class Progress:
     """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
 
-    images: (batch, modality, z, y, x) -1..1, the present guess, on the model grid or coarser.
+    images is made when it is first looked at.
     """
 
     index: int
     total: int
     seeds: tuple[int, ...]
-    images: Tensor
+    decode: Callable[[], Tensor]
     finished: bool
     modalities: tuple[str, ...]
     plan: Plan
+
+    @cached_property
+    def images(self) -> Tensor:
+        """(batch, modality, z, y, x) -1..1, the present guess, on the model grid or coarser."""
+        with torch.inference_mode():
+            return self.decode()
 
     def results(self) -> list[Synthesis]:
         """The present guess of each sample, as volumes on the output geometry."""
@@ -97,11 +109,17 @@ class Model:
     """A model ready to run. Made by `load_model`."""
 
     def __init__(self, folder: Path, device: torch.device, precision: torch.dtype):
-        self.folder, self.device, self.precision = folder, device, precision
-        self.spec, networks = load_bundle(folder)
+        self.folder = folder
         self.atlas = load_atlas(folder)
+        self._load(device, precision)
+
+    def _load(self, device: torch.device, precision: torch.dtype) -> None:
+        self.device, self.precision = device, precision
+        self.spec, networks = load_bundle(self.folder)
         try:
-            self.networks = [n.to(device, memory_format=torch.channels_last_3d) for n in networks]
+            self.networks = [
+                in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
+            ]
         except torch.OutOfMemoryError as error:
             raise _out_of_memory(device) from error
 
@@ -124,6 +142,7 @@ class Model:
             raise LabelError(
                 "No part of the head lies in the model's field of view.", "Check the mask's spacing and units."
             )
+        warnings += fit(self.spec, self.device, self.precision).words
         digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
         return Plan(labels, geometry, target, digest, warnings, list(report.notes))
@@ -174,20 +193,34 @@ class Model:
     def run(self, plan: Plan, settings: Settings) -> Iterator[Progress]:
         """Yields Progress after each step of each batch of samples of a plan."""
         sampler = self._check(settings)
+        fitted = self._fit(plan, settings)
         condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
         total, done = sum(counts) * settings.samples, 0
-        for first in range(0, settings.samples, settings.batch_size):
-            seeds = tuple(settings.seed + k for k in range(first, min(first + settings.batch_size, settings.samples)))
+        for first in range(0, settings.samples, fitted.batch_size):
+            seeds = tuple(settings.seed + k for k in range(first, min(first + fitted.batch_size, settings.samples)))
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
             try:
-                for images, finished in self._batch(
+                for decode, finished in self._batch(
                     condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators
                 ):
                     done += len(seeds)
-                    yield Progress(done, total, seeds, images, finished, self.spec.modalities, plan)
-            except torch.OutOfMemoryError as error:
-                raise _out_of_memory(self.device) from error
+                    yield Progress(done, total, seeds, decode, finished, self.spec.modalities, plan)
+            except RuntimeError as error:
+                if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                    raise _out_of_memory(self.device) from error
+                raise
+
+    def _fit(self, plan: Plan, settings: Settings) -> Fit:
+        """Makes the model ready for the run that fits into the memory which is free now, and tells the plan."""
+        fitted = fit(self.spec, self.device, self.precision, min(settings.batch_size, settings.samples))
+        plan.warnings.extend(words for words in fitted.words if words not in plan.warnings)
+        if fitted.device != self.device:
+            self._load(fitted.device, pick_precision("auto", fitted.device))
+        for network in self.networks:
+            if isinstance(network, UNet):
+                network.slab_planes = fitted.slab_planes
+        return fitted
 
     def condition(self, labels: np.ndarray) -> Tensor:
         """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid: label channels, then the
@@ -213,7 +246,11 @@ class Model:
         return SAMPLERS[name]
 
     @torch.inference_mode()
-    def _batch(self, condition: Tensor, sampler, counts: list[int], generators) -> Iterator[tuple[Tensor, bool]]:
+    def _batch(
+        self, condition: Tensor, sampler, counts: list[int], generators
+    ) -> Iterator[tuple[Callable[[], Tensor], bool]]:
+        """After each step: what makes its image, and whether that is the last."""
+        at_work = _AtWork(self.device)
         condition = condition.to(self.device)
         coarse, last = None, len(counts) - 1
         for i, (stage, network, count) in enumerate(zip(self.spec.stages, self.networks, counts, strict=True)):
@@ -223,9 +260,26 @@ class Model:
             shape = (len(generators), *domain.x_shape(tuple(condition.shape[2:])))
             x = noise_like(torch.empty(shape, device=self.device), generators)
             for step in sampler(denoise, x, Schedule.cosine(stage.timesteps), count, generators):
-                image = domain.decode(step.x0, coarse)
-                yield image, i == last and step.index == step.total
-            coarse = image
+                at_work.wait()
+                yield partial(domain.decode, step.x0, coarse), i == last and step.index == step.total
+            coarse = domain.decode(step.x0, coarse) if i < last else None
+
+
+class _AtWork:
+    """Keeps a GPU's queue short: a step is told of when the GPU is at most STEPS_AHEAD steps behind."""
+
+    def __init__(self, device: torch.device):
+        self.on_gpu = device.type == "cuda"
+        self.events: deque = deque()
+
+    def wait(self) -> None:
+        """Called after a step was queued. The GPU has work left while this waits."""
+        if not self.on_gpu:
+            return
+        self.events.append(torch.cuda.Event())
+        self.events[-1].record()
+        if len(self.events) > STEPS_AHEAD:
+            self.events.popleft().synchronize()
 
 
 def load_model(name_or_path: str | Path = DEFAULT, device: str = "auto", precision: str = "auto") -> Model:

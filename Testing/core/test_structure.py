@@ -14,7 +14,10 @@ CORE = ROOT / "MedDDPMCore"
 LONGEST = 400
 FLOORS = (
     ("errors", "version"),
-    ("geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid", "device"),
+    (
+        "geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid",
+        "device", "memory",
+    ),
     ("networks", "diffusion"),
     ("models",),
     ("synthesis", "training", "evaluation", "baselines", "export"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from published_networks import draw
 
-from MedDDPMCore.networks.group_norm import GroupNorm, GroupNormSiLU
+from MedDDPMCore.networks.group_norm import GroupNorm, GroupNormSiLU, moments
 from MedDDPMCore.networks.layers import AttentionBlock, PointwiseConv, Upsample, timestep_embedding
 
 
@@ -78,3 +78,10 @@ def test_upsampling_doubles_a_ramp_linearly():
     up.conv = torch.nn.Identity()
     ramp = torch.arange(4.0).expand(1, 1, 4, 4, 4)
     torch.testing.assert_close(up(ramp)[0, 0, 3, 3], torch.tensor([0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]))
+
+
+def test_the_moments_of_joined_parts_are_those_of_the_groups_of_the_whole():
+    x = draw("moments", (2, 12, 3, 4, 5)) + 2
+    mean, variance = moments([x[:, :5], x[:, 5:]], 3)
+    torch.testing.assert_close(mean, x.unflatten(1, (3, 4)).flatten(2).mean(dim=2))
+    torch.testing.assert_close(variance, x.unflatten(1, (3, 4)).flatten(2).var(dim=2, unbiased=False))

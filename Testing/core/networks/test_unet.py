@@ -91,3 +91,13 @@ def test_an_untrained_network_predicts_zero():
 def test_without_attention_at_the_bottom_there_is_none():
     names = UNet(3, 1, 8, (1, 2), attention_factors=(), groups=4, bottom_attention=False).state_dict()
     assert not any("qkv" in name for name in names)
+
+
+@pytest.mark.parametrize("planes", [1, 3, 8, 100])
+def test_slab_by_slab_gives_the_same_output(planes):
+    network = UNet(3, 1, 8, (1, 2, 2), attention_factors=(4,), groups=4).requires_grad_(False)
+    fill(network)
+    x, t = draw("slabs", (2, 3, 10, 6, 8)), torch.tensor([7, 200])
+    whole = network(x, t)
+    network.slab_planes = planes
+    torch.testing.assert_close(network(x, t), whole, rtol=1e-4, atol=1e-5)

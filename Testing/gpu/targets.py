@@ -1,0 +1,94 @@
+"""Every target for CUDA, measured on the card at hand: pass or fail, in a table and a result file.
+
+    python Testing/gpu/targets.py [--published FOLDER] [--out FOLDER]
+
+FOLDER is a checkout of the published Med-DDPM code; without it the two targets that compare with it are left out.
+Without a CUDA GPU nothing is measured, the reason is said, and nothing is written. Writes gpu-<card>.json and .md with
+device, versions and date into --out (gpu-results). Times are wall seconds after a warm-up, with the GPU waited for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "benchmarks"), str(Path(__file__).resolve().parents[2])]
+
+from alternating import circumstances, table  # noqa: E402
+from measurements import Card  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be reached: a figure, and the bound that it must keep ("<=" or ">=")."""
+
+    name: str
+    sense: str
+    bound: float
+    figure: str
+
+    def row(self, figures: dict[str, float]) -> dict:
+        found = figures.get(self.figure)
+        if found is None:
+            verdict = "not measured"
+        else:
+            verdict = "pass" if (found <= self.bound if self.sense == "<=" else found >= self.bound) else "FAIL"
+        return {"target": self.name, "bound": f"{self.sense} {self.bound}", "measured": found, "verdict": verdict}
+
+
+TARGETS = (
+    Target("whole head 128^3, 250 ancestral steps, s", "<=", 6, "whole_head.ddpm250_s"),
+    Target("the same, times as fast as the published code", ">=", 6, "whole_head.times_published"),
+    Target("whole head, 15 steps of DPM++(2M), s", "<=", 0.5, "whole_head.dpmpp15_s"),
+    Target("share of the card's measured bf16 matrix rate in the loop", ">=", 0.35, "whole_head.share_of_matrix_rate"),
+    Target("whole head, peak memory at batch 1, GB", "<=", 4, "whole_head.peak_gb"),
+    Target("BraTS 192x192x144, 15 steps, s", "<=", 2, "brats.dpmpp15_s"),
+    Target("BraTS, peak memory at batch 1, GB", "<=", 12, "brats.peak_gb"),
+    Target("bundled model at its own steps, s", "<=", 0.3, "bundled.own_s"),
+    Target("training step, times as fast as the published trainer", ">=", 3, "training.times_published"),
+    Target("128^3 training at batch 1 with checkpointing, peak GB", "<=", 8, "training.checkpointed_gb"),
+    Target("half precision, relative L2 of one step", "<=", 0.02, "half.one_step"),
+    Target("half precision, relative L2 of the final image at equal seed", "<=", 0.1, "half.final_image"),
+    Target("batch of 2 against single samples, relative L2", "<=", 0.02, "half.batch"),
+    Target("memory counted beforehand over memory measured", ">=", 1, "memory.counted_over_measured"),
+    Target("slabs against the whole, relative L2", "<=", 0.02, "memory.slabs"),
+    Target("seconds to stop after a cancel", "<=", 2, "cancel_s"),
+)
+"""Figures beside these are in the result file: each acceleration's time a step and time to the first image."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--published", help="folder of the published Med-DDPM code")
+    parser.add_argument("--out", default="gpu-results")
+    args = parser.parse_args()
+    if not torch.cuda.is_available():
+        print(f"skipped: torch {torch.__version__} finds no CUDA GPU here, so no target was measured.")
+        return 0
+    started = time.monotonic()
+    card = Card(torch.device("cuda", 0), args.published)
+    card.measure()
+    about = circumstances(card.device)
+    rows = [target.row(card.figures) for target in TARGETS]
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    name = "gpu-" + re.sub(r"\W+", "-", about["device"]).strip("-").lower()
+    record = {"circumstances": about, "targets": rows, "figures": card.figures, "failed": card.failed}
+    record["seconds"] = round(time.monotonic() - started)
+    (out / f"{name}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    more = table([{"figure": key, "value": value} for key, value in card.figures.items()])
+    text = "\n\n".join([table([about]), table(rows), more, *(f"{k}: {v}" for k, v in card.failed.items())])
+    (out / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return int(bool(card.failed) or any(row["verdict"] == "FAIL" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
