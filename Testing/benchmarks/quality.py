@@ -88,7 +88,7 @@ def main() -> None:
         "nearest head": nearest_head(data, real),
     }
     say("rivals made")
-    known = kept(shared / "training-features.npy", lambda: training_features(judge, lesions, data))
+    known = kept(shared / f"training-features-{args.judge_steps}.npy", lambda: training_features(judge, lesions, data))
     say("training features made")
     if args.prepare:
         return

@@ -61,7 +61,7 @@ def train_judge(lesions: ImageSet, steps: int, folder: Path, say) -> Segmentatio
             say(f"judge: step {step} of {steps}, loss {loss:.4f}")
 
     settings = dataclasses.replace(SETTINGS, most_steps=steps)
-    return train_segmenter([lesions], settings, 1, CPU, folder / "judge.pt", flipped, report=report)
+    return train_segmenter([lesions], settings, 1, CPU, folder / f"judge-{steps}.pt", flipped, report=report)
 
 
 def dices(judge: SegmentationNetwork, heads: Heads) -> list[float]:
