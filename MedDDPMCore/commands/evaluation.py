@@ -1,0 +1,55 @@
+"""`medddpm` evaluate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .command import add_command
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    p = add_command(commands, "evaluate", evaluate, "Compare a folder of synthetic images with one of real images.")
+    p.add_argument("real", help="folder of real images")
+    p.add_argument("synthetic", help="folder of synthetic images")
+    p.add_argument("out", nargs="?", default="evaluation", help="folder for the report (default: evaluation)")
+    p.add_argument("--real-suffix", default="", help="what the names of real images end with, such as _T1")
+    p.add_argument("--synthetic-suffix", default="", help="what the names of synthetic images end with")
+    p.add_argument("--model", default="default", help="name or folder of a model whose grid all are brought to")
+    p.add_argument("--features", help="weights of MedicalNet (default: the head encoder that ships with the project)")
+    p.add_argument("--features-sha256", help="what the sha256 of these weights must be")
+    p.add_argument("--pairs", type=int, default=200, help="random pairs of MS-SSIM within a set (default 200)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", default="auto", help="of the feature network: auto, cpu, cuda:0 …")
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Two folders of images -> a report."""
+    from tqdm import tqdm
+
+    from ..device import pick_device
+    from ..evaluation.evaluate import Settings
+    from ..evaluation.evaluate import evaluate as compare
+    from ..evaluation.features import load_features
+    from ..evaluation.report import MARKDOWN_FILE, write_report
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
+
+    network = load_features(args.features, args.features_sha256, pick_device(args.device))
+    grid = ModelSpec.read(find_model(args.model)).grid
+    settings = Settings(grid, args.pairs, args.real_suffix, args.synthetic_suffix, args.seed)
+    out = Path(args.out)
+    with tqdm(disable=None, unit="step") as bar:
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.total, bar.n = total, done
+            bar.set_description(what)
+            bar.refresh()
+
+        result = compare(args.real, args.synthetic, out / "cache", network, settings, progress)
+    written = write_report(out, result)
+    print((out / MARKDOWN_FILE).read_text(encoding="utf-8"))
+    for path in written:
+        print(path)
+    return 0
