@@ -34,7 +34,8 @@ Distance = Callable[[np.ndarray, np.ndarray], float]
 class Settings:
     """How images are compared.
 
-    grid: what all are brought to. pairs: random pairs of MS-SSIM within a set. real_suffix, synthetic_suffix: what the names of the images end with. seed: of all that is drawn.
+    grid: what all are brought to. pairs: random pairs of MS-SSIM within a set. real_suffix, synthetic_suffix: what the
+    names of the images end with. seed: of all that is drawn.
     """
 
     grid: ModelGrid
@@ -269,7 +270,7 @@ def _notes(
     notes = [
         f"Images: {len(real)} real, {len(synthetic)} synthetic, {len(matched)} of them matched by name.",
         f"Features: {network.name}; weights sha256 {network.sha256}.",
-        f"Grid: {size} voxels (x, y, z) of {spacing} mm, placed by the head. Intensities: {ROBUST}; outside the head -1.",
+        f"Grid: {size} voxels (x, y, z), {spacing} mm, placed by the head. Intensities: {ROBUST}; -1 outside the head.",
         f"MS-SSIM: {scales_for(grid.shape)} scales; at most {settings.pairs} random pairs within a set. Seed "
         f"{settings.seed}.",
     ]
