@@ -97,7 +97,7 @@ def evaluate(
         progress(done, total, file.name)
         cache.add(file)
         done += 1
-    known = PairValues(cache.folder / "pairs.jsonl")
+    known = PairValues(cache.images / "pairs.jsonl")
     for first, second in [*within["real"], *within["synthetic"], *matched]:
         progress(done, total, "similarity")
         _compare(known, cache, first, second)

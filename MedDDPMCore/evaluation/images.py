@@ -64,54 +64,66 @@ def prepare_image(path: Path, grid: ModelGrid) -> tuple[np.ndarray, np.ndarray]:
 
 
 class ImageCache:
-    """Prepared images and their features in a folder of files, one an image, written whole or not at all."""
+    """Prepared images, and their features, in two folders with one file an image, each written whole or not at all."""
 
     def __init__(self, folder: Path, grid: ModelGrid, network: FeatureNetwork):
         self.grid, self.network = grid, network
-        settings = {"version": 1, "grid": grid.to_dict(), "network": network.sha256}
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-        self.folder = folder / key
+        described = {"version": 1, "grid": grid.to_dict()}
+        self.images = folder / f"images-{_key(described)}"
+        self.found = folder / f"features-{_key({**described, 'network': network.sha256})}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            for made in (self.images, self.found):
+                made.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResourceError(f"{self.folder} cannot be made: {error}.", "Name another folder.") from error
+            raise ResourceError(f"{folder} cannot be made: {error}.", "Name another folder.") from error
 
-    def add(self, file: ImageFile) -> bool:
-        """Prepares an image and computes its features unless they are there; whether it had to."""
-        path = self._path(file)
-        if path.exists():
-            return False
-        image, head = prepare_image(file.path, self.grid)
-        spacing = self.grid.spacing
-        arrays = {
-            "features": self.network.features(image, spacing),
-            "equalised": self.network.features(equalised(image, head), spacing),
-            "image": image.astype(np.float16),
-        }
-        handle, part = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, **arrays)
-            os.replace(part, path)
-        except OSError as error:
-            Path(part).unlink(missing_ok=True)
-            raise ResourceError(f"{path} cannot be written: {error}.", "Free disk space.") from error
-        return True
+    def add(self, file: ImageFile) -> None:
+        """Prepares an image and computes its features, unless they are there."""
+        image_path, features_path = self._paths(file)
+        if not image_path.exists():
+            image, head = prepare_image(file.path, self.grid)
+            _save(image_path, {"image": image.astype(np.float16), "head": np.packbits(head)})
+        if not features_path.exists():
+            image = self.image(file)
+            with np.load(image_path, allow_pickle=False) as stored:
+                head = np.unpackbits(stored["head"], count=image.size).reshape(image.shape).astype(bool)
+            spacing = self.grid.spacing
+            features = self.network.features(image, spacing)
+            _save(
+                features_path,
+                {"features": features, "equalised": self.network.features(equalised(image, head), spacing)},
+            )
 
     def image(self, file: ImageFile) -> np.ndarray:
         """The prepared image (z, y, x), float32."""
-        return self._read(file, "image").astype(np.float32)
+        return _load(self._paths(file)[0], "image").astype(np.float32)
 
     def features(self, files: list[ImageFile], name: str = "features") -> np.ndarray:
         """The features (images, features) of all files; name: "features" or "equalised"."""
-        return np.stack([self._read(file, name) for file in files])
+        return np.stack([_load(self._paths(file)[1], name) for file in files])
 
-    def _path(self, file: ImageFile) -> Path:
-        return self.folder / f"{file.sha256}.npz"
+    def _paths(self, file: ImageFile) -> tuple[Path, Path]:
+        return self.images / f"{file.sha256}.npz", self.found / f"{file.sha256}.npz"
 
-    def _read(self, file: ImageFile, name: str) -> np.ndarray:
-        with np.load(self._path(file), allow_pickle=False) as stored:
-            return stored[name]
+
+def _key(settings: dict) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _load(path: Path, name: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as stored:
+        return stored[name]
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.savez(stream, **arrays)
+        os.replace(part, path)
+    except OSError as error:
+        Path(part).unlink(missing_ok=True)
+        raise ResourceError(f"{path} cannot be written: {error}.", "Free disk space.") from error
 
 
 class PairValues:

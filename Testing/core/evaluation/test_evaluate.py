@@ -118,7 +118,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(folders, tmp_path, monkeypatch
     process.wait()
     process.stdout.close()
     assert process.returncode == -signal.SIGKILL
-    kept = len(list(tmp_path.rglob("*.npz")))
+    kept = len(list(tmp_path.glob("images-*/*.npz")))
     assert 5 <= kept < 14
 
     prepared_now = []
@@ -147,7 +147,8 @@ def test_a_line_cut_off_by_a_kill_loses_that_pair_alone(tmp_path):
 def test_another_network_or_grid_never_takes_what_was_stored_for_the_first(tmp_path):
     first, second = (images.ImageCache(tmp_path, GRID, small_network(seed)) for seed in (0, 1))
     third = images.ImageCache(tmp_path, dataclasses.replace(GRID, axes="LPS"), small_network())
-    assert len({first.folder, second.folder, third.folder}) == 3
+    assert len({first.found, second.found, third.found}) == 3
+    assert first.images == second.images != third.images
 
 
 def test_images_of_any_spacing_and_size_are_brought_to_one_grid(tmp_path):
