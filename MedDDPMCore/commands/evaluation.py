@@ -1,10 +1,11 @@
-"""`medddpm` evaluate."""
+"""`medddpm` evaluate, figures."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from ..errors import EvaluationError
 from .command import add_command
 
 
@@ -22,6 +23,44 @@ def add(commands) -> None:
     p.add_argument("--pairs", type=int, default=200, help="random pairs of MS-SSIM within a set (default 200)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="auto", help="of the feature network: auto, cpu, cuda:0 …")
+
+    p = add_command(commands, "figures", figures, "Draw a figure for a reader: planes with sides named and a scale.")
+    kinds = p.add_subparsers(dest="kind", required=True, metavar="KIND")
+    q = kinds.add_parser("compare", help="real beside synthetic images in three planes")
+    q.add_argument("out", type=Path, help="the PNG to write")
+    q.add_argument("images", type=Path, nargs="+", help="images, a row each")
+    q.add_argument("--names", nargs="+", default=[], help="what the rows are called")
+    for kind, text in (
+        ("tumors", "tumours zoomed, with the mask's outline"),
+        ("samples", "one mask and many images made of it"),
+        ("masks", "manipulated masks above the images made of them"),
+    ):
+        q = kinds.add_parser(kind, help=text)
+        q.add_argument("out", type=Path, help="the PNG to write")
+        q.add_argument("--masks", type=Path, nargs="+", required=True, help="masks, in the order of the images")
+        q.add_argument("--images", type=Path, nargs="+", required=True)
+        q.add_argument("--tumor", type=int, default=2, help="the tumour's label in the masks (default 2)")
+
+
+def figures(args: argparse.Namespace) -> int:
+    """Images and masks -> one PNG."""
+    from ..evaluation import figures as draw
+
+    if args.kind == "compare":
+        draw.compare(args.out, args.images, args.names)
+    elif args.kind == "samples":
+        if len(args.masks) != 1:
+            raise EvaluationError(f"Samples of one mask are shown, not of {len(args.masks)}.")
+        draw.samples(args.out, args.masks[0], args.images, args.tumor)
+    else:
+        if len(args.masks) != len(args.images):
+            raise EvaluationError(f"{len(args.masks)} masks were given for {len(args.images)} images.")
+        if args.kind == "tumors":
+            draw.tumors(args.out, args.images, args.masks, args.tumor)
+        else:
+            draw.manipulated(args.out, args.masks, args.images, args.tumor)
+    print(args.out)
+    return 0
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -15,14 +15,18 @@ def add(commands) -> None:
         "source", help="folder of images, or a CSV with the columns id, image and, as wished, mask, head, split"
     )
     p.add_argument("out", help="new folder for the training set")
+    p.add_argument("--recipe", choices=("whole-head", "brats", "bundled"), help="the whole way: see the documentation")
+    p.add_argument("--template", help="head mask to register to (default of whole-head: the bundled mean head)")
+    p.add_argument("--registration", choices=("affine", "rigid", "none"), help="default: the recipe's, or none")
+    p.add_argument("--remove-outliers", action="store_true", help="take out cases unlike the rest, as whole-head does")
     p.add_argument("--config", help="training configuration whose model says grid, labels and modalities")
     p.add_argument("--model", default="default", help="or a model that does")
     p.add_argument("--image-suffix", action="append", help="what image names end with, such as _T1; once a modality")
-    p.add_argument("--mask-suffix", default="_mask")
+    p.add_argument("--mask-suffix", help="of whole segmentations (default _mask; of brats: _seg)")
     p.add_argument("--tumor-suffix", default="_tumor")
     p.add_argument("--head-suffix", default="_head")
     p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
-    p.add_argument("--intensity", default="robust", choices=("robust", "per_slice", "min_max"))
+    p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
 
     p = add_command(commands, "train", train, "Train a model, or go on with a run that was stopped.")
@@ -50,19 +54,30 @@ def prepare(args: argparse.Namespace) -> int:
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec, read_json
     from ..training.cases import find_cases, read_csv
+    from ..training.prepare import Steps
     from ..training.prepare import prepare as pack
+    from ..training.recipes import RECIPES, TEMPLATE
+    from ..volume import Volume
 
+    recipe = RECIPES[args.recipe or "bundled"]
     if args.config:
         values = read_json(args.config)
         spec = ModelSpec.from_dict(values.get("model", values))
+    elif args.recipe:
+        spec = recipe.spec()
     else:
         spec = ModelSpec.read(find_model(args.model))
     source = Path(args.source)
     if source.suffix.lower() == ".csv":
         cases = read_csv(source)
     else:
-        cases = find_cases(source, args.image_suffix or [""], args.mask_suffix, args.tumor_suffix, args.head_suffix)
+        suffixes = args.image_suffix or recipe.suffixes
+        mask_suffix = recipe.mask_suffix if args.mask_suffix is None else args.mask_suffix
+        cases = find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix)
     mapping = parse_label_mapping(args.labels) if args.labels else None
+    registration = args.registration or ("affine" if args.template else recipe.registration)
+    template = None if registration == "none" else Volume.read(args.template or TEMPLATE, labels=True)
+    steps = Steps(template, registration, recipe.outliers or args.remove_outliers, recipe.relabel)
     with tqdm(total=len(cases), disable=None, unit="case") as bar:
 
         def progress(index: int, total: int, name: str) -> None:
@@ -70,7 +85,16 @@ def prepare(args: argparse.Namespace) -> int:
             bar.update(index - bar.n)
 
         report = pack(
-            cases, args.out, spec.grid, spec.labels, spec.modalities, args.intensity, args.hold_out, progress, mapping
+            cases,
+            args.out,
+            spec.grid,
+            spec.labels,
+            spec.modalities,
+            args.intensity or recipe.intensity,
+            args.hold_out,
+            progress,
+            mapping,
+            steps,
         )
     print(f"{report.text()}{args.out}")
     return 0

@@ -1,43 +1,56 @@
 """Trains the in-domain feature network: `python -m MedDDPMCore.evaluation.train_head_encoder PACKED OUT.safetensors`.
 
-PACKED is a set made by `medddpm prepare` of whole heads; its training cases alone are seen. Two tasks on altered
-cut-outs of heads: say which head it is (exemplar learning; Dosovitskiy et al., NeurIPS 2014), whatever was done to it,
-and how much of each alteration was done. So the features tell anatomy apart and notice what generators get wrong.
+PACKED is a set made by `medddpm prepare` of whole heads; its training cases alone are seen. Cut-outs of heads are
+altered, and the network says by how much in each way, and where in the head the cut-out lies. So its features notice
+what generators get wrong, and know anatomy.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool3d, cross_entropy, grid_sample, interpolate, mse_loss
+from torch.nn.functional import avg_pool3d, grid_sample, interpolate
 
+from ..models.bundle import sha256_of
 from ..training.dataset import PackedDataset, from_bytes
 from .head_encoder import FEATURES, HeadEncoder, to_input
 
 ALTERATIONS = ("blur", "noise", "shading", "gamma", "warp", "blocks")
+PLACES = ("z", "y", "x")
+TARGETS = len(ALTERATIONS) + len(PLACES)
+VARIANCES = torch.tensor([0.104] * len(ALTERATIONS) + [0.03, 0.03, 0.08])
+"""Of what is to be said, about; an error of 1 in the log is that of always saying the mean."""
+RATE = 3e-3
 SIDE = 48
 """Voxels a side of the cut-outs, at random places; left and right are swapped in half of them."""
 
 
-def altered(image: torch.Tensor, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """An altered cut-out of one image (1, 1, z, y, x), -1..1, and the amount 0..1 of each of ALTERATIONS."""
+def example(image: torch.Tensor, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """An altered cut-out of one image (1, 1, z, y, x), -1..1, and what is to be said of it (1, TARGETS).
+
+    That is the amount 0..1 of each of ALTERATIONS, and where its middle lies, 0..1 of z, of y, and of x from the middle
+    (left and right are alike).
+    """
 
     def draw(*size: int) -> torch.Tensor:
         return torch.rand(size, generator=random)
 
     amounts = torch.where(draw(len(ALTERATIONS)) < 0.5, draw(len(ALTERATIONS)), torch.zeros(len(ALTERATIONS)))
+    place = []
     for axis in (2, 3, 4):
-        first = int(draw(1) * (image.shape[axis] - SIDE + 1))
+        length = image.shape[axis]
+        first = int(draw(1) * (length - SIDE + 1))
         image = image.narrow(axis, first, SIDE)
+        place.append((first + SIDE / 2) / length)
+    place[2] = abs(2 * place[2] - 1)
     if draw(1) < 0.5:
         image = image.flip(4)
-    return alter(image, amounts, random), amounts
+    return alter(image, amounts, random), torch.cat([amounts, torch.tensor(place)])[None]
 
 
 def alter(image: torch.Tensor, amounts: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -72,51 +85,53 @@ def alter(image: torch.Tensor, amounts: torch.Tensor, random: torch.Generator) -
     return (bright * 2 - 1).clamp(-1, 1)
 
 
-def train(data: PackedDataset, steps: int, batch: int, seed: int) -> tuple[HeadEncoder, list[dict]]:
-    """The trained network and its log; data: whole heads, -1..1, one modality."""
+def train(data: PackedDataset, out: Path, steps: int, batch: int, seed: int) -> list[dict]:
+    """Trains on whole heads, -1..1, of one modality and writes the weights to `out` every 20 steps; returns the log."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
     cases = data.indices("train")
-    network, heads = HeadEncoder(), nn.Linear(FEATURES, len(cases) + len(ALTERATIONS))
-    optimiser = torch.optim.AdamW([*network.parameters(), *heads.parameters()], lr=3e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
+    network = HeadEncoder()
+    says = nn.Sequential(nn.BatchNorm1d(FEATURES), nn.Linear(FEATURES, TARGETS))
+    optimiser = torch.optim.AdamW([*network.parameters(), *says.parameters()], lr=RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
     log: list[dict] = []
     for step in range(1, steps + 1):
-        chosen = torch.randint(len(cases), (batch,), generator=random)
-        drawn = [
-            altered(to_input(from_bytes(data.images[cases[i], 0]), data.grid.spacing), random) for i in chosen.tolist()
-        ]
-        images, amounts = (torch.cat(parts) for parts in ([d[0] for d in drawn], [d[1][None] for d in drawn]))
-        output = heads(network(images))
-        which = cross_entropy(output[:, : len(cases)], chosen)
-        how_much = mse_loss(output[:, len(cases) :], amounts)
+        chosen = torch.randint(len(cases), (batch,), generator=random).tolist()
+        drawn = [example(to_input(from_bytes(data.images[cases[i], 0]), data.grid.spacing), random) for i in chosen]
+        images, targets = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        errors = (says(network(images)) - targets).square().mean(dim=0)
         optimiser.zero_grad()
-        (which / np.log(len(cases)) + 10 * how_much).backward()
+        (errors / VARIANCES).mean().backward()
         optimiser.step()
         schedule.step()
-        right = float((output[:, : len(cases)].argmax(1) == chosen).float().mean())
-        log.append({"step": step, "which": which.item(), "right": right, "how_much": how_much.item()})
+        log.append(dict(zip((*ALTERATIONS, *PLACES), (errors.detach() / VARIANCES).tolist(), strict=True)))
         if step % 20 == 0:
-            recent = {key: round(float(np.mean([e[key] for e in log[-20:]])), 4) for key in log[0]}
-            print(json.dumps({**recent, "step": step}), flush=True)
-    return network.eval(), log
+            recent = {key: round(float(np.mean([entry[key] for entry in log[-20:]])), 3) for key in log[0]}
+            print(json.dumps({"step": step, **recent}), flush=True)
+            save(network, out, {"step": str(step), "steps": str(steps), "batch": str(batch), "seed": str(seed)})
+    return log
+
+
+def save(network: HeadEncoder, path: Path, described: dict[str, str]) -> None:
+    """Writes the weights in half precision, with what they were trained by."""
+    from safetensors.torch import save_file
+
+    state = {name: value.half() for name, value in network.state_dict().items() if value.is_floating_point()}
+    save_file(state, path, described)
+    path.chmod(0o644)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Packed set -> weights in half precision."""
-    from safetensors.torch import save_file
-
     parser = argparse.ArgumentParser(description="Train the in-domain feature network of `medddpm evaluate`.")
     parser.add_argument("packed", help="packed training set of whole heads")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
-    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    network, _ = train(PackedDataset.open(args.packed), args.steps, args.batch, args.seed)
-    state = {name: value.half() for name, value in network.state_dict().items() if value.is_floating_point()}
-    save_file(state, args.out, {"steps": str(args.steps), "seed": str(args.seed), "batch": str(args.batch)})
-    print(f"{args.out} sha256 {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
+    train(PackedDataset.open(args.packed), args.out, args.steps, args.batch, args.seed)
+    print(f"{args.out} sha256 {sha256_of(args.out)}")
     return 0
 
 

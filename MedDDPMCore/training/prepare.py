@@ -18,9 +18,12 @@ from .cases import Case
 from .contact_sheet import write_contact_sheet
 from .dataset import DESCRIPTION, LARGEST_LABEL, PackedDataset, PackedWriter
 from .intensity import CONVENTIONS, min_max, per_slice, robust
+from .registration import moved, registration
 
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.txt"
+OUTLIER = "outlier"
+"""The split of cases that were taken out: they stay in the arrays, but are neither trained on nor validated with."""
 _FEWEST_FOR_OUTLIERS = 5
 _TRACES = ("head size", "mean intensity", "contrast", "white matter intensity")
 
@@ -40,6 +43,21 @@ class Report:
             if entries:
                 lines += [f"{len(entries)} cases {title}:", *(f"  {name}: {why}" for name, why in entries.items())]
         return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is done beside placing heads on the grid; see `recipes`.
+
+    template: a head mask (not 0 is head) that every head is registered to, and then stands in for the case's own where
+    the grid is placed; None: none. registration: "rigid" or "affine". remove_outliers: whether cases that
+    `find_outliers` finds are taken out. relabel: (mask, first image) -> mask, before labels are looked at.
+    """
+
+    template: Volume | None = None
+    registration: str = "affine"
+    remove_outliers: bool = False
+    relabel: Callable[[Volume, Volume], Volume] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,14 +87,15 @@ def prepare(
     hold_out: int = 8,
     progress: Callable[[int, int, str], None] | None = None,
     mapping: LabelMapping | None = None,
+    steps: Steps = Steps(),  # noqa: B008 (it cannot be changed)
 ) -> Report:
     """Reorients, resamples, scales and packs the cases into the folder `out` (see `training.dataset`).
 
     convention: "robust", "per_slice" or "min_max" (see `training.intensity`). hold_out: every hold_out-th case that
     names no split is for validation, and of fewer cases the last; 0: none. progress: called before each case with its
     number from 0, the number of cases and its id. mapping: label name -> the values that the cases' masks use for it,
-    where not the scheme's own. Beside the set it writes a contact sheet and the report as text. A case that fails is
-    left out and reported.
+    where not the scheme's own. steps: registration and the removal of outliers. Beside the set it writes a contact
+    sheet and the report as text. A case that fails is left out and reported.
     Raises TrainingError where none is left or the folder holds a set, ResourceError on a full disk; what was written
     until then cannot be mistaken for a training set.
     """
@@ -91,7 +110,7 @@ def prepare(
                 if progress is not None:
                     progress(i, len(cases), case.id)
                 try:
-                    packed = _pack_case(case, grid, scheme, len(modalities), convention, mapping)
+                    packed = _pack_case(case, grid, scheme, len(modalities), convention, mapping, steps)
                 except (MedDDPMError, ValueError) as error:
                     report.left_out[case.id] = str(error)
                     continue
@@ -104,21 +123,28 @@ def prepare(
                 reasons = [f"{name}: {why}" for name, why in list(report.left_out.items())[:3]]
                 raise TrainingError(f"No case could be prepared. {' '.join(reasons)}".strip())
             _split(described, hold_out)
-            report.packed = [entry["id"] for entry in described]
-            for name, why in find_outliers(report.packed, np.array(traces)).items():
-                report.outliers[name] = "; ".join(filter(None, (report.outliers.get(name), why)))
+            odd = find_outliers([entry["id"] for entry in described], np.array(traces))
+            for entry in described:
+                if entry["id"] in odd and steps.remove_outliers:
+                    entry["split"] = OUTLIER
+                    report.left_out[entry["id"]] = f"unlike the rest: {odd[entry['id']]}"
+            report.packed = [entry["id"] for entry in described if entry["split"] != OUTLIER]
+            for name, why in odd.items():
+                if not steps.remove_outliers:
+                    report.outliers[name] = "; ".join(filter(None, (report.outliers.get(name), why)))
             writer.finish(
                 {
                     "grid": grid.to_dict(),
                     "labels": scheme.to_dict(),
                     "modalities": list(modalities),
                     "intensity": convention,
+                    "registration": steps.registration if steps.template is not None else "none",
                     "cases": described,
                     "left_out": report.left_out,
                     "outliers": report.outliers,
                 }
             )
-        write_contact_sheet(out / CONTACT_SHEET, PackedDataset.open(out), report.outliers)
+        write_contact_sheet(out / CONTACT_SHEET, PackedDataset.open(out), {*report.outliers, *report.left_out})
         (out / REPORT).write_text(report.text(), encoding="utf-8")
     except OSError as error:
         raise ResourceError(
@@ -177,13 +203,24 @@ def _split(described: list[dict], hold_out: int) -> None:
 
 
 def _pack_case(
-    case: Case, grid: ModelGrid, scheme: LabelScheme, modalities: int, convention: str, mapping: LabelMapping | None
+    case: Case,
+    grid: ModelGrid,
+    scheme: LabelScheme,
+    modalities: int,
+    convention: str,
+    mapping: LabelMapping | None,
+    steps: Steps,
 ) -> _Packed:
     if len(case.images) != modalities:
         raise TrainingError(f"{len(case.images)} images were given for {modalities} modalities.")
     volumes = [Volume.read(path) for path in case.images]
-    labels = _labels(case, volumes[0], scheme, mapping)
-    geometry = grid.geometry_for(labels, scheme.head_values)
+    labels = _labels(case, volumes[0], scheme, mapping, steps)
+    if steps.template is None:
+        geometry = grid.geometry_for(labels, scheme.head_values)
+    else:
+        matrix = registration(labels, steps.template, steps.registration)
+        labels, *volumes = (moved(volume, matrix) for volume in (labels, *volumes))
+        geometry = grid.geometry_for(steps.template, range(1, int(steps.template.array.max()) + 1))
     packed = resample_labels(labels, geometry).array.astype(np.uint8)
     head = packed > 0
     if not head.any():
@@ -211,10 +248,11 @@ def _pack_case(
     return _Packed(image, packed, brain, white_matter, remark)
 
 
-def _labels(case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMapping | None) -> Volume:
+def _labels(case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMapping | None, steps: Steps) -> Volume:
     """The case's labels (z, y, x) in the scheme's values, validated, on its mask's own geometry."""
     if case.mask is not None:
         mask = Volume.read(case.mask, labels=True)
+        mask = steps.relabel(mask, image) if steps.relabel else mask
         return Volume(scheme.apply(mask, mapping), mask.geometry)
     if case.head is not None:
         head = Volume.read(case.head, labels=True)

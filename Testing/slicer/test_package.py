@@ -39,7 +39,7 @@ def test_every_file_of_the_core_is_installed():
 
 
 def test_every_model_mask_and_training_recipe_is_installed():
-    folders = ("lesions", "models", "masks", "studies", "training")
+    folders = ("features", "lesions", "models", "masks", "studies", "templates", "training")
     found = [path for folder in folders for path in in_tree(f"Resources/{folder}", "*", project.ROOT)]
     found = [path for path in found if not path.endswith((".py", ".jsonl"))]  # how they were made stays in the tree
     assert sorted(listed("CMakeLists.txt", "MedDDPMCore_PYTHON_RESOURCES")) == sorted(found)
