@@ -19,6 +19,7 @@ def add(commands) -> None:
     p.add_argument("out", help="folder for the data set; one that was begun is gone on with")
     p.add_argument("--layout", required=True, choices=("nnunet", "bids"))
     p.add_argument("--keep-names", action="store_true", help="call cases by their mask's file name, not by a hash")
+    p.add_argument("--deface", action="store_true", help="set the images' faces to air")
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
 
@@ -54,7 +55,7 @@ def dataset(args: argparse.Namespace) -> int:
     report, close = _json_lines() if args.progress else _bar()
     try:
         made = make_dataset(
-            model, masks[rank::world], args.out, args.layout, settings, mapping, args.keep_names, report
+            model, masks[rank::world], args.out, args.layout, settings, mapping, args.keep_names, args.deface, report
         )
     finally:
         close()

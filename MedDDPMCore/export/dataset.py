@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import LabelError, MedDDPMError, ResourceError, VolumeError
 from ..labels import LabelMapping
+from ..synthesis.deface import face_region
 from ..synthesis.output import identity, provenance, scanner_units, stem, write_text
-from ..synthesis.synthesize import Model, Plan, Progress, Settings, Synthesis
+from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
 from ..training.contact_sheet import case_picture, save_sheet
 from ..volume import Geometry, Volume, reorient
 from .bids import Bids
@@ -48,13 +49,15 @@ def make_dataset(
     settings: Settings,
     mapping: LabelMapping | None = None,
     keep_names: bool = False,
+    deface: bool = False,
     report: Callable[[int, int, str, Progress | str], None] = lambda *_: None,
 ) -> DatasetReport:
     """Makes settings.samples cases a mask in the folder `out`, in the layout "nnunet" or "bids", and completes it:
     data card, checksums, contact sheet, and what the layout asks for.
 
     Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half
-    case that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. Several
+    case that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the
+    images' faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. Several
     processes may work on one folder, each with its own part of the masks. When interrupted, what is made is
     completed before KeyboardInterrupt goes on. report(cases done, cases in all, case id or mask's name, a Progress or
     words).
@@ -72,7 +75,7 @@ def make_dataset(
         "sampler": settings.sampler or model.spec.sampler,
         "steps": settings.steps or model.spec.steps,
         "output_grid": settings.output_grid,
-        "defaced": False,
+        "defaced": deface,
     }
     if keep_names:
         _refuse_equal_names(masks, place)
@@ -80,7 +83,7 @@ def make_dataset(
     try:
         _begin(out, marker)
         try:
-            _make_cases(model, masks, out, place, settings, mapping, keep_names, report, result)
+            _make_cases(model, masks, out, place, settings, mapping, keep_names, deface, report, result)
         except KeyboardInterrupt:
             complete(out, place, model, marker)
             raise
@@ -90,13 +93,16 @@ def make_dataset(
     return result
 
 
-def _make_cases(model, masks, out: Path, place, settings, mapping, keep_names, report, result: DatasetReport) -> None:
+def _make_cases(
+    model, masks, out: Path, place, settings, mapping, keep_names, deface, report, result: DatasetReport
+) -> None:
     total, done = len(masks) * settings.samples, 0
     for path in masks:
         try:
             mask = Volume.read(path, labels=True)
             plan = model.plan(mask, mapping, settings.output_grid)
             labels = _labels(model, plan, mask, mapping, settings)
+            face = face_region(labels) if deface else None
         except (LabelError, VolumeError) as error:
             result.failed[path] = str(error)
             done += settings.samples
@@ -114,7 +120,10 @@ def _make_cases(model, masks, out: Path, place, settings, mapping, keep_names, r
             else:
                 for progress in model.run(plan, one):
                     report(done, total, case_id, progress)
-                _write_case(model, plan, one, progress.results()[0], labels, out, place, mask_id, case_id)
+                made = progress.results()[0]
+                if face is not None:
+                    made = Synthesis({name: _without(v, face) for name, v in made.volumes.items()}, made.seed)
+                _write_case(model, plan, one, made, labels, deface, out, place, mask_id, case_id)
                 result.made.append(case_id)
             done += 1
             report(done, total, case_id, "made" if result.made[-1:] == [case_id] else "is there already")
@@ -165,14 +174,27 @@ def _labels(model: Model, plan: Plan, mask: Volume, mapping: LabelMapping | None
     return Volume(table[own], plan.output)
 
 
+def _without(image: Volume, face: np.ndarray) -> Volume:
+    return Volume(np.where(face, np.float32(AIR), image.array), image.geometry)
+
+
 def _is_there(case: Case | None, wanted: dict) -> bool:
     return case is not None and all(case.record.get(key) == value for key, value in wanted.items())
 
 
 def _write_case(
-    model: Model, plan: Plan, one: Settings, made: Synthesis, labels: Volume, out: Path, place, mask_id: str, case_id
+    model: Model,
+    plan: Plan,
+    one: Settings,
+    made: Synthesis,
+    labels: Volume,
+    deface: bool,
+    out: Path,
+    place,
+    mask_id: str,
+    case_id: str,
 ) -> Case:
-    records = {name: provenance(model, plan, one, made.seed, name) for name in made.volumes}
+    records = {name: provenance(model, plan, one, made.seed, name) | {"defaced": deface} for name in made.volumes}
     with Staging(out, case_id) as staging:
         labels.write(staging.path(place.label(case_id)))
         for name, volume in made.volumes.items():

@@ -21,6 +21,7 @@ from MedDDPMCore.errors import MedDDPMError, ResourceError, VolumeError
 from MedDDPMCore.export import case as cases_on_disk
 from MedDDPMCore.export.case import whole_cases
 from MedDDPMCore.export.dataset import make_dataset
+from MedDDPMCore.synthesis.deface import face_region
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volume import Volume
 
@@ -290,3 +291,16 @@ def test_a_left_handed_oblique_mask_goes_through_on_its_own_voxels(model, tmp_pa
     assert report.failed == {} and report.cases == 1
     [image], [label] = ((tmp_path / "out" / name).iterdir() for name in ("imagesTr", "labelsTr"))
     assert Volume.read(image).geometry.matches(geometry) and Volume.read(label).geometry.matches(geometry)
+
+
+def test_faces_go_on_request_and_masks_without_one_are_left_out(model, masks, tmp_path):
+    out, bundled = tmp_path / "out", ROOT / "Resources" / "masks" / "one_tumor.nii.gz"
+    report = make_dataset(model, [bundled, masks[0]], out, "nnunet", Settings(steps=1), deface=True)
+    assert report.cases == 1 and "nose" in report.failed[masks[0]]
+    [image], [label] = ((out / name).iterdir() for name in ("imagesTr", "labelsTr"))
+    region = face_region(Volume.read(bundled, labels=True))
+    assert not Volume.read(image).array[region].any() and Volume.read(image).array[~region].any()
+    assert np.array_equal(Volume.read(label).array, Volume.read(bundled, labels=True).array)
+    assert whole_cases(out)[0].record["defaced"] is True and "Faces are removed" in (out / "README.md").read_text()
+    with pytest.raises(VolumeError, match="begun otherwise"):
+        make_dataset(model, [bundled], out, "nnunet", Settings(steps=1))
