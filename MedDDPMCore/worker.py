@@ -12,26 +12,13 @@ import platform
 import queue
 import sys
 import threading
-import time
 import traceback
-from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import MedDDPMError
+from .worker_jobs import JOBS, Cancelled, Job, ProtocolError
 
 PROTOCOL = 1
-PREVIEW_SECONDS = 1.0
-LIMITS = {"samples": (1, 1000), "steps": (1, 10000), "seed": (0, 2**63 - 1)}
-
-
-class ProtocolError(MedDDPMError):
-    """A request that does not follow the protocol."""
-
-    code = "protocol"
-
-
-class Cancelled(Exception):
-    """The present request was cancelled."""
 
 
 class Worker:
@@ -81,7 +68,7 @@ class Worker:
         self.waiting.put(None)
 
     def _handle(self, request: dict) -> None:
-        known = {"hello": self._hello, "synthesize": self._synthesize, "release": self._release}
+        known = {"hello": self._hello, **dict.fromkeys(JOBS, self._make), "release": self._release}
         identity = request.get("id")
         try:
             if request["request"] not in known:
@@ -147,128 +134,11 @@ class Worker:
             self.model_key = (name, device)
         return self.model
 
-    def _synthesize(self, request: dict) -> None:
-        from .synthesis.output import stem, write_synthesis
-        from .synthesis.synthesize import Settings
-        from .volume import Volume
+    def _make(self, request: dict) -> None:
+        JOBS[request["request"]](Job(request, self.emit, self._is_cancelled, self._load))
 
-        identity = request.get("id")
-        if not isinstance(identity, str) or not identity:
-            raise ProtocolError("A synthesize request needs an 'id' of its own.")
-        mask_path, folder = Path(_text(request, "mask")), Path(_text(request, "output"))
-        settings = Settings(
-            seed=_number(request, "seed", 0),
-            sampler=_optional_text(request, "sampler"),
-            steps=_number(request, "steps", None),
-            samples=_number(request, "samples", 1),
-            output_grid=_optional_text(request, "output_grid") or "mask",
-        )
-        mapping = _mapping(request)
-        name, device = _optional_text(request, "model") or "default", _optional_text(request, "device") or "auto"
-        started = time.monotonic()
-
-        def progress(phase: str, **values) -> None:
-            if self.cancelled & {identity, "*"}:
-                raise Cancelled
-            empty = {
-                "sample": 0,
-                "samples": settings.samples,
-                "step": 0,
-                "total": 0,
-                "seconds_left": None,
-                "preview": None,
-            }
-            self.emit("progress", id=identity, phase=phase, **{**empty, **values})
-
-        progress("reading the mask")
-        mask = Volume.read(mask_path, labels=True)
-        progress("loading the model")
-        model = self._load(name, device)
-        plan = model.plan(mask, mapping, settings.output_grid)
-        progress("synthesizing", warnings=plan.warnings, notes=plan.notes)
-        files = []
-        folder.mkdir(parents=True, exist_ok=True)
-        previews, wanted, shown = [folder / f"preview-{k}.nii" for k in (0, 1)], request.get("preview", True), 0.0
-        walk_started = time.monotonic()
-        for state in model.run(plan, settings):
-            elapsed = time.monotonic() - walk_started
-            values = {
-                "sample": state.seeds[-1] - settings.seed + 1,
-                "step": state.index,
-                "total": state.total,
-                "seconds_left": round(elapsed / state.index * (state.total - state.index), 1),
-            }
-            if state.finished:
-                for result in state.results():
-                    paths = write_synthesis(model, plan, settings, result, folder, stem(mask_path))
-                    described = zip(paths, result.volumes, strict=True)
-                    files += [
-                        _described(path, name, result.seed - settings.seed, result.seed) for path, name in described
-                    ]
-            elif wanted and (shown == 0 or time.monotonic() - shown > PREVIEW_SECONDS):
-                _write_preview(state, previews[0])
-                values["preview"] = str(previews[0])
-                previews.reverse()  # the reader may still be at the one before
-                shown = time.monotonic()
-            progress("synthesizing", **values)
-        for preview in previews:
-            preview.unlink(missing_ok=True)
-        self.emit(
-            "done",
-            id=identity,
-            files=files,
-            seconds=round(time.monotonic() - started, 2),
-            model=model.spec.name,
-            device=str(model.device),
-            warnings=plan.warnings,
-            notes=plan.notes,
-        )
-
-
-def _write_preview(state, path: Path) -> None:
-    from .synthesis.output import scanner_units
-
-    first_modality = next(iter(state.on_model_grid()[0].values()))
-    scanner_units(first_modality).write(path)
-
-
-def _described(path: Path, modality: str, sample: int, seed: int) -> dict:
-    from .synthesis.output import sidecar
-
-    return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
-
-
-def _text(request: dict, key: str) -> str:
-    value = request.get(key)
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ProtocolError(f"The request needs '{key}', a path.")
-    return value
-
-
-def _optional_text(request: dict, key: str) -> str | None:
-    value = request.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ProtocolError(f"'{key}' must be a text.")
-    return value or None
-
-
-def _number(request: dict, key: str, default: int | None) -> int | None:
-    value = request.get(key)
-    if value is None:
-        return default
-    low, high = LIMITS[key]
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ProtocolError(f"'{key}' must be a whole number from {low} to {high}, not {value!r}.")
-    return value
-
-
-def _mapping(request: dict) -> dict | None:
-    value = request.get("labels")
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value.values()):
-        raise ProtocolError("'labels' must map label names to whole numbers.")
-    return value
+    def _is_cancelled(self, identity: str) -> bool:
+        return bool(self.cancelled & {identity, "*"})
 
 
 def main() -> None:

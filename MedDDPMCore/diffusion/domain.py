@@ -91,7 +91,10 @@ class Domain:
 
     def limit(self, x0: Tensor, coarse: Tensor | None = None) -> Tensor:
         """The x0 of the image, once that is clamped to -1..1."""
-        image = self.decode(x0, coarse)
+        return self.encode_shrunk(self.decode(x0, coarse))
+
+    def encode_shrunk(self, image: Tensor) -> Tensor:
+        """The x0 of an image that is at 1/factor of model-grid size already, as `decode` gives it."""
         return self._normalised(image if self.kind == "voxels" else self._kept(haar(image)), 1)
 
     def pack(self, labels: Tensor, coarse: Tensor | None = None) -> Tensor:

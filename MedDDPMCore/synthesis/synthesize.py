@@ -121,7 +121,7 @@ class Model:
                 in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
             ]
         except torch.OutOfMemoryError as error:
-            raise _out_of_memory(device) from error
+            raise out_of_memory(device) from error
 
     @property
     def network(self) -> torch.nn.Module:
@@ -192,8 +192,8 @@ class Model:
 
     def run(self, plan: Plan, settings: Settings) -> Iterator[Progress]:
         """Yields Progress after each step of each batch of samples of a plan."""
-        sampler = self._check(settings)
-        fitted = self._fit(plan, settings)
+        sampler = self.sampler_for(settings)
+        fitted = self.make_fit(plan, settings)
         condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
         total, done = sum(counts) * settings.samples, 0
@@ -208,10 +208,10 @@ class Model:
                     yield Progress(done, total, seeds, decode, finished, self.spec.modalities, plan)
             except RuntimeError as error:
                 if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-                    raise _out_of_memory(self.device) from error
+                    raise out_of_memory(self.device) from error
                 raise
 
-    def _fit(self, plan: Plan, settings: Settings) -> Fit:
+    def make_fit(self, plan: Plan, settings: Settings) -> Fit:
         """Makes the model ready for the run that fits into the memory which is free now, and tells the plan."""
         fitted = fit(self.spec, self.device, self.precision, min(settings.batch_size, settings.samples))
         plan.warnings.extend(words for words in fitted.words if words not in plan.warnings)
@@ -230,7 +230,8 @@ class Model:
             return channels
         return torch.cat([channels, self.atlas.onto(torch.from_numpy(labels > 0))[None]], dim=1)
 
-    def _check(self, settings: Settings):
+    def sampler_for(self, settings: Settings):
+        """The sampler that settings ask for; MedDDPMError where any of them is out of range."""
         name = settings.sampler or self.spec.sampler
         if name not in SAMPLERS:
             raise MedDDPMError(f"There is no sampler {name!r}.", f"Choose one of {', '.join(SAMPLERS)}.")
@@ -301,7 +302,8 @@ def coarser(geometry: Geometry, factor: int) -> Geometry:
     return Geometry(shape, spacing, tuple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
 
 
-def _out_of_memory(device: torch.device) -> ResourceError:
+def out_of_memory(device: torch.device) -> ResourceError:
+    """What is said when a device's memory did not suffice."""
     return ResourceError(
         f"The device {device} ran out of memory.",
         "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",

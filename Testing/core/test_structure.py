@@ -21,7 +21,7 @@ FLOORS = (
     ("networks", "diffusion"),
     ("models",),
     ("synthesis", "training", "evaluation", "baselines", "export"),
-    ("worker", "commands", "cli", "__main__"),
+    ("worker", "worker_jobs", "commands", "cli", "__main__"),
 )
 """Rooms of MedDDPMCore from the ground up: a room imports from its own floor or from below."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -214,3 +214,33 @@ def test_the_worker_of_a_gui_that_is_gone_stops_in_the_middle_of_its_work(models
     conversation.process.stdin.close()
     conversation.process.stdout.close()
     conversation.process.wait(timeout=30)
+
+
+def test_an_edit_gives_the_patients_image_with_one_region_made_anew(worker, tmp_path):
+    geometry = box((6, 6, 6), (190, 230, 220))
+    mask = head(geometry)
+    mask.write(tmp_path / "new.nii.gz")
+    healthy = Volume((mask.array > 0).astype(np.uint8), geometry)
+    healthy.write(tmp_path / "old.nii.gz")
+    mri = Volume(healthy.array.astype(np.int16) * 300, geometry)
+    mri.write(tmp_path / "scan.nii.gz")
+    paths = {"mri": "scan.nii.gz", "mask": "new.nii.gz", "source": "old.nii.gz", "output": "out"}
+    worker.say({"request": "edit", "id": "edit", "model": "small", "device": "cpu", "samples": 2,
+                **{key: str(tmp_path / name) for key, name in paths.items()}})  # fmt: skip
+    done = worker.hear("done", "error")
+    assert done["event"] == "done" and [f["seed"] for f in done["files"]] == [0, 1]
+    steps = [event for event in worker.passed if event["event"] == "progress" and event["step"]]
+    assert steps[-1]["step"] == steps[-1]["total"] and any(event["preview"] for event in steps)
+    image = Volume.read(done["files"][1]["path"])
+    changed = image.array != mri.array
+    assert 0 < changed.sum() < 0.2 * healthy.array.sum()
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".gz", ".gz", ".json", ".json"]
+
+
+def test_an_edit_without_an_mri_or_with_a_word_for_a_number_is_refused_by_name(worker, request_of):
+    worker.say({**request_of("no mri"), "request": "edit"})
+    error = worker.hear("error", "done")
+    assert error["code"] == "protocol" and "'mri'" in error["message"]
+    worker.say({**request_of("word", mri="scan.nii.gz", margin_mm="wide"), "request": "edit"})
+    error = worker.hear("error", "done")
+    assert error["code"] == "protocol" and "margin_mm" in error["message"]
