@@ -86,7 +86,9 @@ def test_progress_counts_the_steps_of_all_stages_and_samples_and_shows_the_known
     assert [p.index for p in seen] == list(range(1, 13)) and {p.total for p in seen} == {12}
     known, unknown = (t[0, 0].numpy() for t in (plan.known.image, plan.known.unknown))
     image = seen[-1].images[0, 0].numpy()
-    np.testing.assert_allclose(image[unknown == 0], known[unknown == 0], atol=1e-4)
+    blocks = unknown.reshape(16, 2, 16, 2, 12, 2).max(axis=(1, 3, 5))  # of the coarse stage
+    away = blocks.repeat(2, 0).repeat(2, 1).repeat(2, 2) == 0
+    np.testing.assert_allclose(image[away], known[away], atol=1e-4)
 
 
 def test_an_edit_mask_alone_says_what_is_made_anew(model, case):

@@ -1,0 +1,255 @@
+"""`medddpm` lesion …, edit."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from ..errors import LabelError, MedDDPMError, VolumeError
+from .command import add_command
+
+_RAS = "R,A,S: to the patient's right, to the front and up, in mm, as 3D Slicer shows them"
+
+
+def add(commands) -> None:
+    """Their grammar."""
+    lesion = commands.add_parser("lesion", help="Tools for the lesions of a mask: move, scale, place …")
+    tools = lesion.add_subparsers(dest="tool", required=True, metavar="TOOL")
+    p = _tool(tools, "move", lambda a: _change(a, "move", _lps(a.by)), "Move lesions.")
+    p.add_argument("--by", required=True, help=_RAS)
+    p = _tool(tools, "scale", lambda a: _change(a, "scale", a.factor), "Scale lesions about their own centres.")
+    p.add_argument("--factor", type=float, required=True, help="of the diameter")
+    p = _tool(tools, "rotate", lambda a: _change(a, "rotate", _lps(a.degrees)), "Turn lesions about their centres.")
+    p.add_argument("--degrees", required=True, help="R,A,S: about these axes, right-handed, one after the other")
+    p = _tool(tools, "mirror", mirror, "Mirror lesions to the other side of the head.")
+    p.add_argument("--geometric", action="store_true", help="across the plane through the head's centre, unestimated")
+    p = _tool(tools, "grow", lambda a: _change(a, "grow", a.mm), "Grow lesions by mm, or shrink them by -mm.")
+    p.add_argument("--mm", type=float, required=True)
+    p = _tool(tools, "smooth", lambda a: _change(a, "smooth", a.mm), "Smooth lesions, their volume kept.")
+    p.add_argument("--mm", type=float, required=True)
+    _tool(tools, "remove", lambda a: _change(a, "remove"), "Take lesions away.")
+    p = _tool(tools, "duplicate", duplicate, "Add copies of a lesion in the brain, as metastases.")
+    p.add_argument("--count", type=int, required=True)
+    p.add_argument("--scales", default="0.3,0.8", help="smallest and largest scale of a copy (default 0.3,0.8)")
+    p.add_argument("--seed", type=int, default=0)
+    p = _tool(tools, "place", place, "Add a lesion: simulated, or saved by `medddpm lesion save`.")
+    p.add_argument("--ml", type=float, default=5.0, help="volume of a simulated lesion (default 5)")
+    p.add_argument("--shape", help="a saved shape's name, or a file with one lesion")
+    p.add_argument("--library", type=Path, help="folder of saved shapes")
+    p.add_argument("--at", help=f"{_RAS}; at random in the brain if not given")
+    p.add_argument("--seed", type=int, default=0, help="of the shape and the place")
+    p = _tool(tools, "sweep", sweep, "Write a folder of manipulated masks: scaled, and shifted in steps.")
+    p.add_argument("--scales", default="0.5,0.75,1,1.5,2", help="default 0.5,0.75,1,1.5,2")
+    p.add_argument("--step", help=f"one step of shifts; {_RAS}")
+    p.add_argument("--steps", type=int, default=3, help="how many steps to either side (default 3)")
+    for name, function, text in (
+        ("list", show, "List the lesions of a mask: number, volume and centre."),
+        ("save", save, "Save one lesion's shape to the library."),
+    ):
+        p = add_command(tools, name, function, text)
+        p.add_argument("mask")
+        _common(p)
+        if name == "save":
+            p.add_argument("name")
+            p.add_argument("--library", type=Path, help="folder of saved shapes")
+
+    p = add_command(
+        commands, "edit", edit, "Make a region of a patient's MRI anew: put in, enlarge, move or remove a lesion."
+    )
+    p.add_argument("mri", help="a single 3D image, of any intensity range")
+    p.add_argument("mask", help="the labels wanted, on the MRI's voxels; without a head label it is found in the MRI")
+    p.add_argument("out", help="folder for the edited NIfTI images and their JSON records")
+    p.add_argument("--source", help="the labels as they are in the MRI: what differs from MASK is made anew")
+    p.add_argument("--edit-mask", help="the region to make anew, instead of what lies around the changed labels")
+    p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
+    p.add_argument("--margin", type=float, help="mm around changed labels that are made anew")
+    p.add_argument("--blend", type=float, help="mm over which the new part is blended in")
+    p.add_argument("--mass-effect", type=float, default=0.0, help="0..1: how strongly new lesions push the tissue")
+    p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
+    p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
+    p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
+
+
+def _tool(tools, name: str, function, text: str) -> argparse.ArgumentParser:
+    p = add_command(tools, name, function, text)
+    p.add_argument("mask")
+    p.add_argument("out", help="folder for the masks" if name == "sweep" else "the new mask's file")
+    _common(p)
+    return p
+
+
+def _common(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
+    p.add_argument("--scheme", choices=("whole-head", "brats"), default="whole-head")
+    p.add_argument("--number", type=int, help="only this lesion, the largest is 1 (see `medddpm lesion list`)")
+
+
+def _read(args: argparse.Namespace):
+    """The mask in its scheme's values, and the scheme."""
+    from ..labels import BRATS, WHOLE_HEAD, parse_label_mapping
+    from ..volume import Volume
+
+    scheme = BRATS if args.scheme == "brats" else WHOLE_HEAD
+    mapping = parse_label_mapping(args.labels) if args.labels else None
+    mask = Volume.read(args.mask, labels=True)
+    return Volume(scheme.apply(mask, mapping), mask.geometry), scheme
+
+
+def _numbers(text: str, count: int | None = None) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or (count is not None and len(numbers) != count):
+        wanted = f"{count} numbers" if count else "numbers"
+        raise MedDDPMError(f"{text!r} is not {wanted} with commas between.", "Write them like 10,0,-5.")
+    return numbers
+
+
+def _lps(text: str) -> list[float]:
+    right, front, up = _numbers(text, 3)
+    return [-right, -front, up]
+
+
+def _change(args: argparse.Namespace, tool: str, *by) -> int:
+    from ..synthesis import lesions
+
+    mask, scheme = _read(args)
+    return _write(args, getattr(lesions, tool)(mask, *by, number=args.number, scheme=scheme))
+
+
+def _write(args: argparse.Namespace, edited) -> int:
+    edited.mask.write(args.out)
+    _say(edited)
+    print(args.out)
+    return 0
+
+
+def _say(edited) -> None:
+    words = [f"lesions {edited.before_ml:.2f} ml -> {edited.after_ml:.2f} ml, {edited.clipped_ml:.2f} ml cut off"]
+    print("\n".join([*words, *edited.notes]), file=sys.stderr)
+
+
+def mirror(args: argparse.Namespace) -> int:
+    """To the other side."""
+    from ..synthesis import lesions
+
+    mask, scheme = _read(args)
+    return _write(args, lesions.mirror(mask, args.number, not args.geometric, scheme))
+
+
+def duplicate(args: argparse.Namespace) -> int:
+    """As metastases."""
+    from ..synthesis import lesions
+
+    mask, scheme = _read(args)
+    low, high = _numbers(args.scales, 2)
+    return _write(args, lesions.duplicate(mask, args.count, (low, high), args.seed, args.number, None, scheme))
+
+
+def place(args: argparse.Namespace) -> int:
+    """From the library."""
+    from ..synthesis import lesions
+    from ..synthesis.lesion_library import load_shape, simulated_shape
+
+    mask, scheme = _read(args)
+    if args.shape:
+        shape = load_shape(args.shape, scheme, args.library)
+    else:
+        shape = simulated_shape(args.ml, args.seed, scheme.values[scheme.lesions[-1]])
+    return _write(args, lesions.place(mask, shape, _lps(args.at) if args.at else None, args.seed, None, scheme))
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """A folder of masks, and sweep.csv that says what each holds. A shift that leaves the head is passed over."""
+    from ..synthesis import lesions
+    from ..synthesis.output import stem
+
+    mask, scheme = _read(args)
+    step = _lps(args.step) if args.step else None
+    counts = [k for k in range(-args.steps, args.steps + 1) if k] if step else []
+    folder = Path(args.out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VolumeError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another folder.") from error
+    rows = []
+    tries = [([factor], ()) for factor in _numbers(args.scales)]
+    tries += [((), [[k * s for s in step]]) for k in counts]
+    for scales, shifts in tries:
+        try:
+            [(name, edited)] = lesions.sweep(mask, scales, shifts, args.number, scheme)
+        except LabelError as error:
+            if scales:
+                raise
+            print(f"a shift is left out: {error}", file=sys.stderr)
+            continue
+        path = folder / f"{stem(args.mask)}_{name}.nii.gz"
+        edited.mask.write(path)
+        rows.append((path.name, round(edited.after_ml, 4), round(edited.clipped_ml, 4)))
+        print(path)
+    with open(folder / "sweep.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("mask", "lesion_ml", "clipped_ml"), *rows])
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    """What is there."""
+    from ..synthesis.lesions import list_lesions
+
+    mask, scheme = _read(args)
+    for lesion in list_lesions(mask, scheme):
+        right, front, up = lesion.centre * (-1, -1, 1)
+        print(f"{lesion.number}: {lesion.ml:.2f} ml at R {right:.1f}, A {front:.1f}, S {up:.1f} mm")
+    return 0
+
+
+def save(args: argparse.Namespace) -> int:
+    """To the library."""
+    from ..synthesis.lesion_library import save_shape
+    from ..synthesis.lesions import list_lesions
+
+    mask, scheme = _read(args)
+    found = list_lesions(mask, scheme)
+    number = args.number or 1
+    if not 1 <= number <= len(found):
+        raise LabelError(f"There is no lesion {number}.", f"The mask has {len(found)}.")
+    print(save_shape(found[number - 1], args.name, args.library))
+    return 0
+
+
+def edit(args: argparse.Namespace) -> int:
+    """The patient's MRI with a region made anew."""
+    from tqdm import tqdm
+
+    from ..labels import parse_label_mapping
+    from ..synthesis.edit import EditOptions, plan_edit, run_edit
+    from ..synthesis.edit_output import write_edited
+    from ..synthesis.output import stem
+    from ..synthesis.synthesize import Settings, load_model
+    from ..volume import Volume
+
+    usual = EditOptions()
+    options = EditOptions(
+        usual.margin_mm if args.margin is None else args.margin,
+        usual.blend_mm if args.blend is None else args.blend,
+        args.mass_effect,
+    )
+    masks = [Volume.read(path, labels=True) if path else None for path in (args.mask, args.source, args.edit_mask)]
+    mapping = parse_label_mapping(args.labels) if args.labels else None
+    model = load_model(args.model, args.device)
+    plan = plan_edit(model, Volume.read(args.mri), *masks, mapping, options)
+    print("\n".join([*plan.warnings, *plan.notes]), file=sys.stderr)
+    settings = Settings(args.seed, args.sampler, args.steps, args.samples)
+    with tqdm(disable=None, unit="step") as bar:
+        for progress, result in run_edit(model, plan, settings):
+            bar.total, bar.n = progress.total, progress.index
+            bar.refresh()
+            if result:
+                print(write_edited(model, plan, settings, result, args.out, stem(args.mri)))
+    return 0
