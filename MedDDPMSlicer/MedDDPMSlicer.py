@@ -248,6 +248,13 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         source = self.parameters.mri or samples.canvas_of(segmentation)
         if source is not None:
             slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=True)
+        self.jump_to_lesion()
+
+    def jump_to_lesion(self):
+        """Move the slice views to what is painted: the tumor if there is one."""
+        segmentation = self.parameters.segmentation if self.parameters else None
+        if segmentation is None:
+            return
         painted = [
             identity
             for role in self.roles

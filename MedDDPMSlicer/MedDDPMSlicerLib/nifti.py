@@ -23,7 +23,7 @@ _HEADER = np.dtype(
         "itemsize": 348,
     }
 )
-_TYPES = {2: "u1", 4: "<i2", 8: "<i4", 16: "<f4", 64: "<f8", 512: "<u2"}
+_TYPES = {2: "u1", 4: "<i2", 8: "<i4", 16: "<f4", 64: "<f8", 256: "i1", 512: "<u2", 768: "<u4"}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ LIMITS = {
     "seed": (0, LARGEST_SEED),
     "samples": (1, 32),
     "fade": (0.0, 1.0),
+    "massEffect": (0.0, 1.0),
     "trainingSteps": (1, 10_000_000),
     "trainingBatch": (1, 64),
     "exportSamples": (1, 10_000),
@@ -27,6 +28,7 @@ class MedDDPMParameters:
     """All that a scene remembers of the module.
 
     segments: JSON object, label -> id of the segment chosen by hand. model: a name, or the folder of an imported model.
+    region: id of the segment that is made anew where the anatomy is kept; "" means around the tumor.
     device, sampler: "" lets the worker and the model choose. steps: 0 means as many as the model recommends.
     """
 
@@ -44,6 +46,9 @@ class MedDDPMParameters:
     grid: Annotated[str, Choice(list(GRIDS))] = "mask"
     preview: bool = True
     fade: Annotated[float, WithinRange(*LIMITS["fade"])] = 1.0
+    keepAnatomy: bool = False
+    region: str = ""
+    massEffect: Annotated[float, WithinRange(*LIMITS["massEffect"])] = 0.0
     trainingData: str = ""
     trainingRun: str = ""
     trainingSteps: Annotated[int, WithinRange(*LIMITS["trainingSteps"])] = 3000
@@ -95,9 +100,9 @@ _CHECKS = {
     "exportLayout": _one_of(LAYOUTS),
     **{
         name: _one_of(("True", "False"))
-        for name in ("newSeed", "preview", "trainingFineTune", "exportMask", "exportBurnIn")
+        for name in ("newSeed", "preview", "keepAnatomy", "trainingFineTune", "exportMask", "exportBurnIn")
     },
-    **{name: _within(float if name == "fade" else int, limits) for name, limits in LIMITS.items()},
+    **{name: _within(type(limits[0]), limits) for name, limits in LIMITS.items()},
 }
 
 

@@ -32,10 +32,10 @@ class ResultFile:
     sidecar: str = ""
 
 
-def result_name(segmentation: str, model: str, seeds: list[int], modality: str = "") -> str:
-    """“<segmentation> synthetic (<model>, seed N)”, the modality before the bracket if there are several."""
+def result_name(title: str, model: str, seeds: list[int], modality: str = "") -> str:
+    """“<title> (<model>, seed N)”, the modality before the bracket if there are several."""
     text = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-    return f"{segmentation} synthetic {modality + ' ' if modality else ''}({model}, {text})"
+    return f"{title} {modality + ' ' if modality else ''}({model}, {text})"
 
 
 def set_image(node, image: nifti.Image, geometry: Geometry | None = None) -> None:
@@ -110,7 +110,7 @@ def is_synthetic(node) -> bool:
 
 
 def add_results(
-    scene, files: list[ResultFile], geometry: Geometry | None, segmentation: str, model: str, extra: dict[str, str]
+    scene, files: list[ResultFile], geometry: Geometry | None, title: str, model: str, extra: dict[str, str]
 ) -> Generator[None, None, list]:
     """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
 
@@ -128,7 +128,7 @@ def add_results(
             volumes = []
             for file in of_modality:
                 image = yield from nifti.read_in_pieces(file.path)
-                name = result_name(segmentation, model, [file.seed], label)
+                name = result_name(title, model, [file.seed], label)
                 volumes.append(_add_volume(scene, file, image, geometry, name, extra))
                 made.append(volumes[-1])
                 yield
@@ -136,7 +136,7 @@ def add_results(
                 shown.append(volumes[0])
                 continue
             seeds = [file.seed for file in of_modality]
-            sequences.append(_add_sequence(scene, volumes, seeds, result_name(segmentation, model, seeds, label)))
+            sequences.append(_add_sequence(scene, volumes, seeds, result_name(title, model, seeds, label)))
             made.append(sequences[-1])
         complete = True
     finally:
@@ -145,7 +145,7 @@ def add_results(
     if sequences:
         shown = _browse(scene, sequences)
     if len(shown) > 1:
-        _add_folder(scene, shown, result_name(segmentation, model, list(dict.fromkeys(f.seed for f in files))))
+        _add_folder(scene, shown, result_name(title, model, list(dict.fromkeys(f.seed for f in files))))
     return shown
 
 

@@ -9,12 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import vtk
+from slicer.util import arrayFromVolume
 
 from MedDDPMCore.errors import MedDDPMError
 
 from . import results, scene, views
 from .pieces import Pieces
 from .roles import Role
+
+
+@dataclass(frozen=True)
+class Edit:
+    """That the patient's anatomy is kept: only a region of the MRI is made anew.
+
+    region: the segment that says which; "" for what lies around the tumor. mass_effect: 0 to 1.
+    """
+
+    region: str = ""
+    mass_effect: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Settings:
     preview: bool = True
     fade: float = 0.5
     options: dict = field(default_factory=dict)
+    edit: Edit | None = None
 
 
 @dataclass
@@ -64,7 +77,7 @@ class SynthesisRun:
         self._observer: int | None = None
         self._pieces = Pieces(process.call_later, self._failed)
         self._shows_preview = False
-        self._reason = self._name = ""
+        self._reason = self._name = self._mri_name = ""
         self._geometry: scene.Geometry | None = None
 
     @property
@@ -77,6 +90,7 @@ class SynthesisRun:
         next(pieces)  # what is wrong with the segments is raised here
         self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
         self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
+        self._mri_name = settings.mri.GetName() if settings.mri is not None else ""
         self._shows_preview, self._layers = False, views.layers(self._scene)
         self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
         self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
@@ -88,28 +102,43 @@ class SynthesisRun:
         """Write the mask and ask the worker."""
         settings, path = self._settings, str(self._folder / "mask.nrrd")
         mask = yield from pieces
+        kind, files = "synthesize", {"output_grid": "model" if settings.on_model_grid else "mask"}
         try:
             yield from scene.write_mask(mask, path)
+            if settings.edit is not None:
+                kind, files = "edit", (yield from self._write_edit(mask.geometry))
         except OSError as error:
             raise MedDDPMError(
-                f"The mask could not be written to the temporary folder: {error}.",
+                f"The temporary folder could not be written to: {error}.",
                 "Make room on the disk, or choose another temporary folder in Slicer's settings.",
             ) from error
         self._geometry, self.report = mask.geometry, mask.overlap_text()
         if settings.preview:
             self._preview = results.add_preview(self._scene, self._transform_id(), f"{self._name} preview")
             yield
-        self.process.synthesize(
+        self.process.ask(
+            kind,
             mask=path,
             output=str(self._folder),
             model=settings.model,
             seed=settings.seed,
             samples=settings.samples,
             labels={role.label: role.value for role in settings.roles},
-            output_grid="model" if settings.on_model_grid else "mask",
             preview=settings.preview,
+            **files,
             **settings.options,
         )
+
+    def _write_edit(self, geometry: scene.Geometry) -> Generator[None, None, dict]:
+        """The MRI, and the region to make anew if one was chosen, as files; returns what the request says of them."""
+        settings, edit = self._settings, self._settings.edit
+        files = {"mri": str(self._folder / "mri.nrrd"), "mass_effect": edit.mass_effect}
+        yield from scene.write_array(arrayFromVolume(settings.mri), geometry, files["mri"])
+        if edit.region:
+            files["edit_mask"] = str(self._folder / "region.nrrd")
+            region = scene.merged(settings.segmentation, [(edit.region, 1)], geometry)
+            yield from scene.write_array(region, geometry, files["edit_mask"])
+        return files
 
     def cancel(self, reason: str = "Cancelled.") -> None:
         """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
@@ -192,9 +221,9 @@ class SynthesisRun:
             for f in event["files"]
         ]
         model = str(event.get("model") or settings.model)
-        made = yield from results.add_results(
-            self._scene, files, self._target(), self._name, model, {"segmentation": self._name}
-        )
+        name = f"{self._mri_name} edited" if settings.edit is not None else f"{self._name} synthetic"
+        extra = {"segmentation": self._name, **({"mri": self._mri_name} if settings.edit is not None else {})}
+        made = yield from results.add_results(self._scene, files, self._target(), name, model, extra)
         self._show(made[0])
         yield
         self.results = made
@@ -243,7 +272,7 @@ class SynthesisRun:
 
     def _target(self) -> scene.Geometry | None:
         """The grid that the result must lie on: the mask's, unless the model's was asked for."""
-        if self._settings.on_model_grid:
+        if self._settings.on_model_grid and self._settings.edit is None:
             return None
         return scene.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, self._transform_id())
 

@@ -16,6 +16,10 @@ from .roles import Role
 
 BINARY_LABELMAP = "Binary labelmap"
 _SLAB_BYTES = 1 << 21
+_NRRD_TYPES = {
+    "u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "f4": "float",
+    "f8": "double",
+}  # fmt: skip
 _OFF_GRID = 0.01  # voxels, over a whole image: what lies closer to the grid than this lies on it
 
 
@@ -207,19 +211,25 @@ def slabs(array: np.ndarray) -> list[slice]:
 
 
 def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
-    """Write the mask as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids, in pieces."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ mask.geometry.ijk_to_ras
+    """Write the mask as `write_array` does."""
+    return write_array(mask.array, mask.geometry, path)
+
+
+def write_array(array: np.ndarray, geometry: Geometry, path: str) -> Generator[None, None, None]:
+    """Write (k, j, i) voxels as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids, in pieces."""
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ geometry.ijk_to_ras
     vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))
     origin = "({!r},{!r},{!r})".format(*map(float, lps[:3, 3]))
     header = (
-        "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\n"
-        f"sizes: {' '.join(map(str, mask.geometry.dimensions))}\nspace directions: {vectors}\n"
+        f"NRRD0004\ntype: {_NRRD_TYPES[array.dtype.str[1:]]}\nendian: little\n"
+        "dimension: 3\nspace: left-posterior-superior\n"
+        f"sizes: {' '.join(map(str, geometry.dimensions))}\nspace directions: {vectors}\n"
         f"kinds: domain domain domain\nencoding: raw\nspace origin: {origin}\n\n"
     )
     with open(path, "wb") as file:
         file.write(header.encode("ascii"))
-        for slab in slabs(mask.array):
-            mask.array[slab].tofile(file)
+        for slab in slabs(array):
+            array[slab].tofile(file)
             yield
 
 

@@ -76,13 +76,13 @@ class SynthesisProcess:
         self._transport.start(self._python, _WORKER, self._folder)
         self._send({"request": "hello", "id": "hello"})
 
-    def synthesize(self, **request) -> str:
-        """Ask for images; sent as soon as the worker is ready. Returns the request's id."""
+    def ask(self, kind: str, **request) -> str:
+        """Ask for images ("synthesize" or "edit"); sent as soon as the worker is ready. Returns the request's id."""
         if self.is_busy:
             raise RuntimeError("The worker is busy.")
         self._number += 1
         identity = f"run-{self._number}"
-        request = {"request": "synthesize", "id": identity, **request}
+        request = {"request": kind, "id": identity, **request}
         if self.is_running:
             self._waiting = request
             self._send_waiting()

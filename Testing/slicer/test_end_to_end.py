@@ -50,6 +50,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(window):
     window.parameters.newSeed, window.parameters.seed = False, 3
     window.choose(window.input.sampleCombo, "One tumor")
     window.click(window.input.sampleButton)
+    show_in_3d(window)
     window.screenshot("21-sample-head")
     started, preview, later = time.perf_counter(), None, False
     window.click(window.synthesize_button)
@@ -94,6 +95,46 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(window):
     window.wait(lambda: not window.run.is_active)
     note_figure("seconds from Cancel to stopped", round(time.perf_counter() - started, 2))
     window.screenshot("25-cancelled")
+
+
+@needs_the_bundled_model
+def test_a_synthetic_patient_gets_a_lesion_on_the_other_side_and_keeps_the_rest(window):
+    """An image made here serves as the patient's MRI: its lesion is mirrored, and only there is it made anew."""
+    window.parameters.steps = 6
+    window.parameters.newSeed, window.parameters.seed = False, 3
+    window.choose(window.input.sampleCombo, "One tumor")
+    window.click(window.input.sampleButton)
+    patient = window.synthesize()
+    assert window.error_text == ""
+    patient.SetName("Patient")
+    window.parameters.mri = patient
+    show_in_3d(window)
+    for name in ("setup", "input", "synthesize"):
+        window.widget.panels[name].widget.collapsed = True
+    window.widget.panels["lesion_tools"].widget.collapsed = False
+    window.click(window.lesions.mirrorButton)
+    window.widget.show_source()
+    window.screenshot("28-lesion-mirrored")
+    window.widget.panels["lesion_tools"].widget.collapsed = True
+    window.widget.panels["synthesize"].widget.collapsed = False
+    window.click(window.results.keepCheckBox)
+    before = slicer.util.arrayFromVolume(patient).copy()
+    edited = window.synthesize()
+    assert window.error_text == ""
+    window.screenshot("29-edited-patient")
+    changed = slicer.util.arrayFromVolume(edited) != before
+    note_figure("share of the patient's voxels that an edit changed, %", round(100 * float(changed.mean()), 2))
+    assert 0 < changed.mean() < 0.2
+    window.widget.panels["synthesize"].widget.collapsed = True
+    window.widget.panels["compare"].widget.collapsed = False
+    window.click(window.compare.measureButton)
+    window.choose(window.compare.viewsCombo, "Side by side")
+    window.host.wait(lambda: False, 0.3)
+    window.screenshot("30-compared-side-by-side")
+    window.choose(window.compare.viewsCombo, "Difference map")
+    window.wait(lambda: window.compare.viewsCombo.enabled)
+    window.host.wait(lambda: False, 0.3)
+    window.screenshot("31-compared-difference")
 
 
 @needs_the_bundled_model
@@ -148,6 +189,12 @@ def test_the_window_stays_free_on_an_mri_of_one_millimetre(window):
     note_figure("256³: most that the GUI computed in one block after the click, ms", round(block.computing))
     note_figure("256³: seconds from the click to the image", round(time.perf_counter() - started, 1))
     assert block.milliseconds < 1000  # seconds of reading and unpacking came in one piece once
+
+
+def show_in_3d(window):
+    """As the Segment Editor's button "Show 3D" does."""
+    window.parameters.segmentation.CreateClosedSurfaceRepresentation()
+    slicer.util.resetThreeDViews()
 
 
 def _shape(node):

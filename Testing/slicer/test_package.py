@@ -89,6 +89,14 @@ def test_the_icon_and_the_catalogue_entry_are_as_the_index_wants_them():
         assert re.search(rf'set\(EXTENSION_{name} "[^"\n]+"\)', text), name
 
 
+def test_all_addresses_name_one_repository():
+    entry = json.loads((project.ROOT / "MedDDPM.json").read_text(encoding="utf-8"))
+    text = (project.ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    addresses = re.findall(r"https://(?:github|raw\.githubusercontent)\.com/([\w-]+/[\w-]+)", text + entry["scm_url"])
+    assert len(addresses) == 5 and set(addresses) == {entry["scm_url"].split("github.com/")[1].removesuffix(".git")}
+    assert all(f"/{entry['scm_revision']}/" in line for line in re.findall(r"https://raw\S+", text))
+
+
 def test_screenshots_named_in_the_package_are_in_the_tree():
     text = (project.ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     names = re.findall(r"main/(Resources/Screenshots/\S+?\.png)", text)

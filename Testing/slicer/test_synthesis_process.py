@@ -46,39 +46,39 @@ def session():
 
 
 def test_a_run_gives_progress_then_done_and_the_worker_stays_warm(session):
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     assert session.process.is_busy
     assert session.wait("done")["warm"] is False
     assert session.names() == ["ready"] + ["progress"] * 5 + ["done"]
     first = session.transport.pid
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     assert session.wait("done", count=2)["warm"] is True
     assert session.transport.pid == first and not session.process.is_busy
 
 
 def test_released_memory_is_loaded_again(session):
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.wait("done")
     session.process.release()
     session.wait("released")
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     assert session.wait("done", count=2)["warm"] is False
 
 
 def test_cancel_is_obeyed_and_the_worker_lives(session):
-    session.process.synthesize(model="slow")
+    session.process.ask("synthesize", model="slow")
     session.wait("progress", count=3)
     started = time.monotonic()
     session.process.cancel()
     session.wait("cancelled")
     assert time.monotonic() - started < 1.0
     assert session.process.is_running and not session.process.is_busy
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.wait("done")
 
 
 def test_a_worker_that_does_not_obey_is_killed_within_two_seconds(session):
-    session.process.synthesize(model="deaf")
+    session.process.ask("synthesize", model="deaf")
     session.wait("progress")
     started = time.monotonic()
     session.process.cancel()
@@ -86,12 +86,12 @@ def test_a_worker_that_does_not_obey_is_killed_within_two_seconds(session):
     assert time.monotonic() - started < 2.0
     session.wait("stopped")
     assert not session.process.is_running
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.wait("done")
 
 
 def test_a_run_that_was_not_sent_yet_is_cancelled_at_once(session):
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.process.cancel()
     assert session.names() == ["cancelled"]
     session.wait("ready")
@@ -101,52 +101,52 @@ def test_a_run_that_was_not_sent_yet_is_cancelled_at_once(session):
 
 
 def test_a_killed_worker_is_reported_once_and_the_next_run_works(session):
-    session.process.synthesize(model="slow")
+    session.process.ask("synthesize", model="slow")
     session.wait("progress")
     os.kill(session.transport.pid, signal.SIGKILL)
     error = session.wait("error")
     assert error["code"] == "worker" and "ended unexpectedly" in error["message"] and error["hint"]
     session.wait("stopped")
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.wait("done")
     assert session.names().count("error") == 1
 
 
 def test_a_worker_that_dies_leaves_its_last_words_in_the_log(session):
-    session.process.synthesize(model="dies")
+    session.process.ask("synthesize", model="dies")
     assert "exit code 9" in session.wait("error")["message"]
     assert "out of luck" in session.process.log
 
 
 def test_rubbish_on_stdout_is_noted_and_harmless(session):
-    session.process.synthesize(model="noisy")
+    session.process.ask("synthesize", model="noisy")
     session.wait("done")
     assert session.names().count("progress") == 5
     assert any("Hello from a library" in line for line in session.process.log)
 
 
 def test_lines_may_arrive_in_pieces(session):
-    session.process.synthesize(model="split")
+    session.process.ask("synthesize", model="split")
     session.wait("done")
     assert session.names().count("progress") == 5
 
 
 def test_an_error_of_the_request_ends_it(session):
-    session.process.synthesize(model="fails")
+    session.process.ask("synthesize", model="fails")
     error = session.wait("error")
     assert (error["code"], error["message"], error["hint"]) == ("labels", "The head is missing.", "Paint one.")
     assert not session.process.is_busy and session.process.is_running
 
 
 def test_two_requests_at_once_are_refused(session):
-    session.process.synthesize(model="slow")
+    session.process.ask("synthesize", model="slow")
     with pytest.raises(RuntimeError, match="busy"):
-        session.process.synthesize(model="quick")
+        session.process.ask("synthesize", model="quick")
 
 
 def test_another_protocol_is_refused_with_advice():
     session = Session([sys.executable, "-u", FAKE, "2"])
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     error = session.wait("error")
     assert "version 2" in error["message"] and "Restart" in error["hint"]
     session.wait("stopped")
@@ -154,20 +154,20 @@ def test_another_protocol_is_refused_with_advice():
 
 def test_a_program_that_is_not_there_is_an_error_not_a_crash():
     session = Session(["/nowhere/python"])
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     assert "could not be started" in session.wait("error")["message"]
 
 
 def test_a_missing_package_is_named():
     session = Session([sys.executable, "-c", "import torch_that_is_missing"])
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     error = session.wait("error")
     assert "torch_that_is_missing" in error["message"] and "Setup" in error["hint"]
 
 
 def test_kill_ends_the_process_says_nothing_more_and_the_next_run_works():
     session = Session()
-    session.process.synthesize(model="slow")
+    session.process.ask("synthesize", model="slow")
     session.wait("progress")
     before = list(session.names())
     pid = session.transport.pid
@@ -177,7 +177,7 @@ def test_kill_ends_the_process_says_nothing_more_and_the_next_run_works():
     time.sleep(0.05)
     session.transport.poll()
     assert session.names() == before and not session.process.is_busy
-    session.process.synthesize(model="quick")
+    session.process.ask("synthesize", model="quick")
     session.wait("done")
     session.process.kill()
 

@@ -47,7 +47,7 @@ def case(tmp_path, images, model="tiny"):
         results.ResultFile(written(tmp_path, np.rint(array).astype(np.int16), MATRIX, f"{n}.nii.gz"), 20 + n)
         for n, array in enumerate(images)
     ]
-    (shown,) = added(files, scene.geometry_of_volume(mri), "Case", model, {})
+    (shown,) = added(files, scene.geometry_of_volume(mri), "Case synthetic", model, {})
     return mri, node, ids, shown
 
 

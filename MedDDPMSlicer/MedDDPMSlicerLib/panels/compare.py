@@ -109,7 +109,11 @@ class ComparePanel(Panel):
 
     def _fit_views(self) -> None:
         """Once the views have the size of the new layout."""
-        self.owner.process.call_later(_LAYOUT_MS, slicer.util.resetSliceViews)
+        self.owner.process.call_later(_LAYOUT_MS, self._fit)
+
+    def _fit(self) -> None:
+        slicer.util.resetSliceViews()
+        self.owner.jump_to_lesion()
 
     def _show_outlines(self) -> None:
         if self._parameters.segmentation is not None:

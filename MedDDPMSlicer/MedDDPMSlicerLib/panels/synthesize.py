@@ -9,8 +9,8 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.errors import MedDDPMError
 
-from .. import views
-from ..run import Settings, Status
+from .. import scene, views
+from ..run import Edit, Settings, Status
 from .panel import Panel
 
 LARGEST_NEW_SEED = 999_999  # short enough to read and type
@@ -26,6 +26,7 @@ class SynthesizePanel(Panel):
         self.ui.cancelButton.connect("clicked()", lambda: self.owner.run.cancel())
         self.ui.setupButton.connect("clicked()", self.owner.show_setup)
         self.ui.reportButton.connect("clicked()", self.owner.copy_report)
+        self.ui.regionCombo.connect("activated(int)", self._choose_region)
         self.ui.fadeSlider.connect("valueChanged(double)", self._fade)
 
     def refresh(self) -> None:
@@ -44,8 +45,34 @@ class SynthesizePanel(Panel):
         self.ui.setupButton.visible = bool(reason) and not self.owner.can_synthesize
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
+        self._refresh_edit()
         shown = self._parameters.result is not None
         self.ui.fadeSlider.enabled = (shown or run.is_active) and self._parameters.mri is not None
+
+    def _refresh_edit(self) -> None:
+        p, idle = self._parameters, not self.owner.run.is_active
+        self.ui.keepCheckBox.enabled = p.mri is not None and idle
+        for widget in (self.ui.regionLabel, self.ui.regionCombo, self.ui.massLabel, self.ui.massSlider):
+            widget.visible = self._keeps_anatomy
+            widget.enabled = idle
+        self.ui.regionCombo.clear()
+        self.ui.regionCombo.addItem(_("Around the tumor"), "")
+        names = scene.segments_of(p.segmentation) if p.segmentation is not None else {}
+        for identity, name in names.items():
+            self.ui.regionCombo.addItem(name, identity)
+        self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(p.region)))
+
+    @property
+    def _keeps_anatomy(self) -> bool:
+        return self._parameters.keepAnatomy and self._parameters.mri is not None
+
+    def _region(self) -> str:
+        """The segment that says where the image is made anew; one that is gone counts as none."""
+        p = self._parameters
+        return p.region if p.region in scene.segments_of(p.segmentation) else ""
+
+    def _choose_region(self, index: int) -> None:
+        self._parameters.region = self.ui.regionCombo.itemData(index) or ""
 
     @property
     def failure(self) -> Status:
@@ -93,6 +120,7 @@ class SynthesizePanel(Panel):
                     p.preview,
                     p.fade,
                     options,
+                    Edit(self._region(), p.massEffect) if self._keeps_anatomy else None,
                 )
             )
         except MedDDPMError as error:
