@@ -196,6 +196,9 @@ HOSTILE = {
     "seed": "-5",
     "samples": "999999999",
     "fade": "nan",
+    "massEffect": "inf",
+    "keepAnatomy": "1; drop",
+    "region": "../../nowhere",
     "newSeed": "perhaps",
     "grid": "../../etc",
     "model": "\\\\evil\\share",
@@ -222,6 +225,8 @@ def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):
     window.host.process_events()
     p = window.parameters
     assert (p.steps, p.seed, p.samples, p.fade, p.grid) == (0, 1, 1, 1.0, "mask")
+    assert (p.massEffect, p.keepAnatomy) == (0.0, False)
+    assert window.results.regionCombo.currentText == "Around the tumor"
     assert p.model in window.widget.models
     assert p.mri is None and p.segmentation is not None
     assert "were reset" in window.input.inputMessage.text and "steps" in window.input.inputMessage.text
