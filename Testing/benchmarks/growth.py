@@ -20,6 +20,7 @@ from MedDDPMCore.memory import free_memory
 from MedDDPMCore.models.footprint import SLABS, working_memory
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import denoiser, in_precision
+from MedDDPMCore.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (32, 48, 64, 96, 128, 192, 256)
@@ -48,7 +49,7 @@ def _row(args, network, device, precision, size: int, batch: int, steps: int, ru
     counted = working_memory(spec, precision, batch)
     cube = (size,) * 3
     with FlopCounterMode(display=False) as counter, torch.device("meta"):
-        meta = in_precision(ours(args.base), precision).to("meta")
+        meta = in_precision(UNet(3, 1, args.base), precision)
         with torch.inference_mode():
             meta(torch.empty(batch, 3, *cube, dtype=precision), torch.empty(batch, dtype=torch.long))
     row = {
