@@ -32,7 +32,7 @@ def matched(
     made = gain * (made + 1) - 1 + offset
     difference = np.where(inside, 0, known - made)
     box = bounding_box(inside, 1)
-    difference[box] = _harmonic(difference[box], inside[box])
+    difference[box] = harmonic(difference[box], inside[box])
     return np.where(inside, np.clip(made + difference, -1, 1), known)
 
 
@@ -52,7 +52,7 @@ def _affine(made: np.ndarray, known: np.ndarray, band: np.ndarray) -> tuple[floa
     return gain, offset
 
 
-def _harmonic(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def harmonic(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """The values (z, y, x), and inside a region the function without curvature that they bound (Jacobi sweeps)."""
     result = values.copy()
     border = result[~inside]
