@@ -18,6 +18,8 @@ MOST_SCALE = 1.4
 WORKING = ModelGrid((48, 64, 52), (4.0, 4.0, 4.0), "head_top")
 """What is compared: 190 mm down from 10 mm above the head; below that, scans end where they like."""
 _SMOOTHING_VOXELS = 2.0
+_FIRST_STEP, _LAST_STEP, _MOST_STEPS = 0.5, 0.01, 120
+"""Of the descent, in voxels of the working grid or so; with a first step of 2 the affine map can run away."""
 
 
 def registration(head: Volume, template: Volume, kind: str = "affine") -> np.ndarray:
@@ -81,7 +83,9 @@ def _optimised(fixed, moving, start):
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(2.0, 0.01, 80, gradientMagnitudeTolerance=1e-8)
+    method.SetOptimizerAsRegularStepGradientDescent(
+        _FIRST_STEP, _LAST_STEP, _MOST_STEPS, gradientMagnitudeTolerance=1e-8
+    )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(start, inPlace=True)
     try:
