@@ -37,11 +37,12 @@ def write_closest(path: Path, heads: Heads, found: Nearest, data: PackedDataset,
 
 
 def write_diversity(path: Path, images: np.ndarray, spacing, centre) -> None:
-    """One mask, many heads: four rows of two samples (n, z, y, x), and their mean and standard deviation."""
+    """One mask, many heads: the samples (n, z, y, x), two a row, then their mean and standard deviation."""
     pictures = [three_planes(image, spacing, centre) for image in images]
     deviation = images.std(axis=0, ddof=1) / LARGEST_SD * 2 - 1
     pictures += [three_planes(images.mean(axis=0), spacing, centre), three_planes(deviation, spacing, centre)]
-    rows = [np.concatenate(pictures[k : k + 2], axis=1) for k in range(0, len(pictures) // 2 * 2, 2)]
+    pictures += [np.zeros_like(pictures[0])] * (len(pictures) % 2)
+    rows = [np.concatenate(pictures[k : k + 2], axis=1) for k in range(0, len(pictures), 2)]
     save_png(path, np.concatenate(rows))
 
 
