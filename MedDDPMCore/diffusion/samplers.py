@@ -51,12 +51,18 @@ def spaced_steps(schedule: Schedule, steps: int) -> list[int]:
 
 
 def ddpm(
-    denoise: Denoiser, x: Tensor, schedule: Schedule, steps: int | None = None, generator: Generators = None
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: Schedule,
+    steps: int | None = None,
+    generator: Generators = None,
+    temperature: float = 1.0,
 ) -> Iterator[Step]:
     """Ancestral sampling with the posterior variance (Ho et al. 2020), as the published Med-DDPM runs it.
 
     All T steps of the schedule; with fewer `steps`, the chain is respaced to as many step numbers (Nichol and Dhariwal
-    2021, sec. 4). Noise is drawn at every step, at the last one too, where it is not added.
+    2021, sec. 4). Noise is drawn at every step, at the last one too, where it is not added. temperature: standard
+    deviation of that noise; below 1 the images are smoother and differ less.
     """
     numbers = list(range(len(schedule)))[::-1] if steps in (None, len(schedule)) else spaced_steps(schedule, steps)
     bar = schedule.alphas_cumprod[numbers[::-1]]
@@ -67,7 +73,7 @@ def ddpm(
         k = len(numbers) - 1 - i
         noise = noise_like(x, generator)
         if k:
-            x = float(on_x0[k]) * x0 + float(on_xt[k]) * x + float(variance[k].sqrt()) * noise
+            x = float(on_x0[k]) * x0 + float(on_xt[k]) * x + temperature * float(variance[k].sqrt()) * noise
         yield Step(i + 1, len(numbers), x0)
 
 
@@ -77,6 +83,7 @@ def ddim(
     schedule: Schedule,
     steps: int = 50,
     generator: Generators = None,  # noqa: ARG001
+    temperature: float = 1.0,  # noqa: ARG001
 ) -> Iterator[Step]:
     """Deterministic DDIM (Song et al. 2021, eq. 12 with eta = 0): no noise is drawn."""
     numbers = spaced_steps(schedule, steps)
@@ -96,6 +103,7 @@ def dpmpp_2m(
     schedule: Schedule,
     steps: int = 15,
     generator: Generators = None,  # noqa: ARG001
+    temperature: float = 1.0,  # noqa: ARG001
 ) -> Iterator[Step]:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on."""
     numbers = spaced_steps(schedule, steps)

@@ -30,7 +30,7 @@ _LABELS = {
     "name": str, "values": {str: int}, "channels": [str], "low": float, "high": float, "head": [str], "required": [str],
 }  # fmt: skip
 _GRID = {"shape": [int], "spacing": [float], "placement": str, "axes": str}
-_STAGE = {"domain": dict, "prediction": str, "timesteps": int, "network": dict}
+_STAGE = {"domain": dict, "prediction": str, "timesteps": int, "network": dict, "temperature": float}
 _DOMAIN = {"kind": str, "channels": int, "factor": int, "mean": [float], "std": [float]}
 _NETWORK = {
     "base_channels": int, "channel_multipliers": [int], "res_blocks": int, "attention_factors": [int], "groups": int,
@@ -45,6 +45,8 @@ class StageSpec:
 
     prediction: what the network predicts, "noise", "v" or "x0". timesteps: of the cosine schedule. network: arguments
     of `MedDDPMCore.networks.unet.UNet` beside its channel counts, which follow from the domain and the label scheme.
+    temperature: standard deviation of the noise in sampling; below 1 the images are smoother and differ less, which
+    suits a network that has not been trained for long.
     The generators of the baselines (`networks.translation`) are such a stage of a single step: voxels, x0, timesteps 1.
     """
 
@@ -52,6 +54,7 @@ class StageSpec:
     prediction: str
     timesteps: int
     network: dict
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def _grid(values: dict) -> ModelGrid:
 
 
 def _stage(values: dict, where: str, network_entries: dict) -> StageSpec:
-    check_entries(values, _STAGE, where)
+    check_entries(values, _STAGE, where, ("temperature",))
     given = check_entries(values["domain"], _DOMAIN, f"the domain of {where}", ("channels", "factor", "mean", "std"))
     domain = Domain(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     check_choice(domain.kind, DOMAINS, f"The domain of {where}")
@@ -184,7 +187,10 @@ def _stage(values: dict, where: str, network_entries: dict) -> StageSpec:
     if any(s <= 0 for s in domain.std):
         raise ModelError(f"The domain of {where} has a standard deviation that is not positive.")
     network = _network(values["network"], f"the network of {where}", network_entries)
-    return StageSpec(domain, values["prediction"], values["timesteps"], network)
+    temperature = values.get("temperature", 1.0)
+    if not 0 < temperature <= 1:
+        raise ModelError(f"The temperature of {where} must be above 0 and at most 1, not {temperature}.")
+    return StageSpec(domain, values["prediction"], values["timesteps"], network, temperature)
 
 
 def _network(values: dict, where: str, known: dict) -> dict:

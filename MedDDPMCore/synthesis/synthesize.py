@@ -259,8 +259,9 @@ class Model:
             packed = domain.pack(condition, coarse)
             denoise = denoiser(network, stage, packed, coarse, self.precision)
             shape = (len(generators), *domain.x_shape(tuple(condition.shape[2:])))
-            x = noise_like(torch.empty(shape, device=self.device), generators)
-            for step in sampler(denoise, x, Schedule.cosine(stage.timesteps), count, generators):
+            x = noise_like(torch.empty(shape, device=self.device), generators) * stage.temperature
+            schedule = Schedule.cosine(stage.timesteps)
+            for step in sampler(denoise, x, schedule, count, generators, stage.temperature):
                 at_work.wait()
                 yield partial(domain.decode, step.x0, coarse), i == last and step.index == step.total
             coarse = domain.decode(step.x0, coarse) if i < last else None
