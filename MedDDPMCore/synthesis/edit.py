@@ -18,9 +18,9 @@ import torch
 from ..diffusion.known_region import KnownRegion
 from ..errors import LabelError, MedDDPMError, VolumeError
 from ..labels import LabelMapping, LabelScheme
-from ..training import intensity
 from ..volume import Volume, resample_image
 from .edit_fill import fill
+from .edit_intensity import Levels, levels
 from .edit_match import matched
 from .edit_region import BLEND_MM, MARGIN_MM, changed_region, pushed, require_fit, weights
 from .head import head_mask
@@ -47,17 +47,15 @@ class EditPlan:
     """An edit made ready.
 
     mri: the patient's. bent: with mass effect, where its tissue moved (z, y, x), and these voxels' new values. region:
-    where the image is made anew; weight (z, y, x) 0..1: how much of it. low, high: the intensities that become -1 and
-    `top` on the model grid. plan: of the model, for the new mask. known: what the model is given.
+    where the image is made anew; weight (z, y, x) 0..1: how much of it. levels: its intensities and the model's.
+    plan: of the model, for the new mask. known: what the model is given.
     """
 
     mri: Volume
     bent: tuple[np.ndarray, np.ndarray] | None
     region: np.ndarray
     weight: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    top: float
+    levels: Levels
     plan: Plan
     known: KnownRegion
     mri_sha256: str
@@ -116,8 +114,9 @@ def plan_edit(
         notes.append(f"Mass effect: {moved.sum() * voxel_ml(mri.geometry):.0f} ml of tissue are displaced, by up to "
                      f"{furthest:.1f} mm.")  # fmt: skip
     on_grid = resample_image(base, plan.grid, float(mri.array.min())).array
-    low, high, top = _levels(model, on_grid, plan.labels > 0)
-    known = np.clip((on_grid - low) / (high - low) * (top + 1) - 1, -1, 1).astype(np.float32)
+    found, said = levels(model, on_grid, plan)
+    notes += said
+    known = found.to_model(on_grid)
     known[plan.labels == 0] = AIR
     unknown = np.clip(2 * resample_image(Volume(region.astype(np.float32), mri.geometry), plan.grid, 0.0).array, 0, 1)
     if not unknown.any():
@@ -130,9 +129,7 @@ def plan_edit(
         bent,
         region,
         weights(region, mri.geometry, options.blend_mm),
-        low,
-        high,
-        top,
+        found,
         plan,
         KnownRegion(torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds),
         digest,
@@ -152,13 +149,13 @@ def run_edit(model: Model, edit: EditPlan, settings: Settings) -> Iterator[tuple
 def _finished(edit: EditPlan, seed: int) -> Edited:
     """The image just made, in the patient's intensities, blended into the patient's image."""
     guess = edit.known.guess[0, 0].float().cpu().numpy()
-    known, unknown = (t[0, 0].numpy() for t in (edit.known.image, edit.known.unknown))
+    known, unknown = (t[0, 0].cpu().numpy() for t in (edit.known.image, edit.known.unknown))
     made = matched(guess, known, unknown, edit.plan.labels > 0, edit.plan.grid.spacing)
-    in_patients_units = edit.low + (made + 1) / (edit.top + 1) * (edit.high - edit.low)
+    in_patients_units = edit.levels.to_patient(made)
     window = bounding_box(edit.region)
     start = np.array([side.start for side in window[::-1]])
     part = shifted(edit.mri.geometry, start, edit.region[window].shape)
-    filled = resample_image(Volume(in_patients_units.astype(np.float32), edit.plan.grid), part, 0.0).array
+    filled = resample_image(Volume(in_patients_units, edit.plan.grid), part, 0.0).array
     result = edit.mri.array.copy()
     if edit.bent is not None:
         result[edit.bent[0]] = _in_dtype(edit.bent[1], result.dtype)
@@ -243,19 +240,3 @@ def _region(
         share = float((changed & ~region).sum()) / float(changed.sum())
         notes.append(f"{share:.0%} of the changed labels lie outside the edit mask: there the MRI stays as it is.")
     return region
-
-
-def _levels(model: Model, image: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Which intensities (broadcast to z, y, x) become -1 and `top`, by the convention that the model was trained in."""
-    if "each slice" in model.spec.intensity:
-        low, high, top = image.min(axis=(1, 2), keepdims=True), image.max(axis=(1, 2), keepdims=True), 1.0
-        high = np.where(high > low, high, low + 1)
-    else:
-        outside = image[~head]
-        low = np.array(np.percentile(outside, 1) if outside.size else 0.0)
-        high, top = np.array(np.percentile(image[head], 99.5)), intensity.WHITE
-    if not (high > low).all():
-        raise VolumeError(
-            "The MRI shows no head: inside the mask it is no brighter than outside.", "Is it the right one?"
-        )
-    return low, high, top

@@ -51,6 +51,22 @@ def _same(image: Tensor) -> Tensor:
     return image
 
 
+def expected(model: Model, plan: Plan) -> np.ndarray:
+    """About the mean of the images (z, y, x) -1..1 that the model makes of a plan, at the detail of its first stage:
+    what its denoiser answers to noise alone."""
+    stage, network = model.spec.stages[0], model.networks[0]
+    condition = model.condition(plan.labels).to(model.device)
+    shape = (1, *stage.domain.x_shape(plan.labels.shape))
+    x = noise_like(torch.empty(shape, device=model.device), torch.Generator().manual_seed(0))
+    last = torch.full((1,), stage.timesteps - 1, dtype=torch.long, device=model.device)
+    with torch.inference_mode():
+        denoise = denoiser(network, stage, stage.domain.pack(condition), None, model.precision)
+        image = stage.domain.decode(denoise(x, last))[0, 0].float().cpu().numpy()
+    for axis in range(3):
+        image = image.repeat(stage.domain.factor, axis)
+    return image
+
+
 @torch.inference_mode()
 def _walk(model: Model, condition: Tensor, known: KnownRegion, sampler, counts, generators):
     """The image on the stage's grid after each step, and whether it is the last."""
@@ -66,9 +82,10 @@ def _walk(model: Model, condition: Tensor, known: KnownRegion, sampler, counts, 
             below = coarse[(..., *half)]
         denoise = denoiser(network, stage, domain.pack(near, below), below, model.precision)
         guided = part.guide(denoise, domain, stage.timesteps, below, generators)
-        x = noise_like(torch.empty((1, *domain.x_shape(tuple(near.shape[2:]))), device=model.device), generators)
+        shape = (1, *domain.x_shape(tuple(near.shape[2:])))
+        x = noise_like(torch.empty(shape, device=model.device), generators) * stage.temperature
         image = torch.nn.functional.avg_pool3d(known.image, domain.factor)
-        for step in sampler(guided, x, Schedule.cosine(stage.timesteps), count, generators):
+        for step in sampler(guided, x, Schedule.cosine(stage.timesteps), count, generators, stage.temperature):
             image = image.clone()
             image[(..., *inner)] = domain.decode(step.x0, below)
             finished = i == last and step.index == step.total

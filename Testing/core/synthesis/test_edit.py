@@ -128,10 +128,10 @@ def test_mass_effect_moves_tissue_outward_but_neither_outline_nor_what_is_far(mo
     assert not (changed & ~moved & ~plan.region).any()
     assert moved.any() and not moved[mask.array == 0].any()
     assert any("displaced" in note for note in plan.notes)
-    z, y, x = np.rint(mask.geometry.to_index((25 - 19, 0, 10))).astype(int)[::-1]  # tissue to the lesion's right
-    assert (
-        result.volume.array[z, y, x] < mri.array[z, y, x]
-    )  # what was further left (x falls to the left) lies here now
+    z, y, x = np.rint(mask.geometry.to_index((25 - 27, 0, 10))).astype(int)[::-1]  # to the right of what is made anew
+    assert moved[z, y, x] and not plan.region[z, y, x]
+    # indices rise to the right: what lay nearer to the lesion, and is darker in this image, was pushed here
+    assert result.volume.array[z, y, x] < mri.array[z, y, x]
 
 
 def test_a_fine_stage_without_attention_works_around_the_region_alone(tmp_path, case, monkeypatch):
