@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train the in-domain feature network of `medddpm evaluate`.")
     parser.add_argument("packed", help="packed training set of whole heads")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
