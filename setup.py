@@ -1,4 +1,4 @@
-"""Copies the bundled models into a built package; everything else is in pyproject.toml."""
+"""Copies what the core needs of Resources, bundled models and more, into a built package."""
 
 import shutil
 from pathlib import Path
@@ -7,16 +7,20 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+FOLDERS = ("features", "models", "templates", "training")
 
 
-class BuildWithModels(build_py):
-    """build_py, and Resources/models as MedDDPMCore/resources/models."""
+class BuildWithResources(build_py):
+    """build_py, and what the core needs of Resources as MedDDPMCore/resources."""
 
     def run(self):
         super().run()
-        models = ROOT / "Resources" / "models"
-        if models.is_dir() and not self.editable_mode:
-            shutil.copytree(models, Path(self.build_lib) / "MedDDPMCore" / "resources" / "models", dirs_exist_ok=True)
+        if self.editable_mode:
+            return
+        for name in FOLDERS:
+            source, target = ROOT / "Resources" / name, Path(self.build_lib) / "MedDDPMCore" / "resources" / name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
 
 
-setup(cmdclass={"build_py": BuildWithModels})
+setup(cmdclass={"build_py": BuildWithResources})

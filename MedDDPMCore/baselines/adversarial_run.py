@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..device import pick_precision
 from ..diffusion.domain import Domain
-from ..errors import ModelError, TrainingError
+from ..errors import TrainingError
 from ..models.bundle import load_checked
 from ..models.spec import ModelSpec, StageSpec
 from ..models.stage import build_network
+from ..training.checkpoint import fitting
 from ..training.config import StageTraining, TrainingConfig
 from ..training.distributed import rank_and_world, sum_gradients, sum_over_ranks
 
@@ -117,19 +118,11 @@ class AdversarialRun:
 
     def load(self, state: dict) -> None:
         """Continues from a checkpoint of the same stage; TrainingError where its networks or seed are others."""
-        try:
-            if state["seed"] != self.seed:
-                raise ValueError(f"its seed is {state['seed']}, not {self.seed}")
+        with fitting(state, self.index, self.seed):
             load_checked(self.generators, state["network"], "it")
             load_checked(self.discriminators, state["discriminators"], "it")
             for optimizer, saved in zip(self.optimizers, state["optimizer"], strict=True):
                 optimizer.load_state_dict(saved)
-        except (ModelError, RuntimeError, ValueError, KeyError) as error:
-            reason = error.message if isinstance(error, ModelError) else str(error)
-            raise TrainingError(
-                f"The checkpoint of stage {self.index} does not fit the configuration: {reason.splitlines()[0]}",
-                "Resume with the configuration that started the run, or name a new run folder.",
-            ) from error
         self.step = int(state["step"])
 
     def state(self) -> dict:

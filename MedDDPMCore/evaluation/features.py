@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ..errors import EvaluationError
 from ..models.bundle import sha256_of
+from ..resource_files import resource
 from . import head_encoder, medicalnet
 
-HEAD_ENCODER = Path(__file__).resolve().parents[2] / "Resources" / "features" / "head_encoder.safetensors"
+HEAD_ENCODER = resource("features") / "head_encoder.safetensors"
 HEAD_ENCODER_NAME = "in-domain head encoder (64 features, trained on 140 IXI T1 heads at 2 mm; not MedicalNet)"
 BINS = 256
 

@@ -76,15 +76,33 @@ def save_bundle(
 
 def load_bundle(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module]]:
     """The spec and a float32 network a stage, on the CPU. ModelError says which file, hash, name or shape is wrong."""
-    folder = Path(folder)
+    spec, weights = _read(Path(folder))
+    return spec, _networks(Path(folder), spec, weights)
+
+
+def load_with_atlas(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module], Atlas | None]:
+    """The same and the atlas, None where the model has none, read and checked once."""
+    spec, weights = _read(Path(folder))
+    return spec, _networks(Path(folder), spec, weights), _atlas(Path(folder), spec, weights)
+
+
+def load_atlas(folder: str | Path) -> Atlas | None:
+    """The atlas alone, float32 on the CPU; None where the model has none. ModelError as of `load_bundle`."""
+    spec, weights = _read(Path(folder))
+    return _atlas(Path(folder), spec, weights)
+
+
+def _read(folder: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     for name in (SPEC_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise ModelError(
                 f"{folder} is not a model: it has no {name}.", "Import or train a model, or name its folder."
             )
     spec = ModelSpec.read(folder)
-    weights_path = folder / WEIGHTS_FILE
-    weights = _read_weights(weights_path, spec.weights_sha256)
+    return spec, _read_weights(folder / WEIGHTS_FILE, spec.weights_sha256)
+
+
+def _networks(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> list[torch.nn.Module]:
     networks = []
     for i, stage in enumerate(spec.stages):
         prefix = f"stage{i}."
@@ -95,16 +113,14 @@ def load_bundle(folder: str | Path) -> tuple[ModelSpec, list[torch.nn.Module]]:
         networks.append(network.eval().requires_grad_(False))
     known = tuple(f"stage{i}." for i in range(len(spec.stages))) + ((_ATLAS,) if spec.atlas else ())
     if extra := [name for name in weights if not name.startswith(known)]:
-        raise ModelError(f"{weights_path} has weights of no stage: {_listed(extra)}.")
-    return spec, networks
+        raise ModelError(f"{folder / WEIGHTS_FILE} has weights of no stage: {_listed(extra)}.")
+    return networks
 
 
-def load_atlas(folder: str | Path) -> Atlas | None:
-    """The atlas of a bundle, float32 on the CPU; None where its model has none. ModelError as of `load_bundle`."""
-    spec, path = ModelSpec.read(folder), Path(folder) / WEIGHTS_FILE
+def _atlas(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> Atlas | None:
     if not spec.atlas:
         return None
-    weights = _read_weights(path, spec.weights_sha256)
+    path = folder / WEIGHTS_FILE
     size = tuple(n // FACTOR for n in spec.grid.shape)
     wanted = {"image": (len(spec.modalities), *size), "head": size}
     for name, shape in wanted.items():

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import ModelError
+from ..resource_files import resource
 
 SPEC_FILE = "model.json"
 
@@ -19,10 +20,8 @@ def model_folders() -> list[Path]:
 
 
 def bundled_folder() -> Path:
-    """The models that came with the program: beside the package's sources, or inside an installed package."""
-    here = Path(__file__).resolve().parents[1]
-    inside = here / "resources" / "models"
-    return inside if inside.is_dir() else here.parent / "Resources" / "models"
+    """The models that came with the program."""
+    return resource("models")
 
 
 def find_models() -> dict[str, Path]:

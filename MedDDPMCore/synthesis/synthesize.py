@@ -18,7 +18,7 @@ from ..diffusion.samplers import SAMPLERS, noise_like
 from ..diffusion.schedule import Schedule
 from ..errors import LabelError, MedDDPMError, ResourceError
 from ..labels import LabelMapping
-from ..models.bundle import load_atlas, load_bundle
+from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import denoiser, in_precision
 from ..networks.unet import UNet
@@ -110,12 +110,11 @@ class Model:
 
     def __init__(self, folder: Path, device: torch.device, precision: torch.dtype):
         self.folder = folder
-        self.atlas = load_atlas(folder)
         self._load(device, precision)
 
     def _load(self, device: torch.device, precision: torch.dtype) -> None:
         self.device, self.precision = device, precision
-        self.spec, networks = load_bundle(self.folder)
+        self.spec, networks, self.atlas = load_with_atlas(self.folder)
         try:
             self.networks = [
                 in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks

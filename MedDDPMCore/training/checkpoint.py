@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from pathlib import Path
 
 import torch
 
-from ..errors import ResourceError, TrainingError
+from ..errors import ModelError, ResourceError, TrainingError
 
 ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
 
@@ -46,3 +47,20 @@ def load_checkpoint(path: Path) -> dict:
     if not isinstance(state, dict) or not set(state) >= ENTRIES:
         raise TrainingError(f"{path} is not a training checkpoint.")
     return state
+
+
+@contextlib.contextmanager
+def fitting(state: dict, index: int, seed: int):
+    """Around taking over a checkpoint's state for a stage: TrainingError where its seed, or what is loaded, is of
+    another configuration.
+    """
+    try:
+        if state["seed"] != seed:
+            raise ValueError(f"its seed is {state['seed']}, not {seed}")
+        yield
+    except (ModelError, RuntimeError, ValueError, KeyError) as error:
+        reason = error.message if isinstance(error, ModelError) else str(error)
+        raise TrainingError(
+            f"The checkpoint of stage {index} does not fit the configuration: {reason.splitlines()[0]}",
+            "Resume with the configuration that started the run, or name a new run folder.",
+        ) from error

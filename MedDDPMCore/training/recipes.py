@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import TrainingError
 from ..models.catalogue import find_model
 from ..models.spec import ModelSpec, read_json
+from ..resource_files import resource
 from ..volume import Volume
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-TEMPLATE = RESOURCES / "templates" / "head.nii.gz"
+TEMPLATE = resource("templates") / "head.nii.gz"
 """The mean head of the training heads, smoothed: a mask, 2 mm."""
 
 
@@ -38,7 +37,7 @@ class Recipe:
         """The model that is prepared for."""
         if not self.config:
             return ModelSpec.read(find_model("default"))
-        return ModelSpec.from_dict(read_json(RESOURCES / "training" / self.config)["model"])
+        return ModelSpec.from_dict(read_json(resource("training") / self.config)["model"])
 
 
 def brats_labels(mask: Volume, t1: Volume) -> Volume:

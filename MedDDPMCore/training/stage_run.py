@@ -11,10 +11,11 @@ from ..device import pick_precision
 from ..diffusion.domain import shrink
 from ..diffusion.objective import LOSSES, q_sample, target
 from ..diffusion.schedule import Schedule
-from ..errors import ModelError, TrainingError
+from ..errors import TrainingError
 from ..models.bundle import load_checked
 from ..models.spec import ModelSpec, StageSpec
 from ..models.stage import build_network
+from .checkpoint import fitting
 from .config import StageTraining
 from .distributed import gradients_stay_here, rank_and_world, sum_over_ranks, wrap
 
@@ -58,19 +59,11 @@ class StageRun:
 
     def load(self, state: dict) -> None:
         """Continues from a checkpoint of the same stage; TrainingError where its network or seed is another."""
-        try:
-            if state["seed"] != self.seed:
-                raise ValueError(f"its seed is {state['seed']}, not {self.seed}")
+        with fitting(state, self.index, self.seed):
             for name in ("network", "ema"):
                 load_checked(getattr(self, name), state[name], "it")
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
-        except (ModelError, RuntimeError, ValueError, KeyError) as error:
-            reason = error.message if isinstance(error, ModelError) else str(error)
-            raise TrainingError(
-                f"The checkpoint of stage {self.index} does not fit the configuration: {reason.splitlines()[0]}",
-                "Resume with the configuration that started the run, or name a new run folder.",
-            ) from error
         self.step = int(state["step"])
 
     def state(self) -> dict:

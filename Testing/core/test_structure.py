@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "MedDDPMCore"
 LONGEST = 400
 FLOORS = (
-    ("errors", "version"),
+    ("errors", "version", "resource_files"),
     (
         "geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid",
         "device", "memory",
