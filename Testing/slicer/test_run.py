@@ -140,7 +140,7 @@ def test_cancel_while_the_image_is_being_loaded_leaves_nothing(window):
     while "Loading the image" not in window.status.text:
         assert window.run.is_active, window.error_text
         window.host.process_events()
-    window.click(window.cancel_button)
+    window.click_at_once(window.cancel_button)
     assert not window.run.is_active and "Cancelled" in window.results.statusLabel.text
     assert not slicer.util.getNodes("*synthetic*") and not slicer.util.getNodes("*preview*")
     assert window.synthesize() is not None

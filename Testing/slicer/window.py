@@ -46,14 +46,18 @@ class Window:
 
     def click(self, button):
         """A click that a user could make: on a button that is shown and enabled."""
+        self.host.process_events()  # until what was just opened has its place
+        self.click_at_once(button)
+        self.host.process_events()
+
+    def click_at_once(self, button):
+        """Such a click in this very moment: nothing that waits in the event loop comes before it."""
         import qt
         from PySide6.QtTest import QTest
 
-        self.host.process_events()  # until what was just opened has its place
         assert button.enabled, f"{button.objectName} is disabled: {button.toolTip}"
         assert button.isVisibleTo(self.widget.parent), f"{button.objectName} is hidden"
         QTest.mouseClick(button, qt.Qt.LeftButton)
-        self.host.process_events()
 
     def choose(self, combo, text):
         """Choose an entry of a combo box as a user does: by keys, so that `activated` follows."""
