@@ -8,6 +8,9 @@ from pathlib import Path
 from ..errors import MedDDPMError
 from .command import EXIT_ERROR, add_command, new_folder
 
+REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
+PICTURES = {"image": "closest_pairs.png", "features": "closest_pairs_by_features.png"}
+
 
 def add(commands) -> None:
     """Their grammar."""
@@ -15,12 +18,15 @@ def add(commands) -> None:
         commands, "privacy", privacy, "Say whether synthetic images are copies of real ones (exit code 1 if any is)."
     )
     p.add_argument("synthetic", help="folder of synthetic images")
-    p.add_argument("out", nargs="?", help="new folder for the report, a table and a picture of the closest pairs")
+    p.add_argument("out", nargs="?", help="folder for report, table and pictures; one that was begun is gone on with")
     p.add_argument("--against", required=True, metavar="REAL_DIR", help="folder of the images the model was trained on")
     p.add_argument("--held-out", metavar="DIR", help="folder of real images it was not trained on, to compare with")
     p.add_argument("--real-suffix", default="", help="what the real images' names end with, such as _T1")
     p.add_argument("--synthetic-suffix", default="", help="and the synthetic images' names")
     p.add_argument("--model", default="default", help="model whose field of view is compared")
+    p.add_argument("--features", help="weights of MedicalNet (default: the head encoder that ships with the project)")
+    p.add_argument("--features-sha256", help="what the sha256 of these weights must be")
+    p.add_argument("--device", default="auto", help="of the feature network: auto, cpu, cuda:0 …")
 
     p = add_command(commands, "deface", deface, "Remove the face from a head image.")
     p.add_argument("image", help="image or label volume")
@@ -47,6 +53,8 @@ def privacy(args: argparse.Namespace) -> int:
     """Synthetic and real images -> what they have in common."""
     from tqdm import tqdm
 
+    from ..device import pick_device
+    from ..evaluation.features import load_features
     from ..evaluation.privacy import closest_pairs, compare, markdown, table
     from ..evaluation.standard_head import find_images
     from ..models.catalogue import find_model
@@ -58,12 +66,25 @@ def privacy(args: argparse.Namespace) -> int:
     synthetic = find_images(args.synthetic, args.synthetic_suffix)
     real = find_images(args.against, args.real_suffix)
     held_out = find_images(args.held_out, args.real_suffix) if args.held_out else []
-    folder = new_folder(args.out) if args.out else None
+    network = load_features(args.features, args.features_sha256, pick_device(args.device))
+    folder = _folder(args.out) if args.out else None
     with tqdm(total=len(real) + len(synthetic) + len(held_out), disable=None, unit="image") as bar:
-        report = compare(synthetic, real, grid, held_out, bar.update, folder)
+        report = compare(synthetic, real, grid, network, held_out, bar.update, folder / CACHE if folder else None)
     if folder:
-        write_text(folder / "privacy.md", markdown(report))
-        write_text(folder / "pairs.csv", table(report))
-        save_png(folder / "closest_pairs.png", closest_pairs(report, grid))
+        write_text(folder / TABLE, table(report))
+        for space, name in PICTURES.items():
+            save_png(folder / name, closest_pairs(report, getattr(report, space).found, grid))
+        write_text(folder / REPORT, markdown(report))
     print(markdown(report), end="")
     return EXIT_ERROR if report.copies.any() else 0
+
+
+def _folder(path: str) -> Path:
+    """A new folder, or one that holds nothing but what this command writes."""
+    folder = Path(path)
+    ours = {REPORT, TABLE, CACHE, *PICTURES.values()}
+    if (folder / CACHE).is_dir() and {entry.name for entry in folder.iterdir()} <= ours:
+        return folder
+    new_folder(path)
+    (folder / CACHE).mkdir()
+    return folder

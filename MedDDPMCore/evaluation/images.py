@@ -69,8 +69,8 @@ class ImageCache:
     def __init__(self, folder: Path, grid: ModelGrid, network: FeatureNetwork):
         self.grid, self.network = grid, network
         described = {"version": 1, "grid": grid.to_dict()}
-        self.images = folder / f"images-{_key(described)}"
-        self.found = folder / f"features-{_key({**described, 'network': network.sha256})}"
+        self.images = folder / f"images-{settings_key(described)}"
+        self.found = folder / f"features-{settings_key({**described, 'network': network.sha256})}"
         try:
             for made in (self.images, self.found):
                 made.mkdir(parents=True, exist_ok=True)
@@ -82,40 +82,43 @@ class ImageCache:
         image_path, features_path = self._paths(file)
         if not image_path.exists():
             image, head = prepare_image(file.path, self.grid)
-            _save(image_path, {"image": image.astype(np.float16), "head": np.packbits(head)})
+            save_arrays(image_path, {"image": image.astype(np.float16), "head": np.packbits(head)})
         if not features_path.exists():
             image = self.image(file)
             with np.load(image_path, allow_pickle=False) as stored:
                 head = np.unpackbits(stored["head"], count=image.size).reshape(image.shape).astype(bool)
             spacing = self.grid.spacing
             features = self.network.features(image, spacing)
-            _save(
+            save_arrays(
                 features_path,
                 {"features": features, "equalised": self.network.features(equalised(image, head), spacing)},
             )
 
     def image(self, file: ImageFile) -> np.ndarray:
         """The prepared image (z, y, x), float32."""
-        return _load(self._paths(file)[0], "image").astype(np.float32)
+        return load_array(self._paths(file)[0], "image").astype(np.float32)
 
     def features(self, files: list[ImageFile], name: str = "features") -> np.ndarray:
         """The features (images, features) of all files; name: "features" or "equalised"."""
-        return np.stack([_load(self._paths(file)[1], name) for file in files])
+        return np.stack([load_array(self._paths(file)[1], name) for file in files])
 
     def _paths(self, file: ImageFile) -> tuple[Path, Path]:
         return self.images / f"{file.sha256}.npz", self.found / f"{file.sha256}.npz"
 
 
-def _key(settings: dict) -> str:
+def settings_key(settings: dict) -> str:
+    """A short hash of plain values, for the name of the folder of what was made by them."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _load(path: Path, name: str) -> np.ndarray:
+def load_array(path: Path, name: str) -> np.ndarray:
+    """One array of a file that `save_arrays` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         return stored[name]
 
 
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes arrays as .npz, whole or not at all. ResourceError on a full disk."""
     handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:

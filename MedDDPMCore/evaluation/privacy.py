@@ -5,6 +5,10 @@ Every head is brought to a coarse common grid, laid rigidly on a symmetric mean 
 A synthetic head is called a copy if it is nearer to a real one than half of what all but one in twenty real heads keep
 from each other. Beyond copies, the distances as a whole are compared: the chance that a synthetic head lies closer to a
 real one than a further real head does, and the share that is closer than the closest twentieth of real heads.
+
+The same is done by features: 1 - the cosine of the angle between the features of a network, each less its mean over the
+real images and over its standard deviation. Features say what a head is like where its voxels do not lie on another's;
+what a copy was altered by, such as blur, they see as well, so that copies are called by the image alone.
 """
 
 from __future__ import annotations
@@ -18,15 +22,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import EvaluationError, VolumeError
+from ..errors import EvaluationError
 from ..grid import ModelGrid
-from ..synthesis.deface import find_nasion
 from ..synthesis.preview import three_planes
-from ..volume import Volume
 from .agreement import area_under_curve, by_cases, wilson
 from .alignment import Aligner
 from .bootstrap import Interval
+from .features import FeatureNetwork
+from .images import load_array
 from .nearest import Nearest, nearest
+from .privacy_vectors import FACE, SPACES, Spaces, VectorCache
 from .standard_head import central_voxel, read_standard_head, to_ras
 
 CLOSE_PERCENT = 5.0
@@ -35,16 +40,12 @@ FEWEST_REAL = 4
 
 
 @dataclass(frozen=True)
-class PrivacyReport:
-    """synthetic, real: file names. found: synthetic to real. usual: held-out real heads (or each real head) to the
-    other real ones. faces: in how many synthetic images a face is seen."""
+class Distances:
+    """Distances in one space. found: synthetic to real. usual: held-out real heads (or each real head) to the other
+    real ones."""
 
-    synthetic: list[Path]
-    real: list[Path]
     found: Nearest
     usual: Nearest
-    held_out: bool
-    faces: int
 
     @property
     def close(self) -> float:
@@ -52,14 +53,9 @@ class PrivacyReport:
         return float(np.percentile(self.usual.distance, CLOSE_PERCENT))
 
     @property
-    def copies(self) -> np.ndarray:
-        """Which synthetic images (n,) are copies of a real one."""
-        return self.found.distance < COPY_SHARE * self.close
-
-    @property
     def share_close(self) -> Interval:
         """The share of synthetic images that are closer than `close`; 5 % is usual."""
-        return wilson(int((self.found.distance < self.close).sum()), len(self.synthetic))
+        return wilson(int((self.found.distance < self.close).sum()), len(self.found.distance))
 
     def closer(self, relative: bool = False) -> Interval:
         """The chance that a synthetic head is closer to its nearest real one than a real head is; 0.5 is usual.
@@ -73,86 +69,139 @@ class PrivacyReport:
         return by_cases(lambda n: area_under_curve(every[n][is_real[n]], every[n][~is_real[n]]), len(every))
 
     @property
+    def too_close(self) -> bool:
+        """Whether more synthetic images are close than is usual."""
+        return self.share_close.low > CLOSE_PERCENT / 100
+
+    @property
+    def to_single_ones(self) -> bool:
+        """Whether they are so to single real images, and not to many alike."""
+        return self.closer(relative=True).low > 0.5
+
+
+@dataclass(frozen=True)
+class PrivacyReport:
+    """synthetic, real: file names. image, features: distances by voxels and by features of `network`. faces: in how
+    many synthetic images a face is seen."""
+
+    synthetic: list[Path]
+    real: list[Path]
+    image: Distances
+    features: Distances
+    network: str
+    held_out: bool
+    faces: int
+
+    @property
+    def copies(self) -> np.ndarray:
+        """Which synthetic images (n,) are copies of a real one."""
+        return self.image.found.distance < COPY_SHARE * self.image.close
+
+    @property
     def verdict(self) -> str:
         """In one sentence or two."""
-        count, share = int(self.copies.sum()), self.share_close
+        count = int(self.copies.sum())
         if count:
             return (
                 f"{count} of {len(self.synthetic)} synthetic images are copies, or nearly, of a real one. "
                 "Do not share them, nor the model."
             )
-        if share.low > CLOSE_PERCENT / 100:
-            relative = self.closer(relative=True)
-            if relative.low > 0.5:
-                return (
-                    "No copy, but the synthetic images lie closer to single real ones than real heads lie to each "
-                    "other: the model may remember parts of its training images. Look at the closest pairs."
-                )
+        near = {name: space for name, space in (("voxels", self.image), ("features", self.features)) if space.too_close}
+        if not near:
+            return "No copy, and the synthetic images lie no closer to the real ones than real heads lie to each other."
+        single = " and ".join(name for name, space in near.items() if space.to_single_ones)
+        if single:
             return (
-                "No copy. The synthetic images lie closer to the real ones than these do to each other, but to all of "
-                "them and not to single ones, as images with less of their own do. Look at the closest pairs."
+                f"No copy, but by their {single} the synthetic images lie closer to single real ones than real heads "
+                "lie to each other: the model may remember parts of its training images. Look at the closest pairs."
             )
-        return "No copy, and the synthetic images lie no closer to the real ones than real heads lie to each other."
+        return (
+            f"No copy. By their {' and '.join(near)} the synthetic images lie closer to the real ones than these do to "
+            "each other, but to all of them and not to single ones, as images with less of their own do. Look at the "
+            "closest pairs."
+        )
 
 
 def compare(
     synthetic: Sequence[Path],
     real: Sequence[Path],
     grid: ModelGrid,
+    network: FeatureNetwork,
     held_out: Sequence[Path] = (),
     report: Callable[[], None] | None = None,
-    scratch: str | Path | None = None,
+    cache: str | Path | None = None,
 ) -> PrivacyReport:
     """Compares files. held_out: real heads that the model has not seen, as the measure of what is usual; without, each
     of `real` is measured against the others.
 
-    Memory does not grow with the number of images: what is compared lies in a file in `scratch`, 0.3 MB an image.
-    report hears of each image that is read.
+    cache: folder that keeps what images are compared by (0.3 MB an image), so that a comparison that was stopped goes
+    on; None: none is kept. Memory does not grow with the number of images. report hears of each image that is done.
     EvaluationError for fewer than FEWEST_REAL real heads, or an image without a head.
     """
     if len(real) < FEWEST_REAL:
         raise EvaluationError(f"{len(real)} real images are too few; it takes {FEWEST_REAL}, better hundreds.")
-    aligner = Aligner(real, grid)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        sets, faces = {}, 0
-        for name, paths in (("real", real), ("synthetic", synthetic), ("held_out", held_out)):
-            shape = (2, max(1, len(paths)), int(aligner.region.sum()))
-            sets[name] = np.memmap(Path(folder) / name, np.float32, "w+", shape=shape)
-            for number, path in enumerate(paths):
-                head = read_standard_head(path, aligner.grid)
-                sets[name][:, number] = aligner.vectors(aligner.align(head))
-                if name == "synthetic":
-                    faces += has_face(Volume(head.head.astype(np.uint8), head.geometry))
+    sets = {"real": real, "synthetic": synthetic, **({"held_out": held_out} if held_out else {})}
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        vectors = VectorCache(Path(cache or scratch), Spaces(grid, Aligner(real, grid), network))
+        files: dict[str, list[Path]] = {}
+        for name, paths in sets.items():
+            files[name] = []
+            for path in paths:
+                files[name].append(vectors.add(path))
                 if report:
                     report()
-        references = sets["real"][0]
-        found = nearest(*sets["synthetic"], references)
-        usual = nearest(*sets["held_out"], references) if held_out else nearest(*sets["real"], references, same=True)
-        del references
-        sets.clear()
-    return PrivacyReport(list(synthetic), list(real), found, usual, bool(held_out), faces)
+        found = {}
+        for space in SPACES:
+            arrays = {
+                name: vectors.gather(kept, space, Path(scratch) / f"{space}-{name}") for name, kept in files.items()
+            }
+            found[space] = _distances(arrays, scaled=space == "features")
+            del arrays
+        faces = sum(bool(load_array(file, FACE)) for file in files["synthetic"])
+    return PrivacyReport(
+        list(synthetic), list(real), **found, network=network.name, held_out=bool(held_out), faces=faces
+    )
 
 
-def has_face(head_mask: Volume) -> bool:
-    """Whether the profile of a head mask shows the bridge of a nose."""
-    try:
-        find_nasion(head_mask)
-    except VolumeError:
-        return False
-    return True
+def _distances(arrays: dict[str, np.ndarray], scaled: bool) -> Distances:
+    """arrays: (2, n, d) as they are and mirrored, of "real", "synthetic" and, where there are any, "held_out".
+
+    scaled: they are not unit vectors yet, but features, to be counted from the real ones' mean in their deviations.
+    """
+    if scaled:
+        mean, deviation = arrays["real"][0].mean(axis=0), arrays["real"][0].std(axis=0)
+        telling = deviation > 1e-6 * max(float(deviation.max()), 1e-30)
+        for name, array in arrays.items():
+            rows = (array[..., telling] - mean[telling]) / deviation[telling]
+            arrays[name] = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+    references = arrays["real"][0]
+    found = nearest(*arrays["synthetic"], references)
+    if "held_out" in arrays:
+        return Distances(found, nearest(*arrays["held_out"], references))
+    return Distances(found, nearest(*arrays["real"], references, same=True))
 
 
 def markdown(report: PrivacyReport) -> str:
     """The findings as a page."""
     measured = "held-out real heads" if report.held_out else "real heads"
+    spaces = (report.image, report.features)
     rows = [
-        ("median distance of a synthetic head to its nearest real one", f"{np.median(report.found.distance):.4f}"),
-        (f"median distance of {measured} to their nearest (other) real one", f"{np.median(report.usual.distance):.4f}"),
-        (f"distance below which {CLOSE_PERCENT:.0f} % of {measured} lie", f"{report.close:.4f}"),
-        ("share of synthetic heads below it", report.share_close.text(3)),
-        ("chance that a synthetic head is the closer one (0.5: no difference)", report.closer().text(3)),
-        ("the same, relative to the distance to the next nearest ones", report.closer(relative=True).text(3)),
-        ("copies", str(int(report.copies.sum()))),
+        (
+            "median distance of a synthetic head to its nearest real one",
+            *(f"{np.median(s.found.distance):.4f}" for s in spaces),
+        ),
+        (
+            f"median distance of {measured} to their nearest (other) real one",
+            *(f"{np.median(s.usual.distance):.4f}" for s in spaces),
+        ),
+        (f"distance below which {CLOSE_PERCENT:.0f} % of {measured} lie", *(f"{s.close:.4f}" for s in spaces)),
+        ("share of synthetic heads below it", *(s.share_close.text(3) for s in spaces)),
+        ("chance that a synthetic head is the closer one (0.5: no difference)", *(s.closer().text(3) for s in spaces)),
+        (
+            "the same, relative to the distance to the next nearest ones",
+            *(s.closer(relative=True).text(3) for s in spaces),
+        ),
+        ("copies", str(int(report.copies.sum())), ""),
     ]
     return "\n".join(
         [
@@ -160,12 +209,13 @@ def markdown(report: PrivacyReport) -> str:
             "",
             f"{len(report.synthetic)} synthetic against {len(report.real)} real images. {report.verdict}",
             "",
-            "| finding | value |",
-            "| --- | --- |",
-            *(f"| {name} | {value} |" for name, value in rows),
+            "| finding | by voxels | by features |",
+            "| --- | --- | --- |",
+            *(f"| {' | '.join(row)} |" for row in rows),
             "",
-            "Distance: 1 less the correlation inside the head, at 4 mm, after rigid alignment, the nearer of the image",
-            "and its mirror image. In brackets: 95 % intervals.",
+            "By voxels: 1 less the correlation inside the head, at 4 mm, after rigid alignment. By features: 1 less",
+            "the cosine of their angle, each counted from its mean over the real images in standard deviations",
+            f"({report.network}). Of an image and its mirror image the nearer counts. In brackets: 95 % intervals.",
             "",
             f"A face is seen in {report.faces} of {len(report.synthetic)} synthetic images. A face that the model made",
             "is nobody's; but its outline is that of the mask. Where masks or edited MRIs are of patients, remove it",
@@ -178,29 +228,31 @@ def markdown(report: PrivacyReport) -> str:
 
 
 def table(report: PrivacyReport) -> str:
-    """Each synthetic image with its nearest real one, the closest first, as CSV."""
+    """Each synthetic image with its nearest real ones, the closest by voxels first, as CSV."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("synthetic", "nearest_real", "distance", "distance_to_next_ones", "mirrored", "copy"))
-    found = report.found
+    header = ["synthetic", "nearest_real", "distance", "distance_to_next_ones", "mirrored", "copy"]
+    writer.writerow([*header, "nearest_by_features", "feature_distance", "feature_distance_to_next_ones"])
+    found, alike = report.image.found, report.features.found
     for n in np.argsort(found.distance, kind="stable"):
         values = (f"{found.distance[n]:.6f}", f"{found.others[n]:.6f}", int(found.mirrored[n]), int(report.copies[n]))
-        writer.writerow((report.synthetic[n].name, report.real[found.index[n]].name, *values))
+        features = (report.real[alike.index[n]].name, f"{alike.distance[n]:.6f}", f"{alike.others[n]:.6f}")
+        writer.writerow((report.synthetic[n].name, report.real[found.index[n]].name, *values, *features))
     return stream.getvalue()
 
 
-def closest_pairs(report: PrivacyReport, grid: ModelGrid, count: int = 5) -> np.ndarray:
-    """A uint8 picture (rows, columns): a row a pair, the closest first, synthetic left and its nearest real right, in
-    three planes; the real is mirrored where that is how it is near."""
+def closest_pairs(report: PrivacyReport, found: Nearest, grid: ModelGrid, count: int = 5) -> np.ndarray:
+    """A uint8 picture (rows, columns): a row a pair, the closest in one space first, synthetic left and its nearest
+    real right, in three planes; the real is mirrored where that is how it is near."""
     rows = []
-    for n in np.argsort(report.found.distance, kind="stable")[:count]:
+    for n in np.argsort(found.distance, kind="stable")[:count]:
         pair = []
-        for path in (report.synthetic[n], report.real[report.found.index[n]]):
-            found = read_standard_head(path, grid)
-            image, head = to_ras(found.image, grid.axes), to_ras(found.head, grid.axes)
-            if len(pair) and report.found.mirrored[n]:
-                image, head = image[..., ::-1], head[..., ::-1]
-            pair.append(three_planes(image, grid.spacing, central_voxel(head, grid.spacing)))
+        for path in (report.synthetic[n], report.real[found.index[n]]):
+            head = read_standard_head(path, grid)
+            image, inside = to_ras(head.image, grid.axes), to_ras(head.head, grid.axes)
+            if len(pair) and found.mirrored[n]:
+                image, inside = image[..., ::-1], inside[..., ::-1]
+            pair.append(three_planes(image, grid.spacing, central_voxel(inside, grid.spacing)))
         gap = np.full((len(pair[0]), 6), 128, np.uint8)
         rows.append(np.concatenate([pair[0], gap, pair[1]], axis=1))
     return np.concatenate(rows)

@@ -7,14 +7,18 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from evaluation.small_images import small_network
 from phantoms import box, rotation, world
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
 from MedDDPMCore.cli import main
 from MedDDPMCore.errors import EvaluationError
-from MedDDPMCore.evaluation.nearest import BLOCK, OTHERS, nearest
-from MedDDPMCore.evaluation.privacy import PrivacyReport, compare, has_face, markdown
+from MedDDPMCore.evaluation import privacy_vectors
+from MedDDPMCore.evaluation.alignment import Aligner
+from MedDDPMCore.evaluation.nearest import BLOCK, OTHERS, Nearest, nearest
+from MedDDPMCore.evaluation.privacy import Distances, PrivacyReport, compare, markdown, table
+from MedDDPMCore.evaluation.privacy_vectors import has_face
 from MedDDPMCore.grid import ModelGrid
 from MedDDPMCore.volume import Volume
 
@@ -63,7 +67,7 @@ def folders(tmp_path_factory):
 
 def test_copies_are_found_whatever_was_done_to_them_and_own_heads_are_not(folders):
     synthetic, real = (sorted((folders / name).iterdir()) for name in ("synthetic", "real"))
-    report = compare(synthetic, real, GRID)
+    report = compare(synthetic, real, GRID, small_network())
     names = [path.name.partition(".")[0] for path in synthetic]
     assert dict(zip(names, report.copies, strict=True)) == {
         "mirrored": True,
@@ -72,10 +76,16 @@ def test_copies_are_found_whatever_was_done_to_them_and_own_heads_are_not(folder
         "same": True,
         "turned": True,
     }
-    by_name = dict(zip(names, report.found.index.tolist(), strict=True))
+    found, alike = report.image.found, report.features.found
+    by_name = dict(zip(names, found.index.tolist(), strict=True))
     assert (by_name["same"], by_name["mirrored"], by_name["turned"]) == (1, 2, 4)
-    assert report.found.mirrored[names.index("mirrored")] and not report.found.mirrored[names.index("same")]
-    assert report.found.distance[names.index("same")] < 1e-3
+    assert found.mirrored[names.index("mirrored")] and not found.mirrored[names.index("same")]
+    assert found.distance[names.index("same")] < 1e-3
+    assert alike.index[names.index("same")] == 1 and alike.distance[names.index("same")] < 1e-3
+    assert all(alike.distance[names.index(name)] > 0.05 for name in ("own50", "own51"))
+    assert "untrained 0" in markdown(report)
+    rows = {row["synthetic"]: row for row in csv.DictReader(table(report).splitlines())}
+    assert rows["same.nii.gz"]["nearest_by_features"] == "real1.nii.gz"
     assert "3 of 5 synthetic images are copies" in report.verdict and "Do not share" in markdown(report)
 
 
@@ -102,18 +112,42 @@ def test_the_command_line_writes_report_table_and_picture_and_says_it_by_its_exi
     rows = list(csv.DictReader((tmp_path / "out" / "pairs.csv").open()))
     assert [row["synthetic"] for row in rows] == ["own.nii.gz"] and rows[0]["copy"] == "0"
     assert (tmp_path / "out" / "closest_pairs.png").read_bytes()[:4] == b"\x89PNG"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "closest_pairs.png",
-        "pairs.csv",
-        "privacy.md",
-    ]
+    names = ["cache", "closest_pairs.png", "closest_pairs_by_features.png", "pairs.csv", "privacy.md"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert main(arguments) == 0
+    (tmp_path / "out" / "mine.txt").write_text("of somebody else")
     assert main(arguments) == 1 and "not empty" in capsys.readouterr().err
+
+
+def test_a_comparison_that_was_stopped_goes_on_where_it_was(folders, tmp_path, monkeypatch):
+    synthetic, real = (sorted((folders / name).iterdir())[:count] for name, count in (("synthetic", 2), ("real", 4)))
+    heard = []
+
+    def stop_after_three():
+        heard.append(1)
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(synthetic, real, GRID, small_network(), (), stop_after_three, tmp_path)
+    computed, original = [], privacy_vectors.Spaces.vectors
+    monkeypatch.setattr(
+        privacy_vectors.Spaces, "vectors", lambda self, path: computed.append(path) or original(self, path)
+    )
+    resumed = compare(synthetic, real, GRID, small_network(), (), None, tmp_path)
+    assert computed == [real[3], *synthetic]
+    assert [entry.suffix for entry in tmp_path.glob("*/*")] == [".npz"] * 6
+    whole = compare(synthetic, real, GRID, small_network())
+    assert table(resumed) == table(whole) and markdown(resumed) == markdown(whole)
+    aligner = Aligner(real, GRID)
+    keys = {privacy_vectors.Spaces(GRID, aligner, small_network(seed)).key for seed in (0, 0, 1)}
+    assert len(keys) == 2  # vectors by other features are kept apart
 
 
 def test_too_few_real_images_are_refused(folders):
     real = sorted((folders / "real").iterdir())
     with pytest.raises(EvaluationError, match="3 real images are too few"):
-        compare(real[:1], real[:3], GRID)
+        compare(real[:1], real[:3], GRID, small_network())
 
 
 def test_nearest_distances_are_scipys():
@@ -146,27 +180,33 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     assert peak(6 * BLOCK) < 1.3 * peak(2 * BLOCK)
 
 
-def findings(synthetic: np.ndarray, real: np.ndarray, others: float = 1.0) -> PrivacyReport:
-    """These nearest distances; the next ones are at `others` times each synthetic one, 1.2 times each real one."""
-    from MedDDPMCore.evaluation.nearest import Nearest
+def findings(synthetic: np.ndarray, real: np.ndarray, others: float = 1.0, by_features=None) -> PrivacyReport:
+    """These nearest distances, by features the same unless given; the next ones are at `others` times each synthetic
+    one, 1.2 times each real one."""
 
     def as_nearest(distance, next_ones):
         zeros = np.zeros(len(distance), int)
         return Nearest(distance, zeros, zeros > 0, next_ones)
 
     paths = [[None] * len(values) for values in (synthetic, real)]
-    return PrivacyReport(*paths, as_nearest(synthetic, synthetic * others), as_nearest(real, real * 1.2), False, 0)
+    usual = as_nearest(real, real * 1.2)
+    image = Distances(as_nearest(synthetic, synthetic * others), usual)
+    features = image if by_features is None else Distances(as_nearest(by_features, by_features * others), usual)
+    return PrivacyReport(*paths, image, features, "features", False, 0)
 
 
 def test_the_verdict_tells_copying_from_blur_and_from_nothing():
     rng = np.random.default_rng(0)
     real = rng.normal(0.2, 0.02, 200)
     usual = findings(rng.normal(0.2, 0.02, 100), real, 1.2)
-    assert usual.verdict.startswith("No copy, and") and usual.closer().low < 0.5 < usual.closer().high
+    assert usual.verdict.startswith("No copy, and") and usual.image.closer().low < 0.5 < usual.image.closer().high
     blurred = findings(rng.normal(0.14, 0.01, 100), real, 1.1)
     assert "as images with less of their own do" in blurred.verdict
     remembered = findings(rng.normal(0.14, 0.01, 100), real, 1.8)
     assert "may remember" in remembered.verdict
+    assert "their voxels and features" in remembered.verdict
+    alike = findings(rng.normal(0.2, 0.02, 100), real, 1.8, rng.normal(0.14, 0.01, 100))
+    assert "by their features the synthetic images lie closer to single" in alike.verdict
     one = np.append(rng.normal(0.2, 0.02, 99), 0.02)
     assert "1 of 100 synthetic images are copies" in findings(one, real).verdict
 
