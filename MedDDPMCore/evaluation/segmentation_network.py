@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import TrainingError
 from ..networks.layers import GroupNorm
 from ..training.checkpoint import load_checkpoint, save_checkpoint
+from ..training.config import rate_factor
 from ..training.dataset import from_bytes
 from ..training.samples import generator_for
 from .study_images import ImageSet
@@ -29,14 +30,17 @@ MOST_GROUPS = 8
 @dataclass(frozen=True)
 class SegmentationSettings:
     """The network and how it is trained. epochs: passes over an arm's images; most_steps: where not 0, every arm is
-    trained for this many optimiser steps instead, however many images it has. levels: resolutions, each half the one
-    before and twice as wide, from base_channels up.
+    trained for this many optimiser steps instead, however many images it has. schedule, warmup: of the learning rate,
+    as in training.config.StageTraining. levels: resolutions, each half the one before and twice as wide, from
+    base_channels up.
     """
 
     epochs: int = 100
     most_steps: int = 0
     batch_size: int = 4
     learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup: int = 0
     base_channels: int = 32
     levels: int = 4
 
@@ -122,6 +126,9 @@ def train_segmenter(
         loss = F.binary_cross_entropy_with_logits(logits.float(), wanted.to(device))
         if not math.isfinite(float(loss.detach())):
             raise TrainingError(f"The segmentation loss is not a finite number in step {step + 1}.")
+        factor = rate_factor(settings.schedule, settings.warmup, step, steps)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * factor
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

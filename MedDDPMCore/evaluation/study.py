@@ -35,7 +35,17 @@ from .nnunet_augmentation import NnunetAugmentation
 from .segmentation_metrics import scores
 from .segmentation_network import segment, train_segmenter
 from .study_config import REAL, Arm, StudyConfig, slug
-from .study_images import ImageSet, is_whole, mask_path, real_pairs, synthetic_pairs, write_masks, write_set
+from .study_images import (
+    ImageSet,
+    is_whole,
+    mask_path,
+    matched_pairs,
+    mean_marks,
+    real_pairs,
+    synthetic_pairs,
+    write_masks,
+    write_set,
+)
 from .study_report import write_report
 
 HELD_OUT = "held-out"
@@ -62,14 +72,11 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
             write_masks(masks, data, max(config.synthetic), config.lesions, config.mask_augmentation, config.seed)
             write_text(out / "masks.json", json.dumps(max(config.synthetic)))
     _wait_for([out / "masks.json"])
-    ready, mine = {REAL}, config.arms()[rank::world]
-    for name in (REAL, *config.models):
-        if name != REAL:
-            _make_images(config, name, out, data, used, report)
-            ready.add(name)
-        for arm in mine:
-            if ready.issuperset(arm.sources):
-                _run_arm(config, arm, out, used, report)
+    # All images are made before any arm is trained: processes that train a model together wait for each other.
+    for name in config.all_models:
+        _make_images(config, name, out, data, used, report)
+    for arm in config.arms()[rank::world]:
+        _run_arm(config, arm, out, used, report)
     if rank != 0:
         return None
     _wait_for([_result(out, arm) for arm in config.arms()])
@@ -125,14 +132,16 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
         folder = out / "sets" / slug(name)
         if not is_whole(folder):
             pairs = real_pairs(source, cases, count, config.lesions, config.seed, name == REAL)
+            if config.match_tests and name in config.tests:
+                pairs = matched_pairs(pairs, source, cases, mean_marks(data, train_cases))
             write_set(folder, count, pairs)
 
 
 def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.device, report: Report) -> Path:
     """The bundle of a model, trained first where the configuration names a training configuration."""
-    path = Path(config.models[name])
+    path = Path(config.all_models[name])
     if not path.is_file():
-        return find_model(config.models[name])
+        return find_model(config.all_models[name])
     run = out / "models" / slug(name)
     if not (run / "done.json").exists():
         report(f"{name}: training")

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import TrainingError
 from ..models.spec import read_json
 from ..training.augment import Augmentation
-from ..training.config import parsed
+from ..training.config import SCHEDULES, parsed
 from ..training.lesion_simulation import LesionSettings
 from .segmentation_network import SegmentationSettings
 
@@ -35,17 +35,21 @@ class Arm:
 class StudyConfig:
     """data: packed training set, whose train cases are the real images and whose validation cases are held out. tests:
     name -> a further packed set, all of whose cases are tested. models: name -> a model (name or folder), or a training
-    configuration that the study trains first; images of a model of another grid are resampled. Paths start from the
+    configuration that the study trains first; images of a model of another grid are resampled. alone: further models,
+    of which there are arms with the real images, but none with other models' images. Paths start from the
     configuration's folder.
 
-    synthetic: numbers of synthetic images. real: real images to train on, cycling through the cases with new lesions
-    (0: one a case). mask_augmentation: how head masks are varied before images are made for them. sampler,
-    sampling_steps: of diffusion models; None is each model's own.
+    match_tests: bring the further tests' images to the intensities of the training images, by their histograms, as
+    those of another scanner or sequence need. synthetic: numbers of synthetic images. real: real images to train on,
+    cycling through the cases with new lesions (0: one a case). mask_augmentation: how head masks are varied before
+    images are made for them. sampler, sampling_steps: of diffusion models; None is each model's own.
     """
 
     data: str
     models: dict[str, str]
+    alone: dict[str, str] = field(default_factory=dict)
     tests: dict[str, str] = field(default_factory=dict)
+    match_tests: bool = False
     synthetic: tuple[int, ...] = (1000, 2000, 5000)
     real: int = 0
     seed: int = 0
@@ -59,28 +63,29 @@ class StudyConfig:
     def read(cls, path: str | Path) -> StudyConfig:
         """With its paths made absolute. TrainingError naming the entry that is wrong."""
         path = Path(path)
-        values = dict(read_json(path))
-        for name in ("models", "tests"):
-            entry = values.get(name, {})
-            if not isinstance(entry, dict) or not all(isinstance(v, str) for v in entry.values()):
-                raise TrainingError(f"{name} of {path} must name a path for each name.")
-        counts = values.get("synthetic", [1000])
-        if not isinstance(counts, list) or not counts or not all(type(n) is int and n > 0 for n in counts):
-            raise TrainingError(f"synthetic of {path} must be a list of whole numbers above 0, not {counts!r}.")
-        for name, kind in (("data", str), ("models", dict)):
-            if not isinstance(values.get(name), kind) or not values[name]:
-                raise TrainingError(f"{path} needs the entry {name}.")
-        taken = {name: values.pop(name) for name in ("data", "models", "tests", "synthetic") if name in values}
-        rest = parsed(_Plain, values, str(path))
-        found = {f.name: getattr(rest, f.name) for f in dataclasses.fields(_Plain)}
-        if found["segmentation"].most_steps < 0 or min(_sizes(found["segmentation"])) < 1 or found["real"] < 0:
+        config = parsed(cls, read_json(path), str(path))
+        settings = config.segmentation
+        if not config.models or REAL in config.all_models or set(config.models) & set(config.alone):
+            raise TrainingError(f"models of {path} must name one model or more, each once, none of them {REAL}.")
+        if not config.synthetic or min(config.synthetic) < 1:
+            raise TrainingError(f"synthetic of {path} must list numbers of images, each 1 or more.")
+        if min(settings.epochs, settings.batch_size, settings.base_channels, settings.levels) < 1:
             raise TrainingError(f"{path}: epochs, batch_size, base_channels and levels must be 1 or more.")
-        if REAL in taken["models"]:
-            raise TrainingError(f"No model of {path} can have the name {REAL}.")
-        paths = {name: _beside(path, value) for name, value in taken["models"].items()}
-        tests = {name: _beside(path, value) for name, value in taken.get("tests", {}).items()}
-        numbers = tuple(sorted(set(taken.get("synthetic", cls.synthetic))))
-        return cls(_beside(path, taken["data"]), paths, tests, numbers, **found)
+        if min(settings.most_steps, settings.warmup, config.real) < 0:
+            raise TrainingError(f"{path}: most_steps, warmup and real must be 0 or more.")
+        if settings.schedule not in SCHEDULES:
+            raise TrainingError(f"{path}: schedule must be one of {', '.join(SCHEDULES)}, not {settings.schedule!r}.")
+        named = {
+            key: {name: _beside(path, value) for name, value in getattr(config, key).items()}
+            for key in ("models", "alone", "tests")
+        }
+        numbers = tuple(sorted(set(config.synthetic)))
+        return dataclasses.replace(config, data=_beside(path, config.data), synthetic=numbers, **named)
+
+    @property
+    def all_models(self) -> dict[str, str]:
+        """Those of models and alone."""
+        return {**self.models, **self.alone}
 
     def to_dict(self) -> dict:
         """As plain data."""
@@ -92,35 +97,18 @@ class StudyConfig:
         found = [Arm(REAL, (REAL,), 0, 1), Arm(AUGMENTED, (REAL,), 0, 1, augmented=True)]
         for count in self.synthetic:
             end = f" ({count})" if several else ""
-            names = list(self.models)
+            names, every = list(self.models), list(self.all_models)
             groups = [group for size in range(2, len(names) + 1) for group in combinations(names, size)]
-            found += [Arm(name + end, (name,), count, 1) for name in names]
+            found += [Arm(name + end, (name,), count, 1) for name in every]
             found += [Arm(" + ".join(group) + end, group, count, 2) for group in groups]
-            mixed = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
+            mixed = [(name,) for name in every] + ([tuple(names)] if len(names) > 1 else [])
             found += [Arm(" + ".join((REAL, *group)) + end, (REAL, *group), count, 3) for group in mixed]
         return sorted(found, key=lambda arm: arm.table)
-
-
-@dataclass(frozen=True)
-class _Plain:
-    """The entries that `training.config.parsed` reads."""
-
-    real: int = 0
-    seed: int = 0
-    sampler: str | None = None
-    sampling_steps: int | None = None
-    lesions: LesionSettings = field(default_factory=lambda: LesionSettings(probability=1.0))
-    mask_augmentation: Augmentation = field(default_factory=Augmentation)
-    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
 
 
 def slug(name: str) -> str:
     """A name as a file name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def _sizes(settings: SegmentationSettings) -> tuple[int, ...]:
-    return settings.epochs, settings.batch_size, settings.base_channels, settings.levels
 
 
 def _beside(path: Path, value: str) -> str:

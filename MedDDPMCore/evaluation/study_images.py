@@ -15,10 +15,11 @@ from ..errors import TrainingError
 from ..labels import LabelScheme
 from ..synthesis.output import FULL_SCALE, write_text
 from ..training.augment import Augmentation
-from ..training.dataset import PackedDataset, to_bytes
+from ..training.dataset import PackedDataset, from_bytes, to_bytes
 from ..training.lesion_simulation import LesionSettings
 from ..training.samples import NO_AUGMENTATION, Samples, generator_for
 from ..volume import Geometry, Volume, direction_of_axes
+from .intensity_standard import landmarks, standardised
 
 _TESTED, _TRAINED, _MASKS = 11, 12, 13
 
@@ -73,6 +74,30 @@ def real_pairs(
         case = cases[k % len(cases)]
         image, channels = samples.draw(case, generator_for(seed, _TRAINED if trained else _TESTED, k))
         yield image.numpy(), lesion_of(channels.numpy(), data.labels_scheme), data.cases[case]["id"]
+
+
+Marks = list[np.ndarray]
+"""Landmarks of the histogram of each modality, see `intensity_standard`."""
+
+
+def case_marks(data: PackedDataset, case: int) -> Marks:
+    """Those of one case."""
+    head = np.array(data.labels[case]) > 0
+    return [landmarks(image, head, data.grid.spacing, data.grid.axes) for image in from_bytes(data.images[case])]
+
+
+def mean_marks(data: PackedDataset, cases: list[int]) -> Marks:
+    """Their means over cases."""
+    return list(np.mean([case_marks(data, case) for case in cases], axis=0))
+
+
+def matched_pairs(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray, str]], data: PackedDataset, cases: list[int], wanted: Marks
+) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
+    """What `real_pairs` gives for these cases, each image brought to the intensities that have the wanted marks."""
+    for k, (image, mask, name) in enumerate(pairs):
+        own = case_marks(data, cases[k % len(cases)])
+        yield np.stack([standardised(*parts) for parts in zip(image, own, wanted, strict=True)]), mask, name
 
 
 def lesion_of(channels: np.ndarray, scheme: LabelScheme) -> np.ndarray:

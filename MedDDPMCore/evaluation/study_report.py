@@ -14,8 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..models.catalogue import find_model
+from ..models.spec import ModelSpec
+from ..models.stage import build_network
 from ..synthesis.output import output_path, stem, write_text
 from ..synthesis.preview import overview, save_png
+from ..training.config import TrainingConfig
 from ..training.dataset import PackedDataset
 from ..version import __version__
 from ..volume import Volume
@@ -41,7 +45,7 @@ def write_report(config: StudyConfig, out: Path, results: Sequence[dict]) -> Pat
     compared = {test: compare(config, results, test) for test in tests}
     _write_csvs(out, results, compared)
     _write_pictures(config, out, results, tests)
-    lines = ["# Segmentation study", "", *_setting(config, out, results), ""]
+    lines = ["# Segmentation study", "", *_setting(config, out, results), "", *_models(config, out), ""]
     for test in tests:
         count = len(results[0]["scores"][test])
         lines += [f"## Tested on {test} ({count} real images)", ""]
@@ -51,7 +55,7 @@ def write_report(config: StudyConfig, out: Path, results: Sequence[dict]) -> Pat
                 lines += [f"**Table {number}. {title}.** Mean ± SD over test images.", "", *_table(listed, test), ""]
         lines += _ranking(results, test) + ["", *_comparison_table(compared[test]), ""]
         lines += [f"![Dice of each arm](pictures/dice-{slug(test)}.png)", ""]
-    shown = ", ".join(config.models)
+    shown = ", ".join(config.all_models)
     lines += [
         "## Synthetic images",
         "",
@@ -111,24 +115,53 @@ def _setting(config: StudyConfig, out: Path, results: Sequence[dict]) -> list[st
     seg = config.segmentation
     trained = f"{seg.most_steps} optimiser steps an arm" if seg.most_steps else f"{seg.epochs} epochs an arm"
     seconds: dict[str, float] = {}
-    for path in sorted(out.glob("times-*.jsonl")):
-        for entry in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            kind = entry["what"].split()[0]
-            seconds[kind] = seconds.get(kind, 0.0) + entry["seconds"]
+    for what, spent in _seconds(out).items():
+        kind = what.split()[0]
+        seconds[kind] = seconds.get(kind, 0.0) + spent
     times = ", ".join(f"{kind} {total:.0f} s" for kind, total in seconds.items())
     real = next(result["images"] for result in results if result["arm"] == REAL)
+    matched = "Images of further test sets have the training images' histograms (Nyúl's landmarks). "
     return [
         f"- Date {datetime.now(timezone.utc).date()}, MedDDPMCore {__version__}, torch {torch.__version__}, "
         f"{'GPU' if torch.cuda.is_available() else 'CPU'}, Python {platform.python_version()}. Seed {config.seed}.",
         f"- Real images to train on: {real}. Synthetic images a model: {', '.join(map(str, config.synthetic))}. "
-        "Where models are combined, each gives that many.",
+        f"Where models are combined, each gives that many. {matched if config.match_tests else ''}".strip(),
         f"- Judge: 3D U-Net, {seg.levels} levels from {seg.base_channels} channels, binary cross-entropy, Adam "
-        f"{seg.learning_rate:g}, batch {seg.batch_size}, {trained}; a voxel is lesion where its probability is above "
-        "0.5.",
+        f"{seg.learning_rate:g} ({seg.schedule}, {seg.warmup} steps of warm-up), batch {seg.batch_size}, {trained}; a "
+        "voxel is lesion where its probability is above 0.5.",
         "- Scores are voxel-wise; accuracy counts all voxels, so most of it is background. Where prediction and truth "
         "are both empty every score is 1; where one alone is, a ratio over 0 is 0.",
         f"- Time, summed over processes: {times}.",
     ]
+
+
+def _seconds(out: Path) -> dict[str, float]:
+    """What was done -> the seconds that it took, summed over processes."""
+    seconds: dict[str, float] = {}
+    for path in sorted(out.glob("times-*.jsonl")):
+        for entry in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            seconds[entry["what"]] = seconds.get(entry["what"], 0.0) + entry["seconds"]
+    return seconds
+
+
+def _models(config: StudyConfig, out: Path) -> list[str]:
+    """What each model is, and what it cost, as a table."""
+    lines = [
+        "| Model | Kind | Parameters | Trained here | Seconds of training | Seconds an image |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    seconds, count = _seconds(out), max(config.synthetic)
+    for name, path in config.all_models.items():
+        recipe = TrainingConfig.read(path) if Path(path).is_file() else None
+        spec = recipe.model if recipe else ModelSpec.read(find_model(path))
+        with torch.device("meta"):
+            networks = [build_network(spec, stage) for stage in spec.stages]
+        size = sum(parameter.numel() for network in networks for parameter in network.parameters())
+        steps = [f"{stage.steps} steps of {stage.batch_size}" for stage in recipe.stages] if recipe else ["no"]
+        training = f"{seconds.get(f'training {name}', 0):.0f}" if recipe else ""
+        making = f"{seconds.get(f'synthesis {name}', 0) / count:.2f}"
+        lines.append(f"| {name} | {spec.kind} | {size:,} | {', '.join(steps)} | {training} | {making} |")
+    return lines
 
 
 def _table(results: Sequence[dict], test: str) -> list[str]:
@@ -222,7 +255,7 @@ def _write_synthetic_picture(config: StudyConfig, out: Path, path: Path) -> None
         mask = out / "masks" / f"mask-{k:05d}.nii.gz"
         labels = Volume.read(mask, labels=True).array
         pictures = []
-        for name in config.models:
+        for name in config.all_models:
             file = output_path(out / "synthetic" / slug(name), stem(mask), data.modalities[0], config.seed + k)
             image = Volume.read(file).array.astype(np.float32) / 500 - 1
             pictures.append(overview(labels, image, data.grid.spacing, tumor))

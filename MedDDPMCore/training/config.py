@@ -54,12 +54,17 @@ class StageTraining:
 
     def learning_rate_at(self, step: int) -> float:
         """The rate of the step of this number, counted from 0."""
-        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup))
-        if self.schedule == "paper":
-            return rate * (0.1 if step >= self.steps // 2 else 1.0)
-        if self.schedule == "cosine":
-            return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return rate
+        return self.learning_rate * rate_factor(self.schedule, self.warmup, step, self.steps)
+
+
+def rate_factor(schedule: str, warmup: int, step: int, steps: int) -> float:
+    """What the learning rate is multiplied by in step `step`, from 0, of `steps`; see StageTraining."""
+    rising = min(1.0, (step + 1) / max(1, warmup))
+    if schedule == "paper":
+        return rising * (0.1 if step >= steps // 2 else 1.0)
+    if schedule == "cosine":
+        return rising * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+    return rising
 
 
 @dataclass(frozen=True)
@@ -155,8 +160,10 @@ def parsed(kind: type, values: object, where: str):
         holds, wording = _LIMITS[name]
         if not holds(made[name]):
             raise TrainingError(f"{where}.{name} must be {wording}, not {values[name]!r}.")
-    if "steps" in types_of and "steps" not in made:
-        raise TrainingError(f"{where} lacks the entry steps.")
+    missing = dataclasses.MISSING
+    needed = [f.name for f in dataclasses.fields(kind) if f.default is missing and f.default_factory is missing]
+    if lacking := [name for name in needed if name not in made]:
+        raise TrainingError(f"{where} lacks the entry {lacking[0]}.")
     return kind(**made)
 
 
@@ -166,10 +173,17 @@ def _converted(kind, value: object, where: str):
         return parsed(kind, value, where)
     if typing.get_origin(kind) is types.UnionType:
         return None if value is None else _converted(typing.get_args(kind)[0], value, where)
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise TrainingError(f"{where} must be an object with named entries, not {value!r}.")
+        return {name: _converted(typing.get_args(kind)[1], v, f"{where}.{name}") for name, v in value.items()}
     if typing.get_origin(kind) is tuple:
         parts = typing.get_args(kind)
+        if parts[-1] is Ellipsis and isinstance(value, (list, tuple)):
+            parts = parts[:1] * len(value)
         if not isinstance(value, (list, tuple)) or len(value) != len(parts):
-            raise TrainingError(f"{where} must be a list of {len(parts)} numbers, not {value!r}.")
+            count = "" if parts[-1] is Ellipsis else f"{len(parts)} "
+            raise TrainingError(f"{where} must be a list of {count}numbers, not {value!r}.")
         return tuple(_converted(part, v, f"{where}[{i}]") for i, (part, v) in enumerate(zip(parts, value, strict=True)))
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):

@@ -20,7 +20,7 @@ COARSE = {**HAAR, "domain": {"kind": "haar", "factor": 2}}
 DETAIL = {**HAAR, "domain": {"kind": "haar_detail"}}
 
 
-def write_data(folder: Path, cases: int = 5, grid: ModelGrid = GRID, tumor: bool = False) -> Path:
+def write_data(folder: Path, cases: int = 5, grid: ModelGrid = GRID, tumor: bool = False, modality: str = "T1") -> Path:
     """A packed set of bright balls of differing texture, the last one held out."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def write_data(folder: Path, cases: int = 5, grid: ModelGrid = GRID, tumor: bool
             {
                 "grid": grid.to_dict(),
                 "labels": WHOLE_HEAD.to_dict(),
-                "modalities": ["T1"],
+                "modalities": [modality],
                 "intensity": "robust",
                 "cases": described,
             }

@@ -66,6 +66,15 @@ def test_the_number_of_steps_follows_epochs_or_is_fixed():
     assert SegmentationSettings(epochs=3, most_steps=5).steps(10) == 5
 
 
+def test_the_learning_rate_rises_first(tmp_path):
+    slow = dataclasses.replace(TINY, most_steps=2, warmup=10**9)
+    torch.manual_seed(0)
+    start = weights(SegmentationNetwork(1, slow))[:-1]  # the last bias follows the share of lesion
+    end = weights(train_segmenter([balls()], slow, 0, CPU, tmp_path / "slow.pt"))[:-1]
+    usual = weights(train_segmenter([balls()], dataclasses.replace(slow, warmup=0), 0, CPU, tmp_path / "c.pt"))[:-1]
+    assert (end - start).abs().max() < 1e-6 < 1e-3 < (usual - start).abs().max()
+
+
 def test_any_size_is_taken_and_kept():
     network = SegmentationNetwork(2, SegmentationSettings(base_channels=4, levels=3))
     assert network(torch.zeros(1, 2, 9, 13, 6)).shape == (1, 1, 9, 13, 6)

@@ -22,6 +22,7 @@ from MedDDPMCore.evaluation.study import run_study
 from MedDDPMCore.evaluation.study_config import StudyConfig
 from MedDDPMCore.evaluation.study_images import ImageSet, write_masks
 from MedDDPMCore.evaluation.study_report import holm, summary
+from MedDDPMCore.grid import ModelGrid
 from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.models.stage import build_network
@@ -121,6 +122,32 @@ def test_processes_share_the_arms_and_come_to_the_same_result(study, tmp_path):
     assert all("arm " in text for text in times)
 
 
+def test_the_papers_study_made_small_trains_its_models_under_torchrun(tmp_path):
+    """The configuration that waits for a GPU server, with grid, networks and numbers made small, and nothing else."""
+    source, grid = ROOT / "Resources" / "studies" / "paper", ModelGrid((16, 16, 16), (12.0, 12.0, 12.0), "head_centre")
+    described = json.loads((source / "study.json").read_text())
+    for name, path in described["models"].items():
+        recipe = json.loads((source / path).read_text())
+        recipe["model"] |= {"grid": grid.to_dict(), "steps": min(recipe["model"]["steps"], 2)}
+        for stage, training in zip(recipe["model"]["stages"], recipe["training"], strict=True):
+            stage["network"]["base_channels"] //= 8
+            stage["network"]["groups"] //= 4
+            training |= {"steps": 1, "batch_size": 2, "precision": "float32"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(recipe))
+    described |= {"data": "data", "synthetic": [2], "models": {name: f"{name}.json" for name in described["models"]}}
+    described["segmentation"] |= {"epochs": 1, "base_channels": 4, "levels": 3}
+    (tmp_path / "study.json").write_text(json.dumps(described))
+    write_data(tmp_path / "data", grid=grid, tumor=True, modality="T1c")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command += ["MedDDPMCore.cli", "study", "study.json", "out", "--device", "cpu", "--threads", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(results(tmp_path / "out")) == 2 + 3 + 4 + 4
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "1 steps of 2" in report and "Real + DiscoGAN + Pix2Pix + Med-DDPM" in report
+
+
 def test_a_lesion_of_ones_own_is_replaced_by_another_cases_inside_the_head(tmp_path):
     data = PackedDataset.open(write_data(tmp_path / "data", tumor=True))
     still = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)
@@ -156,6 +183,32 @@ def test_several_numbers_of_images_make_arms_of_their_own(study):
     arms = StudyConfig.read(study).arms()
     assert [arm.name for arm in arms if arm.table == 2] == ["DiscoGAN + Pix2Pix (1000)", "DiscoGAN + Pix2Pix (2000)"]
     assert len(arms) == 2 + 2 * 6
+
+
+def test_a_model_alone_has_arms_of_its_own_and_none_with_other_models(study):
+    study.write_text(json.dumps({**json.loads(study.read_text()), "alone": {"Other": "bundle"}}))
+    config = StudyConfig.read(study)
+    names = [arm.name for arm in config.arms()]
+    assert [name for name in names if "Other" in name] == ["Other", "Real + Other"]
+    assert names[-2:] == ["Real + Other", "Real + DiscoGAN + Pix2Pix"]
+    with pytest.raises(TrainingError, match="each once"):
+        study.write_text(json.dumps({**json.loads(study.read_text()), "alone": {"Pix2Pix": "bundle"}}))
+        StudyConfig.read(study)
+
+
+def test_further_test_sets_can_be_brought_to_the_training_images_intensities(study, tmp_path):
+    from MedDDPMCore.evaluation.study import _write_real_sets
+
+    images = np.load(tmp_path / "other" / "images.npy")
+    np.save(tmp_path / "other" / "images.npy", images // 2)
+    means = {}
+    for matched in (False, True):
+        study.write_text(json.dumps({**json.loads(study.read_text()), "match_tests": matched}))
+        config, out = StudyConfig.read(study), tmp_path / str(matched)
+        _write_real_sets(config, PackedDataset.open(config.data), out)
+        sets = [ImageSet.open(out / "sets" / name) for name in ("other", "held-out")]
+        means[matched] = [float(one.images[one.images > 0].mean()) for one in sets]
+    assert means[False][0] < 0.6 * means[False][1] and means[True][0] == pytest.approx(means[True][1], rel=0.1)
 
 
 def test_holms_correction_is_that_of_a_worked_example():
