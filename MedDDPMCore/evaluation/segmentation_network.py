@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from ..networks.convolution import Conv3d
 from ..networks.layers import GroupNorm
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from ..training.config import rate_factor
@@ -81,7 +82,7 @@ def _convolutions(channels: int, width: int) -> nn.Sequential:
     groups = math.gcd(MOST_GROUPS, width)
     layers: list[nn.Module] = []
     for before in (channels, width):
-        layers += [nn.Conv3d(before, width, 3, padding=1), GroupNorm(groups, width), nn.ReLU()]
+        layers += [Conv3d(before, width, 3, padding=1), GroupNorm(groups, width), nn.ReLU()]
     return nn.Sequential(*layers)
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Conv3d
 from .group_norm import GroupNorm, GroupNormSiLU
 from .slabs import doubled, norm_silu_conv, over_first, upsample_conv
 
@@ -49,14 +50,14 @@ class ResBlock(nn.Module):
         super().__init__()
         self.slab_planes = 0
         self.in_layers = nn.Sequential(
-            GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv3d(channels, out_channels, 3, padding=1)
+            GroupNormSiLU(groups, channels), nn.Identity(), Conv3d(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, out_channels))
         self.out_layers = nn.Sequential(
             GroupNormSiLU(groups, out_channels),
             nn.Identity(),
             nn.Identity(),
-            nn.Conv3d(out_channels, out_channels, 3, padding=1),
+            Conv3d(out_channels, out_channels, 3, padding=1),
         )
         self.skip_connection = nn.Identity() if channels == out_channels else PointwiseConv(channels, out_channels)
         nn.init.zeros_(self.out_layers[3].weight)
@@ -118,7 +119,7 @@ class Upsample(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.slab_planes = 0
-        self.conv = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv = Conv3d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.slab_planes:

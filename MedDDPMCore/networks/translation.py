@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Conv3d
 from .layers import GroupNorm
 
 
@@ -78,7 +79,7 @@ class Discriminator(nn.Module):
         for level in range(1, levels):
             width = base_channels * 2**level
             layers += [nn.Conv3d(width // 2, width, 4, 2, 1), GroupNorm(groups, width), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv3d(base_channels * 2 ** (levels - 1), 1, 3, 1, 1))
+        self.layers = nn.Sequential(*layers, Conv3d(base_channels * 2 ** (levels - 1), 1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """x (batch, in_channels, z, y, x), every size 2^levels or more; returns logits, one a patch."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .convolution import Conv3d
 from .group_norm import GroupNormSiLU
 from .layers import AttentionBlock, Downsample, EmbedSequential, ResBlock, Upsample, timestep_embedding
 from .slabs import norm_silu_conv
@@ -50,7 +51,7 @@ class UNet(nn.Module):
             return layers
 
         channels = widths[0]
-        self.input_blocks = nn.ModuleList([EmbedSequential(nn.Conv3d(in_channels, channels, 3, padding=1))])
+        self.input_blocks = nn.ModuleList([EmbedSequential(Conv3d(in_channels, channels, 3, padding=1))])
         skips = [channels]
         for level, width in enumerate(widths):
             for _ in range(res_blocks):
@@ -74,7 +75,7 @@ class UNet(nn.Module):
                     layers.append(Upsample(channels))
                 self.output_blocks.append(EmbedSequential(*layers))
         self.out = nn.Sequential(
-            GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv3d(channels, out_channels, 3, padding=1)
+            GroupNormSiLU(groups, channels), nn.Identity(), Conv3d(channels, out_channels, 3, padding=1)
         )
         nn.init.zeros_(self.out[2].weight)
         nn.init.zeros_(self.out[2].bias)
