@@ -64,9 +64,7 @@ def find_cases(
     if not found:
         raise TrainingError(f"{folder} holds no image named *{image_suffixes[0]}.nii.gz (or .nii, .nrrd, .mha, .mhd).")
     counts = Counter(case.id for _, case in found)
-    return [
-        Case(_id_with_folder(folder, base), *_files(case)) if counts[case.id] > 1 else case for base, case in found
-    ]
+    return [Case(_id_with_folder(folder, base), *_files(case)) if counts[case.id] > 1 else case for base, case in found]
 
 
 def read_csv(path: str | Path) -> list[Case]:

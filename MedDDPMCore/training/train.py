@@ -30,7 +30,7 @@ from .log import TrainingLog
 from .samples import Batches, Samples
 from .stage_run import StageRun
 from .statistics import with_band_statistics
-from .validation import validation_loss, write_sample
+from .validation import Validation
 
 Report = Callable[[dict], None]
 """Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then
@@ -148,9 +148,9 @@ class _Writer:
         report: Report,
         atlas: np.ndarray | None,
     ):
-        self.run, self.state, self.spec, self.data = run, state, spec, data
-        self.options, self.report, self.atlas = options, report, atlas
-        self.held_out = data.has("validation")
+        self.run, self.state, self.options, self.report = run, state, options, report
+        held_out = Validation(spec, state.index, data, state.training, state.precision, atlas)
+        self.held_out = held_out if data.has("validation") else None
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
         self.first_step, self.started = state.step, time.monotonic()
         self.saved_at, self.saved_step = self.started, state.step
@@ -171,12 +171,11 @@ class _Writer:
             "loss": round(loss, 6),
             "learning_rate": state.learning_rate(),
         }
-        network = (state.ema, self.spec, state.index, self.data, state.training, state.precision, self.atlas)
         if self.held_out and (state.step % options.validate_every == 0 or state.step == last):
-            entry["validation_loss"] = round(validation_loss(*network), 6)
+            entry["validation_loss"] = round(self.held_out.loss(state.ema), 6)
         self.log.write(entry)
         if self.held_out and (state.step % options.sample_every == 0 or state.step == last):
-            write_sample(self.run, state.step, *network)
+            self.held_out.write_sample(state.ema, self.run, state.step)
         self.report({**entry, "steps": state.training.steps, "seconds_left": seconds * (last - state.step)})
         if state.step == last or time.monotonic() - self.saved_at > options.checkpoint_seconds:
             self.save()
