@@ -50,10 +50,11 @@ def mean_interval(values: Sequence[float], repeats: int = 2000, seed: int = 0) -
 def pair_interval(
     pairs: Sequence[tuple[int, int]], values: Sequence[float], repeats: int = 2000, seed: int = 0
 ) -> Interval:
-    """The mean of one value a pair of images; pairs: the two images' numbers from 0."""
+    """The mean of one value a pair of images; pairs: the two images' numbers from 0. Without an interval where fewer
+    than four images are in them: drawn again, these say nothing of others."""
     values, pairs = _finite(values), np.asarray(pairs, int).reshape(-1, 2)
     value, images = float(values.mean()), int(pairs.max()) + 1
-    if len(values) < 2:
+    if len(np.unique(pairs)) < 4:
         return _without(value)
     random, means = np.random.default_rng(seed), []
     for _ in range(repeats):

@@ -48,7 +48,8 @@ class Settings:
 @dataclass(frozen=True)
 class Row:
     """One figure. floor: the same between two halves of the real images; equal: real against synthetic with as many
-    images as the floor (both not numbers where they do not apply). images: (real, synthetic) that it rests on.
+    images as the floor (both not numbers where they do not apply). images: (real, synthetic) that it rests on. pairs:
+    of images, where it is a mean over pairs, else 0.
     """
 
     metric: str
@@ -57,6 +58,7 @@ class Row:
     better: str
     floor: float = float("nan")
     equal: float = float("nan")
+    pairs: int = 0
 
 
 @dataclass
@@ -244,13 +246,15 @@ def _add_similarities(
         interval = pair_interval([(number[a.path], number[b.path]) for a, b in within[name]], values)
         images = (len(files), 0) if name == "real" else (0, len(files))
         title = f"MS-SSIM between different {name} images"
-        result.rows.append(Row(title, interval, images, "as real" if name == "synthetic" else ""))
+        better = "as real" if name == "synthetic" else ""
+        result.rows.append(Row(title, interval, images, better, pairs=len(values)))
     if not matched:
         return
     values = [known.known[a.sha256, b.sha256] for a, b in matched]
     images = (len({a.path for a, _ in matched}), len(matched))
     for title, place, better in (("MS-SSIM of matched images", 0, "higher"), ("MSE of matched images", 1, "lower")):
-        result.rows.append(Row(title, mean_interval([value[place] for value in values]), images, better))
+        interval = mean_interval([value[place] for value in values])
+        result.rows.append(Row(title, interval, images, better, pairs=len(values)))
     result.pairs = [
         {"real": a.name, "synthetic": b.name, "ms_ssim": value[0], "mse": value[1]}
         for (a, b), value in zip(matched, values, strict=True)

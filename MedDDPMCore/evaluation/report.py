@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ResourceError
 from ..synthesis.output import write_text
-from .evaluate import Evaluation
+from .evaluate import Evaluation, Row
 
 CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
 NO_PLOTS = "No plots: they need matplotlib (pip install matplotlib)."
@@ -40,8 +40,18 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
 
 def _csv(evaluation: Evaluation) -> str:
     header = ["metric", "value", "low", "high", "halves_real_real", "halves_real_synthetic", "real", "synthetic"]
+    header.append("pairs")
     lines = [
-        [row.metric, row.interval.value, row.interval.low, row.interval.high, row.floor, row.equal, *row.images]
+        [
+            row.metric,
+            row.interval.value,
+            row.interval.low,
+            row.interval.high,
+            row.floor,
+            row.equal,
+            *row.images,
+            row.pairs,
+        ]
         for row in evaluation.rows
     ]
     return _table(header, lines)
@@ -64,7 +74,9 @@ def _markdown(evaluation: Evaluation, notes: list[str], drawn: bool) -> str:
     ]
     for row in evaluation.rows:
         halves = ["" if math.isnan(v) else f"{v:.4g}" for v in (row.floor, row.equal)]
-        lines.append(f"| {row.metric} | {row.interval.text()} | {halves[0]} | {halves[1]} | {row.better} |")
+        lines.append(
+            f"| {row.metric}{_rests_on(row)} | {row.interval.text()} | {halves[0]} | {halves[1]} | {row.better} |"
+        )
     lines += [
         "",
         "A distance is 0, or for MMD² about 0, where the sets do not differ, but small sets are far from 0 by chance",
@@ -75,6 +87,14 @@ def _markdown(evaluation: Evaluation, notes: list[str], drawn: bool) -> str:
     if drawn:
         lines += ["", f"![Similarity and features]({PLOT_FILE})"]
     return "\n".join(lines) + "\n"
+
+
+def _rests_on(row: Row) -> str:
+    """How many pairs of how many images a mean over pairs is of, and why it has no interval, if it has none."""
+    if not row.pairs:
+        return ""
+    words = f", {row.pairs} pair{'s' * (row.pairs > 1)} of {sum(row.images)} images"
+    return words if math.isfinite(row.interval.low) else f"{words}: too few for an interval"
 
 
 def write_plots(path: Path, evaluation: Evaluation) -> bool:

@@ -19,12 +19,12 @@ SETTINGS = Settings(GRID, pairs=6)
 
 
 def write_heads(folder: Path, count: int, seed: int = 0, spacing: float = 8.0, texture: float = 20.0, name="head"):
-    """A folder of bright textured ellipsoids named <name>0.nii.gz …, of about 200 x 240 x 220 mm."""
+    """A folder of bright textured ellipsoids named <name>0.nii.gz …, of about 90 x 120 x 105 mm."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     for i in range(count):
-        axes = np.array([65.0, 85.0, 75.0]) * random.uniform(0.9, 1.1, 3)
-        geometry = phantoms.box((spacing,) * 3, (200, 240, 220))
+        axes = np.array([42.0, 56.0, 50.0]) * random.uniform(0.9, 1.1, 3)
+        geometry = phantoms.box((spacing,) * 3, (112, 136, 124))
         inside = phantoms.head(geometry, semi_axes=axes).array > 0
         image = np.where(inside, random.normal(200, texture, inside.shape), random.uniform(0, 4, inside.shape))
         Volume(np.maximum(image, 0).astype(np.float32), geometry).write(folder / f"{name}{i}.nii.gz")

@@ -90,6 +90,17 @@ def test_the_report_says_what_it_was_made_with(result, tmp_path):
     assert [row["metric"] for row in rows] == [row.metric for row in result[0].rows]
     assert float(rows[0]["value"]) == result[0].rows[0].interval.value
     assert len(list(csv.DictReader((tmp_path / "matched.csv").open()))) == 6
+    assert "| MS-SSIM between different real images, 6 pairs of 8 images |" in text
+    assert [row["pairs"] for row in rows if "MS-SSIM" in row["metric"]] == ["6", "6", "6"]
+
+
+def test_a_mean_over_too_few_pairs_says_so_and_has_no_interval(tmp_path):
+    real, synthetic = write_heads(tmp_path / "a", 3, 5), write_heads(tmp_path / "b", 2, 6, name="other")
+    write_report(tmp_path, evaluate(real, synthetic, tmp_path / "work", small_network(), SETTINGS))
+    text = (tmp_path / "report.md").read_text()
+    assert "synthetic images, 1 pair of 2 images: too few for an interval" in text
+    rows = {row["metric"]: row for row in csv.DictReader((tmp_path / "metrics.csv").open())}
+    assert rows["MS-SSIM between different real images"]["low"] == ""
 
 
 def test_without_matplotlib_the_report_says_how_to_get_plots(result, tmp_path, monkeypatch):
@@ -189,11 +200,12 @@ def test_empty_missing_and_damaged_inputs_are_named(tmp_path, folders):
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     """Forty images are held no more than ten are, once there are more than the groups of the linear MMD."""
     monkeypatch.setattr(module, "BLOCKS", 4)
-    settings = Settings(GRID, pairs=3)
-    peaks = []
+    settings, work, peaks = Settings(GRID, pairs=3), tmp_path / "work", []
+    heads = sorted(write_heads(tmp_path / "heads", 4).iterdir())
     for count in (10, 40):
-        real = write_heads(tmp_path / f"real{count}", count)
-        work = tmp_path / f"work{count}"
+        (real := tmp_path / f"real{count}").mkdir()
+        for i in range(count):  # copies are prepared once, but read each by itself
+            shutil.copy(heads[i % len(heads)], real / f"copy{i}.nii.gz")
         evaluate(real, real, work, small_network(), settings)
         tracemalloc.start()
         evaluate(real, real, work, small_network(), settings)
