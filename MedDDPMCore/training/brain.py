@@ -8,10 +8,12 @@ from ..errors import TrainingError
 
 SCALP_MM = 12.0
 HEIGHT_MM = 125.0
+ORBIT_BELOW_MM, ORBIT_DEPTH_MM = 80.0, 48.0
+"""Below this from the head's top, what is less than this behind the forehead is orbit and nose, not brain."""
 
 
 def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, float]:
-    """image (z, y, x) with z upward and air darkest, head (z, y, x) bool, spacing (x, y, z) mm.
+    """image (z, y, x) with z upward, y to the front and air darkest, head (z, y, x) bool, spacing (x, y, z) mm.
 
     Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for
     the largest white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the head's top.
@@ -40,12 +42,15 @@ def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, floa
         raise TrainingError("The head is too small, or too little of it is in view, to find its brain.")
     smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(as_image(image.astype(np.float32)), 4.0))
     white_matter = float(np.percentile(smooth[core], 80))
+    forehead = np.flatnonzero((head & (below_top < 70)).any(axis=(0, 2)))[-1]
+    behind = (forehead - np.arange(head.shape[1])[None, :, None]) * spacing[1]
+    face = (below_top > ORBIT_BELOW_MM) & (behind < ORBIT_DEPTH_MM)
     as_bright = (smooth > 0.5 * white_matter) & (smooth < 1.35 * white_matter)
-    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & as_bright
+    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & ~face & as_bright
     opened = sitk.BinaryMorphologicalOpening(as_image(tissue.astype(np.uint8)), voxels(5), sitk.sitkBall)
     parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
     sizes = np.bincount(parts[core])
     sizes[0] = 0
     largest = as_image((parts == max(1, sizes.argmax())).astype(np.uint8))
     closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(largest, voxels(10), sitk.sitkBall))
-    return (sitk.GetArrayFromImage(closed) > 0) & head, white_matter
+    return (sitk.GetArrayFromImage(closed) > 0) & head & ~face, white_matter

@@ -44,7 +44,7 @@ class LesionSettings:
     smallest_ml: float = 0.05
     largest_ml: float = 40.0
     enhancement: tuple[float, float] = (1.1, 1.6)
-    core: tuple[float, float] = (0.5, 0.9)
+    core: tuple[float, float] = (0.45, 0.85)
     oedema: tuple[float, float] = (0.7, 0.95)
     mass_effect: float = 0.6
 
@@ -153,11 +153,11 @@ def _tissue(distance, radius: float, spacing, settings, generator) -> Tensor:
     )
     dark = float(uniform(generator, *settings.core))
     kind = float(torch.rand((), generator=generator))
-    if radius < _SMALLEST_RING_MM or kind < 0.15:
+    if radius < _SMALLEST_RING_MM or kind < 0.1:
         share = 0.3 * torch.sigmoid(2 * smooth_noise(size, max(3.0, radius / 2), spacing, generator) - 1.5)
     else:
-        rim = float(uniform(generator, 2.0, max(3.5, 0.4 * radius)))
-        uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 2.5)
+        rim = float(uniform(generator, 2.0, max(3.5, 0.35 * radius)))
+        uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 1.6)
         share = torch.sigmoid((-distance - rim * uneven) / 1.0)
         if kind > 0.7:
             share = share * torch.sigmoid(2.5 * smooth_noise(size, max(4.0, radius / 2.5), spacing, generator))
