@@ -23,12 +23,18 @@ def add(commands) -> None:
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
 
-    p = add_command(commands, "dicom", dicom, "Write a synthetic image as a DICOM series, its mask as a DICOM SEG.")
-    p.add_argument("image", help="a synthetic image with its record (.json) beside it")
+    p = add_command(
+        commands, "dicom", dicom, "Write synthetic images of a head as a DICOM study, their mask as a DICOM SEG."
+    )
+    p.add_argument(
+        "image",
+        nargs="+",
+        help="a synthetic image with its record (.json) beside it; several of one head become series of one study",
+    )
     p.add_argument("out", help="new folder for the study; nothing is ever written over")
     p.add_argument("--mask", help="the mask it was made from, for a segmentation object (SEG)")
     p.add_argument("--labels", help="what the mask calls its labels, such as head=1,tumor=2")
-    p.add_argument("--record", help="the image's record, where it does not lie beside it")
+    p.add_argument("--record", help="the record of a single image, where it does not lie beside it")
     p.add_argument("--source", help="DICOM folder of the patient's own series; only with --keep-identity")
     p.add_argument(
         "--keep-identity",
@@ -107,12 +113,20 @@ def dicom(args: argparse.Namespace) -> int:
             "Give both to put the images into that patient's study, or neither for a study without identity.",
         )
     require_dicom()
-    image = Path(args.image)
-    record = read_record(Path(args.record) if args.record else record_of(image))
+    if args.record and len(args.image) > 1:
+        raise MedDDPMError("--record names the record of one image.", "Let each image's record lie beside it.")
+    records = [read_record(Path(args.record or record_of(Path(image)))) for image in args.image]
+    images = [Volume.read(image) for image in args.image]
     mask = Volume.read(args.mask, labels=True) if args.mask else None
     mapping = parse_label_mapping(args.labels) if args.labels else None
     notes = export_dicom(
-        Volume.read(image), record, args.out, mask, mapping, args.source, args.burn_in, args.face_is_removed
+        list(zip(images, records, strict=True)),
+        args.out,
+        mask,
+        mapping,
+        args.source,
+        args.burn_in,
+        args.face_is_removed,
     )
     print("\n".join([*notes, args.out]))
     return 0

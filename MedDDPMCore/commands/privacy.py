@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from ..errors import MedDDPMError
@@ -29,24 +30,43 @@ def add(commands) -> None:
     p.add_argument("--device", default="auto", help="of the feature network: auto, cpu, cuda:0 …")
 
     p = add_command(commands, "deface", deface, "Remove the face from a head image.")
-    p.add_argument("image", help="image or label volume")
+    p.add_argument("image", help="image or label volume; the record (.json) of a synthetic one goes with it")
     p.add_argument("out", help="new file")
     p.add_argument("--mask", help="head mask, what is not 0 is head (default: made from the image)")
 
 
 def deface(args: argparse.Namespace) -> int:
     """Head image -> the same without its face."""
+    from ..export.record import read_record, record_of
     from ..synthesis.deface import deface as without_face
     from ..synthesis.head import head_mask
+    from ..synthesis.output import write_text
     from ..volume import Volume
 
-    if Path(args.out).exists():
-        raise MedDDPMError(f"{args.out} is there already, and is not written over.", "Name another file.")
-    image = Volume.read(args.image)
-    head = Volume.read(args.mask, labels=True) if args.mask else head_mask(image)
-    without_face(image, head).write(args.out, {"DEFACED": "face removed by medddpm deface"})
+    image, out = Path(args.image), Path(args.out)
+    record = _record_beside(image)
+    for path in (out, record_of(out)) if record else (out,):
+        if path.exists():
+            raise MedDDPMError(f"{path} is there already, and is not written over.", "Name another file.")
+    volume = Volume.read(image)
+    head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
+    said = {"SYNTHETIC": read_record(record_of(image)).title} if record else {}
+    without_face(volume, head).write(out, {**said, "DEFACED": "face removed by medddpm deface"})
+    if record:
+        write_text(record_of(out), json.dumps({**record, "defaced": True}, indent=1))
     print(args.out)
     return 0
+
+
+def _record_beside(image: Path) -> dict:
+    """The record of a synthetic image; {} where there is none, as beside a scan, or beside one with other JSON."""
+    from ..export.record import record_of
+
+    try:
+        values = json.loads(record_of(image).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return values if isinstance(values, dict) and values.get("synthetic") is True else {}
 
 
 def privacy(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ..labels import LabelMapping
 from ..version import __version__
 from ..volume import Geometry, Volume, reorient
 from .burn_in import burn_in as with_word
-from .record import RESEARCH_ONLY, Record
+from .record import Record
 
 LARGEST_SCALED = 32767
 """What the brightest voxel of an image of fractions is stored as."""
@@ -31,8 +32,7 @@ _PLACE = ("FrameOfReferenceUID", "PositionReferenceIndicator")
 
 
 def export_dicom(
-    image: Volume,
-    record: Record,
+    images: Sequence[tuple[Volume, Record]],
     out: str | Path,
     mask: Volume | None = None,
     mapping: LabelMapping | None = None,
@@ -40,15 +40,18 @@ def export_dicom(
     burn_in: bool = False,
     face_is_removed: bool = False,
 ) -> list[str]:
-    """Writes OUT/MR/0001.dcm … and, with a mask, OUT/SEG/mask.dcm; returns what the user should know.
+    """Writes one study of one or more images, a series each, and returns what the user should know.
 
-    image: (z, y, x), any orientation and handedness; its slices stay slices, turned as viewers expect, each voxel at
-    its place in the world. Whole numbers that fit 16 bits are stored as they are, all else scaled to 0..LARGEST_SCALED
-    (which is said in DerivationDescription). mask: labels in the same world, on any grid; mapping: what they are
-    called. source: a folder with the DICOM series whose patient, study and frame of reference the images are to
-    belong to, on purpose; without it all of these are new. burn_in: the word SYNTHETIC in the voxels.
-    Raises VolumeError for an `out` that is there already (nothing is ever written over), a sheared image or a mask
-    or source elsewhere; ResourceError when the disk is full. The folder appears whole or not at all.
+    OUT/MR/0001.dcm …, or of several images OUT/MR1/0001.dcm … OUT/MR2/…; with a mask OUT/SEG/mask.dcm, which refers to
+    the first. images: (z, y, x) and their records, any orientation and handedness; slices stay slices, turned as
+    viewers expect, each voxel at its place in the world. Whole numbers that fit 16 bits are stored as they are, all
+    else scaled to 0..LARGEST_SCALED (which is said in DerivationDescription). mask: labels in the same world, on any
+    grid; mapping: what they are called. source: a folder with the DICOM series whose patient, study and frame of
+    reference the images are to belong to, on purpose; without it all of these are new. burn_in: the word SYNTHETIC in
+    the voxels. face_is_removed: of all images, also where the record does not say it.
+    Raises VolumeError for an `out` that is there already (nothing is ever written over), a sheared image, or an image,
+    mask or source elsewhere than the first image; ResourceError when the disk is full. The folder appears whole or not
+    at all.
     """
     require_dicom()
     from .dicom_seg import segmentation
@@ -58,19 +61,28 @@ def export_dicom(
         raise VolumeError(f"{out} is there already, and nothing is written over.", "Name a new folder.")
     if not out.parent.is_dir():
         raise VolumeError(f"There is no folder {out.parent}.", "Make it first, or choose another.")
-    upright = for_viewers(image)
-    values, how_stored = stored_values(upright.array)
-    if burn_in:
-        values = with_word(values)
-    header = _header(record, source, upright.geometry)
-    header.DerivationDescription = f"{record.statement} {how_stored}"[:1024]
-    header.BurnedInAnnotation = "YES" if burn_in else "NO"
-    header.RecognizableVisualFeatures = "NO" if face_is_removed else "YES"
-    slices = _slices(values, upright.geometry, header)
-    files = {f"MR/{number:04}.dcm": dataset for number, dataset in enumerate(slices, start=1)}
-    notes = [how_stored]
+    place = for_viewers(images[0][0]).geometry
+    study = _study([record for _, record in images], source, place)
+    first_number = 9001 if source else 1
+    files, notes, segmented = {}, [], []
+    for number, (image, record) in enumerate(images, start=1):
+        upright = for_viewers(image)
+        _require_within(upright.geometry.centre, place, f"image {number}")
+        values, how_stored = stored_values(upright.array)
+        header = _series(study, record, first_number + number - 1)
+        header.DerivationDescription = f"{record.statement} {how_stored}"[:1024]
+        header.BurnedInAnnotation = "YES" if burn_in else "NO"
+        header.RecognizableVisualFeatures = "NO" if face_is_removed or record.defaced else "YES"
+        slices = _slices(with_word(values) if burn_in else values, upright.geometry, header)
+        folder = "MR" if len(images) == 1 else f"MR{number}"
+        files |= {f"{folder}/{n:04}.dcm": dataset for n, dataset in enumerate(slices, start=1)}
+        notes.append(how_stored if len(images) == 1 else f"{record.title}: {how_stored}")
+        segmented = segmented or slices
+        if record.edited and not source:
+            notes.append("No identity is stored, but outside the edited region the voxels are the patient's own.")
     if mask is not None:
-        files["SEG/mask.dcm"], more = segmentation(mask, mapping, slices, upright.geometry, record)
+        number = first_number + len(images)
+        files["SEG/mask.dcm"], more = segmentation(mask, mapping, segmented, place, images[0][1], number)
         notes += more
     _write_whole(out, files)
     return notes
@@ -112,24 +124,19 @@ def stored_values(array: np.ndarray) -> tuple[np.ndarray, str]:
     return scaled, f"Voxel values are scaled: the image's own value is {low:.9g} + {step:.9g} x stored."
 
 
-def _header(record: Record, source: str | Path | None, geometry: Geometry):
-    """The attributes that all slices share, as a pydicom Dataset."""
-    from pydicom.dataset import Dataset
+def _series(study, record: Record, number: int):
+    """The attributes that all slices of a series share, as a pydicom Dataset: those of the study and its own."""
+    import copy
+
     from pydicom.uid import MRImageStorage, generate_uid
 
-    now = datetime.now()
-    date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-    header = Dataset()
-    header.SpecificCharacterSet = "ISO_IR 192"
+    header = copy.deepcopy(study)
     header.SOPClassUID = MRImageStorage
     header.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
     header.SyntheticData = "YES"
-    header.InstanceCreationDate = header.SeriesDate = header.ContentDate = date
-    header.InstanceCreationTime = header.SeriesTime = header.ContentTime = time
-    _identify(header, record, source, geometry, date, time)
     header.Modality = "MR"
     header.SeriesInstanceUID = generate_uid(prefix=None)
-    header.SeriesNumber = 9001 if source else 1
+    header.SeriesNumber = number
     header.SeriesDescription = record.title[:64]
     header.ProtocolName = record.title[:64]
     header.BodyPartExamined = "HEAD"
@@ -163,21 +170,31 @@ def contribution(record: Record):
     )
 
 
-def _identify(header, record: Record, source: str | Path | None, geometry: Geometry, date: str, time: str) -> None:
-    """Patient, study and frame of reference: new ones, or the source's."""
+def _study(records: Sequence[Record], source: str | Path | None, geometry: Geometry):
+    """What all series share, as a pydicom Dataset: patient, study and frame of reference, new ones or the source's, and
+    the time."""
+    from pydicom.dataset import Dataset
     from pydicom.uid import generate_uid
 
+    now = datetime.now()
+    date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    record = next((record for record in records if record.edited), records[0])
+    header = Dataset()
+    header.SpecificCharacterSet = "ISO_IR 192"
+    header.InstanceCreationDate = header.SeriesDate = header.ContentDate = date
+    header.InstanceCreationTime = header.SeriesTime = header.ContentTime = time
     for name in (*_PATIENT, *_STUDY, *_PLACE):
         setattr(header, name, "")
     header.StudyInstanceUID = generate_uid(prefix=None)
     header.FrameOfReferenceUID = generate_uid(prefix=None)
     header.StudyDate, header.StudyTime, header.StudyID = date, time, "SYNTHETIC"
-    header.StudyDescription = "SYNTHETIC images, not of any person"
+    whose = "a scan edited by a model" if record.edited else "not of any person"
+    header.StudyDescription = f"{record.kind} images, {whose}"
     header.PatientName = f"SYNTHETIC^{record.model}"[:64]
     header.PatientID = f"SYNTHETIC-{header.StudyInstanceUID[-12:]}"
-    header.PatientComments = f"SYNTHETIC images. {RESEARCH_ONLY}"
+    header.PatientComments = f"{record.kind} images. {record.limits}"
     if source is None:
-        return
+        return header
     given = _first_of(Path(source), geometry)
     for name in (*_PATIENT, *_STUDY, *_PLACE):
         if name in given:
@@ -185,6 +202,14 @@ def _identify(header, record: Record, source: str | Path | None, geometry: Geome
     del header.PatientComments, header.StudyDescription  # these speak of the patient and the study, which are real
     if given.get("StudyDescription"):
         header.StudyDescription = str(given.StudyDescription)
+    return header
+
+
+def _require_within(point: np.ndarray, place: Geometry, what: str) -> None:
+    """VolumeError where the middle of something lies outside the first image."""
+    index = place.to_index(point)
+    if (index < -0.5).any() or (index > np.array(place.size) - 0.5).any():
+        raise VolumeError(f"The middle of {what} lies outside the first image.", "Are they of the same head?")
 
 
 def _first_of(source: Path, geometry: Geometry):

@@ -23,7 +23,9 @@ _TYPES = {
 _OTHER = (("85756007", "Tissue"), ("85756007", "Tissue"), None, (200, 200, 120))
 
 
-def segmentation(mask: Volume, mapping: LabelMapping | None, slices: list, geometry: Geometry, record: Record):
+def segmentation(
+    mask: Volume, mapping: LabelMapping | None, slices: list, geometry: Geometry, record: Record, series_number: int
+):
     """A binary highdicom Segmentation of MR slices (pydicom Datasets), and notes for the user.
 
     mask: labels (z, y, x) in the slices' world; on another grid they are resampled to the slices' geometry. A segment
@@ -46,7 +48,7 @@ def segmentation(mask: Volume, mapping: LabelMapping | None, slices: list, geome
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(number, name) for number, name in enumerate(names.values(), start=1)],
         series_instance_uid=generate_uid(prefix=None),
-        series_number=int(slices[0].SeriesNumber) + 1,
+        series_number=series_number,
         sop_instance_uid=generate_uid(prefix=None),
         instance_number=1,
         manufacturer=slices[0].Manufacturer,

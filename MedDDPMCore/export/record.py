@@ -9,12 +9,20 @@ from pathlib import Path
 from ..errors import VolumeError
 from ..volume_files import ENDINGS
 
-RESEARCH_ONLY = "Not a scan of any person. Research only, not for diagnosis."
+_YES = (True, "true")
+"""As JSON says it, and as attributes of a Slicer scene hold it."""
+_NOBODY = "Not a scan of any person. Research only, not for diagnosis."
+_SOMEBODY = (
+    "The rest is the source scan. Shows nothing that was found in the patient. Research only, not for diagnosis."
+)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What an exported image says of its making: the model's name and weights (SHA-256), the seed, the contrast."""
+    """What an exported image says of its making: the model's name and weights (SHA-256), the seed, the contrast.
+
+    edited: a part of a patient's scan was made anew (`synthesis.edit`), the rest is the scan. defaced: it has no face.
+    """
 
     model: str
     model_sha256: str
@@ -22,11 +30,23 @@ class Record:
     modality: str
     sampler: str = ""
     steps: int = 0
+    edited: bool = False
+    defaced: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The first word of everything that it says: SYNTHETIC, or PARTLY SYNTHETIC where a scan was edited."""
+        return "PARTLY SYNTHETIC" if self.edited else "SYNTHETIC"
+
+    @property
+    def limits(self) -> str:
+        """Whose image it is not, and what it is not for."""
+        return _SOMEBODY if self.edited else _NOBODY
 
     @property
     def title(self) -> str:
         """One line for the places where viewers show little: "SYNTHETIC T1 default seed 4"."""
-        return f"SYNTHETIC {self.modality} {self.model} seed {self.seed}"
+        return f"{self.kind} {self.modality} {self.model} seed {self.seed}"
 
     @property
     def model_id(self) -> str:
@@ -37,10 +57,9 @@ class Record:
     def statement(self) -> str:
         """Some sentences for the places where there is room."""
         how = f", sampler {self.sampler}, {self.steps} steps" if self.sampler else ""
-        return (
-            f"SYNTHETIC {self.modality} image made by a generative model (MedDDPM, model {self.model_id}, seed "
-            f"{self.seed}{how}) from a mask. {RESEARCH_ONLY}"
-        )
+        made = f"made by a generative model (MedDDPM, model {self.model_id}, seed {self.seed}{how}) from a mask"
+        what = f"image, a region of it {made}." if self.edited else f"image {made}."
+        return f"{self.kind} {self.modality} {what} {self.limits}"
 
 
 def read_record(path: Path) -> Record:
@@ -57,6 +76,8 @@ def read_record(path: Path) -> Record:
             str(values["modality"]),
             str(values.get("sampler") or ""),
             int(values.get("steps") or 0),
+            values.get("edited") in _YES,
+            values.get("defaced") in _YES,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VolumeError(

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def all_text(out) -> str:
 def study(tmp_path_factory):
     out = tmp_path_factory.mktemp("study") / "out"
     geometry = oblique()
-    export_dicom(image_on(geometry), RECORD, out, head(geometry))
+    export_dicom([(image_on(geometry), RECORD)], out, head(geometry))
     return out
 
 
@@ -68,8 +69,55 @@ def test_every_object_says_that_it_is_synthetic_wherever_a_viewer_looks(study):
     assert first.BurnedInAnnotation == "NO" and first.RecognizableVisualFeatures == "YES"
 
 
+def test_an_edited_scan_says_that_it_is_partly_synthetic_and_not_that_it_is_of_nobody(tmp_path):
+    record = replace(RECORD, edited=True)
+    notes = export_dicom([(image_on(oblique()), record)], tmp_path / "out", head(oblique()))
+    assert any("patient's own" in note for note in notes)
+    for dataset in [*slices_of(tmp_path / "out"), pydicom.dcmread(tmp_path / "out" / "SEG" / "mask.dcm")]:
+        assert "PARTLY SYNTHETIC" in dataset.SeriesDescription and "PARTLY SYNTHETIC" in dataset.StudyDescription
+        assert dataset.SyntheticData == "YES"
+    for text in (dataset := slices_of(tmp_path / "out")[0]).ImageComments, dataset.DerivationDescription:
+        assert text.startswith("PARTLY SYNTHETIC") and "region" in text and "source scan" in text
+    assert not re.search("not (a scan )?of any person", all_text(tmp_path / "out"), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("marked", [True, "true"])
+def test_what_the_record_says_of_edit_and_face_goes_on_into_the_study(marked, tmp_path):
+    image = tmp_path / "image.nii.gz"
+    image_on(oblique()).write(image)
+    values = {"synthetic": True, "model": "small", "model_sha256": "ab" * 32, "seed": 7, "modality": "T1"}
+    (tmp_path / "image.json").write_text(json.dumps(values | {"edited": marked, "defaced": marked}))
+    assert main(["dicom", str(image), str(tmp_path / "out")]) == 0
+    first = slices_of(tmp_path / "out")[0]
+    assert "PARTLY" in first.SeriesDescription and first.RecognizableVisualFeatures == "NO"
+
+
+def test_several_images_of_a_head_are_series_of_one_study_in_one_place(tmp_path):
+    values = {"synthetic": True, "model": "small", "model_sha256": "ab" * 32, "seed": 7}
+    for name in ("T1", "T2"):
+        image_on(oblique()).write(tmp_path / f"{name}.nii.gz")
+        (tmp_path / f"{name}.json").write_text(json.dumps(values | {"modality": name}))
+    head(oblique()).write(tmp_path / "mask.nii.gz")
+    images, out = [str(tmp_path / f"{name}.nii.gz") for name in ("T1", "T2")], tmp_path / "out"
+    assert main(["dicom", *images, str(out), "--mask", str(tmp_path / "mask.nii.gz")]) == 0
+    assert sorted(os.listdir(out)) == ["MR1", "MR2", "SEG"]
+    first, second = (pydicom.dcmread(out / folder / "0001.dcm") for folder in ("MR1", "MR2"))
+    seg = pydicom.dcmread(out / "SEG" / "mask.dcm")
+    for name in ("StudyInstanceUID", "FrameOfReferenceUID", "PatientID", "StudyDate", "StudyTime"):
+        assert getattr(first, name) == getattr(second, name) == getattr(seg, name)
+    assert [d.SeriesNumber for d in (first, second, seg)] == [1, 2, 3]
+    assert len({d.SeriesInstanceUID for d in (first, second, seg)}) == 3
+    assert "T1" in first.SeriesDescription and "T2" in second.SeriesDescription
+    assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == first.SeriesInstanceUID
+    assert main(["dicom", *images, str(tmp_path / "no"), "--record", str(tmp_path / "T1.json")]) == 1
+    far = box((8, 8, 8), (190, 230, 220), centre=(900, 0, 0))
+    with pytest.raises(VolumeError, match="image 2 lies outside"):
+        export_dicom([(image_on(oblique()), RECORD), (image_on(far), RECORD)], tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
 def test_identifiers_are_new_and_shared_as_a_study_shares_them(study, tmp_path):
-    export_dicom(image_on(oblique()), RECORD, tmp_path / "again", head(oblique()))
+    export_dicom([(image_on(oblique()), RECORD)], tmp_path / "again", head(oblique()))
     first, again = ([*slices_of(out), pydicom.dcmread(out / "SEG" / "mask.dcm")] for out in (study, tmp_path / "again"))
     assert len({d.SOPInstanceUID for d in first + again}) == len(first + again)
     for name, count in (("StudyInstanceUID", 1), ("FrameOfReferenceUID", 1), ("SeriesInstanceUID", 2)):
@@ -82,7 +130,7 @@ def test_identifiers_are_new_and_shared_as_a_study_shares_them(study, tmp_path):
 def test_voxels_come_back_at_their_places_from_any_orientation(axes, tmp_path):
     geometry = oblique(axes=axes)
     image = image_on(geometry)
-    export_dicom(image, RECORD, tmp_path / "out")
+    export_dicom([(image, RECORD)], tmp_path / "out")
     back = Volume.read(tmp_path / "out" / "MR")
     assert np.linalg.det(back.geometry.direction) > 0
     assert back.geometry.turned_to(geometry.direction).matches(geometry, 1e-6)
@@ -91,7 +139,7 @@ def test_voxels_come_back_at_their_places_from_any_orientation(axes, tmp_path):
 
 @pytest.mark.parametrize("axes, rows, columns", [("RAS", 0, 1), ("RSA", 0, 2), ("ASL", 1, 2)])
 def test_viewers_see_each_plane_the_usual_way_up(axes, rows, columns, tmp_path):
-    export_dicom(image_on(box((8, 8, 8), (190, 230, 220), direction_of_axes(axes))), RECORD, tmp_path / "out")
+    export_dicom([(image_on(box((8, 8, 8), (190, 230, 220), direction_of_axes(axes))), RECORD)], tmp_path / "out")
     orientation = np.array(slices_of(tmp_path / "out")[0].ImageOrientationPatient, float).reshape(2, 3)
     assert orientation[0, rows] == pytest.approx(1)  # to the patient's left, or to the back
     assert orientation[1, columns] == pytest.approx(1 if columns == 1 else -1)  # to the back, or down
@@ -125,7 +173,7 @@ def test_the_segmentation_holds_the_mask_voxel_for_voxel(study):
 
 
 def test_a_mask_on_another_grid_is_resampled_and_said(tmp_path):
-    notes = export_dicom(image_on(oblique()), RECORD, tmp_path / "out", head(box((5, 5, 5), (190, 230, 220))))
+    notes = export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out", head(box((5, 5, 5), (190, 230, 220))))
     assert any("another grid" in note for note in notes)
 
 
@@ -133,7 +181,7 @@ def test_a_mask_on_another_grid_is_resampled_and_said(tmp_path):
 @pytest.mark.parametrize("burn", [False, True])
 def test_dciodvfy_finds_no_error(burn, tmp_path):
     geometry = oblique((3.0, 7.0, 8.0))
-    export_dicom(image_on(geometry), RECORD, tmp_path / "out", head(geometry), burn_in=burn)
+    export_dicom([(image_on(geometry), RECORD)], tmp_path / "out", head(geometry), burn_in=burn)
     files = sorted((tmp_path / "out").rglob("*.dcm"))
     assert len(files) > 20
     for path in files:
@@ -147,19 +195,19 @@ def test_dciodvfy_finds_no_error(burn, tmp_path):
 def test_the_word_is_burned_in_only_on_request_and_then_said(tmp_path):
     geometry = box((2, 7, 8), (190, 230, 220))
     image = image_on(geometry)
-    export_dicom(image, RECORD, tmp_path / "out", burn_in=True)
+    export_dicom([(image, RECORD)], tmp_path / "out", burn_in=True)
     first = slices_of(tmp_path / "out")[0]
     assert first.BurnedInAnnotation == "YES"
     changed = first.pixel_array != export.for_viewers(image).array[0]
     assert changed[:9].any() and not changed[9:].any()
     with pytest.raises(VolumeError, match="too small"):
-        export_dicom(image_on(box((20, 20, 20), (190, 230, 220))), RECORD, tmp_path / "small", burn_in=True)
+        export_dicom([(image_on(box((20, 20, 20), (190, 230, 220))), RECORD)], tmp_path / "small", burn_in=True)
 
 
 def test_fractions_are_scaled_to_within_half_a_stated_step(tmp_path):
     geometry = oblique()
     image = Volume(np.random.default_rng(1).normal(3, 2, geometry.shape).astype(np.float32), geometry)
-    [note] = export_dicom(image, RECORD, tmp_path / "out")
+    [note] = export_dicom([(image, RECORD)], tmp_path / "out")
     low, step = (float(number) for number in re.search(r"is (\S+) \+ (\S+) x", note).groups())
     assert note in slices_of(tmp_path / "out")[0].DerivationDescription
     back = resample_image(Volume.read(tmp_path / "out" / "MR"), geometry).array
@@ -177,7 +225,7 @@ def test_whole_numbers_of_16_bits_stay_as_they_are():
 
 def patient_series(folder, geometry):
     """A series of a patient of flesh and blood, as a scanner writes it."""
-    export_dicom(image_on(geometry), RECORD, folder)
+    export_dicom([(image_on(geometry), RECORD)], folder)
     for path in (folder / "MR").iterdir():
         dataset = pydicom.dcmread(path)
         dataset.SpecificCharacterSet = "ISO_IR 100"
@@ -211,7 +259,7 @@ def test_identity_is_kept_on_purpose_alone(tmp_path):
 def test_a_source_that_lies_elsewhere_is_refused(tmp_path):
     source = patient_series(tmp_path / "source", box((8, 8, 8), (190, 230, 220), centre=(900, 0, 0)))
     with pytest.raises(VolumeError, match="outside the series"):
-        export_dicom(image_on(oblique()), RECORD, tmp_path / "out", source=source)
+        export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out", source=source)
     assert not (tmp_path / "out").exists()
 
 
@@ -220,7 +268,7 @@ def test_nothing_is_written_over(tmp_path):
     out.mkdir()
     (out / "precious").write_text("mine")
     with pytest.raises(VolumeError, match="there already"):
-        export_dicom(image_on(oblique()), RECORD, out)
+        export_dicom([(image_on(oblique()), RECORD)], out)
     assert [path.name for path in out.iterdir()] == ["precious"]
 
 
@@ -236,7 +284,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pydicom, "dcmwrite", dcmwrite)
     with pytest.raises(ResourceError, match="No space left"):
-        export_dicom(image_on(oblique()), RECORD, tmp_path / "out")
+        export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out")
     assert os.listdir(tmp_path) == []
 
 
@@ -245,13 +293,13 @@ def test_what_cannot_be_a_dicom_series_is_refused(tmp_path):
     sheared = geometry.affine_lps
     sheared[:3, 2] += sheared[:3, 0]
     with pytest.raises(VolumeError, match="sheared"):
-        export_dicom(image_on(Geometry.from_affine_lps(sheared, geometry.shape)), RECORD, tmp_path / "out")
+        export_dicom([(image_on(Geometry.from_affine_lps(sheared, geometry.shape)), RECORD)], tmp_path / "out")
     empty = Volume(np.zeros(geometry.shape, np.uint8), geometry)
     with pytest.raises(LabelError, match="no label"):
-        export_dicom(image_on(geometry), RECORD, tmp_path / "out", empty)
+        export_dicom([(image_on(geometry), RECORD)], tmp_path / "out", empty)
     with pytest.raises(VolumeError, match="elsewhere"):
         far = head(box((8, 8, 8), (190, 230, 220), centre=(500, 0, 0)), tumor=(500, 0, 0))
-        export_dicom(image_on(geometry), RECORD, tmp_path / "out", far)
+        export_dicom([(image_on(geometry), RECORD)], tmp_path / "out", far)
     assert os.listdir(tmp_path) == []
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import nibabel
 import numpy as np
 import pytest
 from phantoms import box, head, rotation, world
@@ -124,3 +127,39 @@ def test_the_command_line_defaces_a_file_and_writes_nothing_over(tmp_path, capsy
     )
     assert main(arguments) == 1 and "not written over" in capsys.readouterr().err
     assert main([*arguments[:2], arguments[1]]) == 1
+
+
+def test_a_defaced_synthetic_image_keeps_its_record_which_says_so(tmp_path):
+    image, body, _ = phantom(box((4, 4, 4), (200, 250, 290)))
+    image.write(tmp_path / "in.nii.gz", {"SYNTHETIC": "T1 small"})
+    Volume(body.astype(np.uint8), image.geometry).write(tmp_path / "head.nii.gz")
+    values = {"synthetic": True, "model": "small", "model_sha256": "ab" * 32, "seed": 7, "modality": "T1"}
+    (tmp_path / "in.json").write_text(json.dumps(values))
+    mask = ["--mask", str(tmp_path / "head.nii.gz")]
+    assert main(["deface", str(tmp_path / "in.nii.gz"), str(tmp_path / "out.nii.gz"), *mask]) == 0
+    assert json.loads((tmp_path / "out.json").read_text()) == {**values, "defaced": True}
+    header = nibabel.load(tmp_path / "out.nii.gz").header
+    assert b"SYNTHETIC T1 small seed 7" in header.extensions[0].get_content() and b"DEFACED" in header["descrip"].item()
+    (tmp_path / "new.json").write_text("mine")
+    assert main(["deface", str(tmp_path / "in.nii.gz"), str(tmp_path / "new.nii.gz"), *mask]) == 1
+    assert (tmp_path / "new.json").read_text() == "mine" and not (tmp_path / "new.nii.gz").exists()
+
+
+def test_other_json_beside_a_scan_is_no_hindrance_and_stays_where_it_is(tmp_path):
+    image, body, _ = phantom(box((4, 4, 4), (200, 250, 290)))
+    image.write(tmp_path / "in.nii.gz")
+    Volume(body.astype(np.uint8), image.geometry).write(tmp_path / "head.nii.gz")
+    (tmp_path / "in.json").write_text('{"EchoTime": 0.003}')
+    assert (
+        main(
+            [
+                "deface",
+                str(tmp_path / "in.nii.gz"),
+                str(tmp_path / "out.nii.gz"),
+                "--mask",
+                str(tmp_path / "head.nii.gz"),
+            ]
+        )
+        == 0
+    )
+    assert not (tmp_path / "out.json").exists()
