@@ -5,7 +5,7 @@ import os
 import qt
 import slicer
 import vtk
-from MedDDPMSlicerLib import dependencies, models, panels, parameters, paths, report, roles, samples, scene, views
+from MedDDPMSlicerLib import dependencies, model_info, panels, parameters, paths, report, roles, samples, scene, views
 from MedDDPMSlicerLib.qt_transport import QtTransport
 from MedDDPMSlicerLib.run import SynthesisRun
 from MedDDPMSlicerLib.synthesis_process import SynthesisProcess
@@ -89,7 +89,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._found_for = None
         self._closed = False
         self._refreshing = False
-        self.models = models.available(self._importedModels())
+        self.models = model_info.available(self._importedModels())
         self.process = SynthesisProcess(QtTransport(), self._processEvent, paths.python(), str(paths.core_folder()))
         self.run = SynthesisRun(slicer.mrmlScene, self.process, self._runChanged, slicer.app.temporaryPath)
         self.panels = panels.create(self)
@@ -287,7 +287,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Remember an imported model and choose it."""
         folders = list(dict.fromkeys([*self._importedModels(), folder]))
         qt.QSettings().setValue(IMPORTED_MODELS_KEY, "\n".join(folders))
-        self.models = models.available(folders)
+        self.models = model_info.available(folders)
         self.panels["advanced"].show_models()
         self.parameters.model = folder
         self.refresh()

@@ -21,12 +21,13 @@ _PROBE = str(Path(__file__).with_name("probe.py"))
 
 @dataclass(frozen=True)
 class State:
-    """What a probe found. broken: package -> what its import said. cards: NVIDIA cards seen without torch."""
+    """What a probe found. broken: package -> what its import said. devices: what torch can compute on, as the worker's
+    `ready` tells it. cards: NVIDIA cards seen without torch."""
 
     missing: tuple[str, ...] = ()
     broken: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
-    devices: tuple[str, ...] = ()
+    devices: tuple[dict, ...] = ()
     cards: tuple[str, ...] = ()
     machine: str = ""
     failure: str = ""
@@ -41,8 +42,9 @@ class State:
 
     def device_text(self) -> str:
         """Which device will do the work, in words; says so where a GPU lies idle."""
-        if self.devices:
-            return _("Synthesis will run on: {devices}").format(devices=", ".join(self.devices))
+        gpus = [str(device["name"]) for device in self.devices if device["id"] != "cpu"]
+        if gpus:
+            return _("Synthesis will run on: {devices}").format(devices=", ".join(gpus))
         if self.cards and not self.lacks_torch:
             return _(
                 "The installed PyTorch cannot use the GPU ({cards}); synthesis will run on the processor. "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import slicer
 
-from . import scene
+from . import grids
 
 
 def head_array(volume_node) -> np.ndarray:
@@ -14,7 +13,7 @@ def head_array(volume_node) -> np.ndarray:
     from MedDDPMCore.synthesis.head import head_mask
     from MedDDPMCore.volume import Volume
 
-    grid = scene.geometry_of_volume(volume_node)
+    grid = grids.geometry_of_volume(volume_node)
     geometry = Geometry.from_affine_ras(grid.ijk_to_ras, grid.dimensions[::-1])
-    mask = head_mask(Volume(slicer.util.arrayFromVolume(volume_node), geometry))
+    mask = head_mask(Volume(grids.array_of_volume(volume_node), geometry))
     return (mask.array > 0).astype(np.uint8)

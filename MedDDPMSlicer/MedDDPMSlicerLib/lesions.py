@@ -16,7 +16,7 @@ import vtk
 
 from MedDDPMCore.errors import LabelError, MedDDPMError
 
-from . import scene
+from . import grids, scene, surfaces
 from .roles import Role
 
 HEAD = 1
@@ -35,7 +35,7 @@ class Lesions:
     scheme: object
     segments: dict[int, str]
     head_segment: str
-    geometry: scene.Geometry
+    geometry: grids.Geometry
 
 
 def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], only: str = "") -> Lesions:
@@ -47,7 +47,7 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
     from MedDDPMCore.labels import LabelScheme
     from MedDDPMCore.volume import Volume
 
-    if segmentation_node.GetSegmentation().GetSourceRepresentationName() != scene.BINARY_LABELMAP:
+    if not surfaces.is_made_of_voxels(segmentation_node):
         raise LabelError(
             f"“{segmentation_node.GetName()}” is made of surfaces.",
             "In the Segmentations module, make the binary labelmap the source representation.",
@@ -64,7 +64,7 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
     values = {segment_id: value for value, segment_id in enumerate(ids, start=HEAD + 1) if only in ("", segment_id)}
     painted = [s for s in ids if not scene.is_empty(segmentation_node, s)]
     pairs = [(s, HEAD) for s in heads] + [(s, values.get(s, HEAD)) for s in painted]
-    geometry = scene.geometry_of_segmentation(segmentation_node)
+    geometry = grids.geometry_of_segmentation(segmentation_node)
     array = scene.merged(segmentation_node, pairs, geometry)
     labels = {head.label: HEAD, **{f"{names[s]} ({value})": value for s, value in values.items()}}
     scheme = LabelScheme("segments", labels, tuple(labels), 0.0, 1.0, tuple(labels), (head.label,))

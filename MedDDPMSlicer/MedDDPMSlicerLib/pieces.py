@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+import numpy as np
+
 from MedDDPMCore.errors import MedDDPMError
 
+SLAB_BYTES = 1 << 21
 ERRORS = (MedDDPMError, OSError, KeyError, TypeError, ValueError)
+
+
+def slabs(array: np.ndarray) -> list[slice]:
+    """The first axis cut so that a piece takes some milliseconds to look at."""
+    step = max(1, SLAB_BYTES // max(1, array[0].nbytes))
+    return [slice(start, min(start + step, len(array))) for start in range(0, len(array), step)]
+
+
+def finished(work: Generator):
+    """What the work comes to, done in one go."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 class Pieces:

@@ -1,4 +1,4 @@
-"""A program for the interpreter in question: prints, as one JSON line, which packages import and which GPU is there.
+"""A program for the interpreter in question: prints, as a JSON line, which packages import and which devices there are.
 
 A package that is installed by half fails here, in a process of its own, and not in Slicer.
 """
@@ -9,6 +9,8 @@ import platform
 import shutil
 import subprocess
 import sys
+
+import paths  # beside this program
 
 
 def graphics_cards() -> list[str]:
@@ -37,16 +39,22 @@ def package(name: str) -> dict:
     return {"version": str(getattr(module, "__version__", "?"))}
 
 
+def devices() -> list[dict]:
+    """What torch can compute on, as the worker tells it; none where the driver fails."""
+    paths.make_core_importable()
+    from MedDDPMCore.device import describe_devices
+
+    try:
+        return describe_devices()
+    except RuntimeError:
+        return []
+
+
 def main(names: list[str]) -> None:
     report = {"packages": {name: package(name) for name in names}, "graphics_cards": graphics_cards(), "devices": []}
     report["machine"] = f"{platform.system()} {platform.machine()}"
     if "version" in report["packages"].get("torch", {}):
-        import torch
-
-        if torch.cuda.is_available():
-            report["devices"] = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        elif torch.backends.mps.is_available():
-            report["devices"] = ["Apple GPU"]
+        report["devices"] = devices()
     print(json.dumps(report), flush=True)
 
 

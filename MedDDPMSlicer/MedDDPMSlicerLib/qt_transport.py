@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import qt
 import slicer
 
@@ -45,13 +42,6 @@ class QtTransport:
         if self._process is not None:
             self._process.kill()
             self._process.waitForFinished(2000)
-
-    def interrupt(self) -> None:
-        """As Ctrl-C: ask the process to end in good order. Windows offers no way to ask, so there it is ended."""
-        if self._process is not None and os.name == "posix":
-            os.kill(self.process_id(), signal.SIGINT)
-        else:
-            self.kill()
 
     def call_later(self, milliseconds: int, function) -> None:
         qt.QTimer.singleShot(milliseconds, function)

@@ -65,20 +65,14 @@ class ReaderStudy:
     def answer(self, answer: str, confidence: int, seconds: float) -> None:
         """Keep an answer to the present case: it is on the disk on return. EvaluationError, and none kept, if not."""
         given = Answer(self.case, answer, confidence, round(seconds, 1))
-        try:
-            self._append({**vars(given), "at": _now()})
-        except OSError as error:
-            raise EvaluationError(
-                f"The answer could not be written to {self._log}: {error.strerror}.",
-                "Free space or connect the disk again, then answer once more.",
-            ) from error
+        self._keep({**vars(given), "at": _now()})
         self.answers[given.case] = given
 
     def take_back(self) -> None:
-        """Ask for the last answered case again."""
+        """Ask for the last answered case again. EvaluationError, and its answer kept, if that cannot be noted."""
         if self.answers:
             last = max(self.answers, key=self.study.cases.index)
-            self._append({"taken_back": last})
+            self._keep({"taken_back": last})
             del self.answers[last]
 
     def export(self, path: str | Path) -> None:
@@ -111,6 +105,15 @@ class ReaderStudy:
                     f"Line {number} of {self._log} cannot be understood ({error}).",
                     "Move that file away to start anew, or correct the line.",
                 ) from error
+
+    def _keep(self, entry: dict) -> None:
+        try:
+            self._append(entry)
+        except OSError as error:
+            raise EvaluationError(
+                f"The answer could not be written to {self._log}: {error.strerror}.",
+                "Free space or connect the disk again, then answer once more.",
+            ) from error
 
     def _append(self, entry: dict) -> None:
         """A line more on the disk, or none: what a full disk took half of is cut off."""

@@ -14,7 +14,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from MedDDPMCore.errors import VolumeError
 
 from . import nifti
-from .scene import Geometry
+from .grids import Geometry
 
 PREFIX = "MedDDPM."
 NOTICE = "Synthetic image made by a generative model. Research only, not for diagnosis."

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import vtk
-from slicer.util import arrayFromVolume
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.errors import LabelError, MedDDPMError
 
-from . import results, scene, views
+from . import grids, nrrd, results, scene, views
 from .pieces import Pieces
 from .roles import Role
 
@@ -78,7 +77,7 @@ class SynthesisRun:
         self._pieces = Pieces(process.call_later, self._failed)
         self._shows_preview = False
         self._reason = self._name = self._mri_name = ""
-        self._geometry: scene.Geometry | None = None
+        self._geometry: grids.Geometry | None = None
 
     @property
     def is_active(self) -> bool:
@@ -129,15 +128,20 @@ class SynthesisRun:
             **settings.options,
         )
 
-    def _write_edit(self, geometry: scene.Geometry) -> Generator[None, None, dict]:
+    def _write_edit(self, geometry: grids.Geometry) -> Generator[None, None, dict]:
         """The MRI, and the region to make anew if one was chosen, as files; returns what the request says of them."""
         settings, edit = self._settings, self._settings.edit
         files = {"mri": str(self._folder / "mri.nrrd"), "mass_effect": edit.mass_effect}
-        yield from scene.write_array(arrayFromVolume(settings.mri), geometry, files["mri"])
+        yield from nrrd.write_array(grids.array_of_volume(settings.mri), geometry, files["mri"])
         if edit.region:
             files["edit_mask"] = str(self._folder / "region.nrrd")
-            region = scene.merged(settings.segmentation, [(edit.region, 1)], geometry)
-            yield from scene.write_array(region, geometry, files["edit_mask"])
+            if scene.is_empty(settings.segmentation, edit.region):
+                raise LabelError(
+                    "There is nothing in the segment that says what is to be made anew.",
+                    "Paint the region, or choose “Around the tumor”.",
+                )
+            region = yield from scene.merged_in_pieces(settings.segmentation, [(edit.region, 1)], geometry)
+            yield from nrrd.write_array(region, geometry, files["edit_mask"])
         return files
 
     def cancel(self, reason: str = "Cancelled.") -> None:
@@ -269,11 +273,11 @@ class SynthesisRun:
         transform = self._geometry.transform_id
         return transform if transform and self._scene.GetNodeByID(transform) else None
 
-    def _target(self) -> scene.Geometry | None:
+    def _target(self) -> grids.Geometry | None:
         """The grid that the result must lie on: the mask's, unless the model's was asked for."""
         if self._settings.on_model_grid and self._settings.edit is None:
             return None
-        return scene.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, self._transform_id())
+        return grids.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, self._transform_id())
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _node_leaves(self, _caller, _event, node) -> None:

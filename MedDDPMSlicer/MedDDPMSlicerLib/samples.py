@@ -10,7 +10,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from . import nifti, paths, results, scene
+from . import grids, nifti, paths, results, scene
 from .roles import WHOLE_HEAD, roles_for
 
 CANVAS_REFERENCE = "MedDDPM.canvas"
@@ -35,7 +35,7 @@ def load_sample(mrml_scene, path: Path):
     """Add a sample as a segmentation with its canvas; returns the segmentation."""
     volume = slicer.vtkMRMLScalarVolumeNode()
     results.set_image(volume, nifti.read(str(path)))
-    geometry = scene.geometry_of_volume(volume)
+    geometry = grids.geometry_of_volume(volume)
     labels = vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).reshape(geometry.dimensions[::-1])
     node = mrml_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", mrml_scene.GenerateUniqueName(title(path)))
     for role in (role for role in roles_for(WHOLE_HEAD) if (labels == role.value).any()):
@@ -59,10 +59,10 @@ def mri_of(segmentation_node):
     return None if drawn_on is canvas_of(segmentation_node) else drawn_on
 
 
-def make_canvas(segmentation_node, geometry: scene.Geometry | None = None):
+def make_canvas(segmentation_node, geometry: grids.Geometry | None = None):
     """A plain grey volume on the segmentation's grid, so that the Segment Editor has something to paint on."""
     mrml_scene = segmentation_node.GetScene()
-    geometry = geometry or scene.geometry_of_segmentation(segmentation_node)
+    geometry = geometry or grids.geometry_of_segmentation(segmentation_node)
     image = vtk.vtkImageData()
     image.SetDimensions(*geometry.dimensions)
     image.GetPointData().SetScalars(numpy_to_vtk(np.zeros(geometry.voxels, np.uint8), deep=True))

@@ -10,33 +10,15 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.errors import LabelError
 
+from .grids import Geometry, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
+from .nrrd import write_array
+from .pieces import SLAB_BYTES, finished, slabs
 from .roles import Role
+from .surfaces import is_made_of_voxels, with_voxels
 
-BINARY_LABELMAP = "Binary labelmap"
-_SLAB_BYTES = 1 << 21
-_NRRD_TYPES = {
-    "u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "f4": "float",
-    "f8": "double",
-}  # fmt: skip
 _OFF_GRID = 0.01  # voxels, over a whole image: what lies closer to the grid than this lies on it
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A voxel grid in MRML terms.
-
-    dimensions: (i, j, k). ijk_to_ras: 4x4 array, millimetres, in the space of `transform_id`'s node (None: world).
-    """
-
-    dimensions: tuple[int, int, int]
-    ijk_to_ras: np.ndarray
-    transform_id: str | None = None
-
-    @property
-    def voxels(self) -> int:
-        return int(np.prod(self.dimensions))
 
 
 @dataclass
@@ -128,7 +110,7 @@ def create_segment(segmentation_node, role: Role) -> str:
 def is_empty(segmentation_node, segment_id: str) -> bool:
     """Whether a segment has no voxel (or no surface) at all."""
     segmentation = segmentation_node.GetSegmentation()
-    if segmentation.GetSourceRepresentationName() != BINARY_LABELMAP:
+    if not is_made_of_voxels(segmentation_node):
         surface = segmentation_node.GetClosedSurfaceInternalRepresentation(segment_id)
         return surface is None or surface.GetNumberOfPoints() == 0
     image = segmentation_node.GetBinaryLabelmapInternalRepresentation(segment_id)
@@ -136,31 +118,7 @@ def is_empty(segmentation_node, segment_id: str) -> bool:
         return True
     label = segmentation.GetSegment(segment_id).GetLabelValue()
     values = vtk_to_numpy(image.GetPointData().GetScalars())
-    return not any((values[start : start + _SLAB_BYTES] == label).any() for start in range(0, len(values), _SLAB_BYTES))
-
-
-def geometry_of_volume(volume_node) -> Geometry:
-    if volume_node.GetImageData() is None:
-        raise VolumeError(f"The volume “{volume_node.GetName()}” holds no image.", "Choose another volume.")
-    matrix = vtk.vtkMatrix4x4()
-    volume_node.GetIJKToRASMatrix(matrix)
-    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
-
-
-def geometry_of_segmentation(segmentation_node) -> Geometry:
-    """The grid on which the segmentation was made, with its first voxel at index 0."""
-    segmentation = segmentation_node.GetSegmentation()
-    converter = slicer.vtkSegmentationConverter
-    text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
-    image = slicer.vtkOrientedImageData()
-    if not text or not converter.DeserializeImageGeometry(text, image, False) or 0 in image.GetDimensions():
-        raise VolumeError(
-            f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
-            "Choose the MRI it was drawn on, or paint something in it first.",
-        )
-    ijk_to_ras, extent = _image_to_world(image), image.GetExtent()
-    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
-    return Geometry(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
+    return not any((values[start : start + SLAB_BYTES] == label).any() for start in range(0, len(values), SLAB_BYTES))
 
 
 def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], volume_node=None) -> Mask:
@@ -168,12 +126,7 @@ def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tupl
 
     Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were.
     """
-    pieces = mask_in_pieces(segmentation_node, roles, found, volume_node)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return end.value
+    return finished(mask_in_pieces(segmentation_node, roles, found, volume_node))
 
 
 def mask_in_pieces(
@@ -188,14 +141,14 @@ def mask_in_pieces(
             f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
             f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.",
         )
-    node = _with_labelmap(segmentation_node, geometry)
-    target = _oriented(geometry, _between(segmentation_node, geometry))
+    target = oriented(geometry, between(segmentation_node, geometry))
     yield
     present = [(role, ids) for role, ids in filled if ids]
     pairs = [(segment_id, role.value) for role, ids in present for segment_id in ids]
+    node = yield from with_voxels(segmentation_node, [segment_id for segment_id, _value in pairs], geometry)
     mask = Mask(np.zeros(geometry.dimensions[::-1], np.uint8), geometry, {role.label: 0 for role in roles})
     for slab in slabs(mask.array):
-        part = _part(target, (slice(slab.start, slab.stop), *(slice(0, size) for size in mask.array.shape[1:])))
+        part = _planes(target, slab)
         mask.array[slab] = _merge(node, pairs, part)
         for role in roles:
             mask.counts[role.label] += int(np.count_nonzero(mask.array[slab] == role.value))
@@ -204,43 +157,29 @@ def mask_in_pieces(
     return mask
 
 
-def slabs(array: np.ndarray) -> list[slice]:
-    """The first axis cut so that a piece takes some milliseconds to look at."""
-    step = max(1, _SLAB_BYTES // max(1, array[0].nbytes))
-    return [slice(start, min(start + step, len(array))) for start in range(0, len(array), step)]
-
-
 def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
     """Write the mask as `write_array` does."""
     return write_array(mask.array, mask.geometry, path)
 
 
-def write_array(array: np.ndarray, geometry: Geometry, path: str) -> Generator[None, None, None]:
-    """Write (k, j, i) voxels as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids, in pieces."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ geometry.ijk_to_ras
-    vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))
-    origin = "({!r},{!r},{!r})".format(*map(float, lps[:3, 3]))
-    header = (
-        f"NRRD0004\ntype: {_NRRD_TYPES[array.dtype.str[1:]]}\nendian: little\n"
-        "dimension: 3\nspace: left-posterior-superior\n"
-        f"sizes: {' '.join(map(str, geometry.dimensions))}\nspace directions: {vectors}\n"
-        f"kinds: domain domain domain\nencoding: raw\nspace origin: {origin}\n\n"
-    )
-    with open(path, "wb") as file:
-        file.write(header.encode("ascii"))
-        for slab in slabs(array):
-            array[slab].tofile(file)
-            yield
-
-
 def merged(node, pairs: list[tuple[str, int]], geometry: Geometry) -> np.ndarray:
-    """Segments (id, value) of voxels as one array (k, j, i), uint8, on a grid, the later over the earlier."""
-    return _merge(node, pairs, _oriented(geometry, _between(node, geometry)))
+    """Segments (id, value) as one array (k, j, i), uint8, on a grid, the later over the earlier."""
+    return finished(merged_in_pieces(node, pairs, geometry))
+
+
+def merged_in_pieces(node, pairs: list[tuple[str, int]], geometry: Geometry) -> Generator[None, None, np.ndarray]:
+    """As `merged`, yielding between slabs."""
+    voxels = yield from with_voxels(node, [segment_id for segment_id, _value in pairs], geometry)
+    target, array = oriented(geometry, between(node, geometry)), np.zeros(geometry.dimensions[::-1], np.uint8)
+    for slab in slabs(array):
+        array[slab] = _merge(voxels, pairs, _planes(target, slab))
+        yield
+    return array
 
 
 def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
     """Make a segment of a (k, j, i) array on a grid; other segments keep their voxels."""
-    image = _oriented(geometry, _between(segmentation_node, geometry))
+    image = oriented(geometry, between(segmentation_node, geometry))
     scalars = numpy_to_vtk(np.ascontiguousarray(array, np.uint8).ravel(), deep=True)
     image.GetPointData().SetScalars(scalars)
     segmentation = segmentation_node.GetSegmentation()
@@ -252,54 +191,6 @@ def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geo
         image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()
     ):
         raise LabelError("The segment could not be stored.", "Try again in a new segmentation.")
-
-
-def _array(matrix) -> np.ndarray:
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
-
-
-def _oriented(geometry: Geometry, ijk_to_local: np.ndarray):
-    matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(list(ijk_to_local.ravel()))
-    image = slicer.vtkOrientedImageData()
-    image.SetExtent(*(bound for size in geometry.dimensions for bound in (0, size - 1)))
-    image.SetGeometryFromImageToWorldMatrix(matrix)
-    return image
-
-
-def _between(segmentation_node, geometry: Geometry) -> np.ndarray:
-    """The grid's IJK to RAS in the segmentation's own space; parent transforms must be linear."""
-    if geometry.transform_id == segmentation_node.GetTransformNodeID():
-        return geometry.ijk_to_ras
-    scene = segmentation_node.GetScene()
-    source = scene.GetNodeByID(geometry.transform_id) if geometry.transform_id else None
-    general, linear = vtk.vtkGeneralTransform(), vtk.vtkTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, segmentation_node.GetParentTransformNode(), general)
-    if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
-        raise VolumeError(
-            "The segmentation and the MRI are related by a warping transform.",
-            "Harden the transform first (Transforms module).",
-        )
-    return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
-
-
-def _with_labelmap(segmentation_node, geometry: Geometry):
-    """The node itself if it is made of voxels, else a voxel copy outside the scene."""
-    if segmentation_node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP:
-        return segmentation_node
-    copy = slicer.vtkMRMLSegmentationNode()
-    copy.GetSegmentation().DeepCopy(segmentation_node.GetSegmentation())
-    target = _oriented(geometry, _between(segmentation_node, geometry))
-    converter = slicer.vtkSegmentationConverter
-    copy.GetSegmentation().SetConversionParameter(
-        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(target)
-    )
-    if not copy.CreateBinaryLabelmapRepresentation():
-        raise LabelError(
-            f"The surfaces of “{segmentation_node.GetName()}” could not be turned into voxels.",
-            "In the Segmentations module, create the binary labelmap representation.",
-        )
-    return copy
 
 
 def _merge(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
@@ -320,14 +211,18 @@ def _merge(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
 def _placed(node, segment_id: str, target) -> tuple[tuple[slice, ...], np.ndarray] | None:
     """Where in the target's array a segment's own voxels lie, and which of them are the segment's.
 
-    None if they lie between the target's voxels.
+    None if they lie between the target's voxels. A segment without voxels, or gone meanwhile, lies nowhere.
     """
-    image = node.GetBinaryLabelmapInternalRepresentation(segment_id)
-    between = np.linalg.inv(_image_to_world(target)) @ _image_to_world(image)
-    offset = np.rint(between[:3, 3])
+    segment, image = node.GetSegmentation().GetSegment(segment_id), None
+    if segment is not None:
+        image = node.GetBinaryLabelmapInternalRepresentation(segment_id)
+    if image is None or image.IsEmpty():
+        return (slice(0, 0),) * 3, np.zeros((0, 0, 0), bool)
+    step = np.linalg.inv(image_to_world(target)) @ image_to_world(image)
+    offset = np.rint(step[:3, 3])
     moved = np.eye(4)
     moved[:3, 3] = offset
-    if np.abs(between - moved).max() * max(image.GetDimensions()) > _OFF_GRID:
+    if np.abs(step - moved).max() * max(image.GetDimensions()) > _OFF_GRID:
         return None
     own, whole = image.GetExtent(), target.GetExtent()
     to_array, from_array = [], []
@@ -338,13 +233,7 @@ def _placed(node, segment_id: str, target) -> tuple[tuple[slice, ...], np.ndarra
         to_array.append(slice(low - origin, high - origin))
         from_array.append(slice(low - shift - first, high - shift - first))
     labels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-    return tuple(to_array), labels[tuple(from_array)] == node.GetSegmentation().GetSegment(segment_id).GetLabelValue()
-
-
-def _image_to_world(image) -> np.ndarray:
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    return _array(matrix)
+    return tuple(to_array), labels[tuple(from_array)] == segment.GetLabelValue()
 
 
 def _resampled(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
@@ -356,6 +245,11 @@ def _resampled(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
     if not node.GenerateMergedLabelmapForAllSegments(image, mode, target, ids, values):
         raise LabelError(f"The segments of “{node.GetName()}” could not be read.", "Save the scene and load it again.")
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+
+
+def _planes(image, slab: slice):
+    """The same grid with the extent of some of its planes."""
+    return _part(image, (slab, *(slice(0, size) for size in image.GetDimensions()[1::-1])))
 
 
 def _part(image, box: tuple[slice, slice, slice]):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from pathlib import Path
 
 from . import paths
+from .command_process import CommandProcess
 from .loss_plot import read_log
 
-STOP_GRACE_MS = 60_000
 CONFIGURATION = "slicer-training.json"
-_COMMAND = ["-u", "-X", "utf8", "-m", "MedDDPMCore.cli"]
 
 
 def recipe() -> Path:
@@ -59,33 +57,23 @@ def percent(run: Path | None, last: dict) -> int:
     return min(100, 100 * done // sum(stage["steps"] for stage in stages))
 
 
-class TrainingProcess:
-    """Owns one run of the command line; `poll` reads what its log has gained, `on_end(problem)` hears of its end."""
+class TrainingProcess(CommandProcess):
+    """One run of the command line; `poll` reads what its log has gained, `on_end(problem)` hears of its end.
 
-    def __init__(self, transport, python: str, folder: str, on_end):
-        self._transport, self._python, self._folder, self._on_end = transport, python, folder, on_end
-        transport.on_output = transport.on_error_output = self._output
-        transport.on_end = self._ended
-        self.output: deque[str] = deque(maxlen=200)
+    Asked to stop it saves a checkpoint; closed, it leaves the last one.
+    """
+
+    def __init__(self, transport, python: str, core_folder: str, on_end):
+        super().__init__(transport, python, core_folder, self._hear, on_end)
+        self.heard = ""
         self.run: Path | None = None
         self.last: dict = {}
-        self._todo: list[list[str]] = []
         self._offsets: dict[Path, int] = {}
-        self._stopping = False
 
-    @property
-    def is_running(self) -> bool:
-        return self._transport.is_running()
-
-    @property
-    def is_stopping(self) -> bool:
-        return self._stopping
-
-    def start(self, todo: list[list[str]], run: Path) -> None:
+    def train(self, todo: list[list[str]], run: Path) -> None:
         """Run command lines one after the other; `run` is the folder that the training writes to."""
-        self.run, self._todo, self._offsets, self._stopping, self.last = run, list(todo), {}, False, {}
-        self.output.clear()
-        self._next()
+        self.run, self._offsets, self.last, self.heard = run, {}, {}, ""
+        self.start(*todo)
 
     def poll(self) -> list[dict]:
         """The new entries of the stages' logs, in order."""
@@ -97,39 +85,10 @@ class TrainingProcess:
             self.last = {**self.last, **gained[-1]}
         return gained
 
-    def stop(self) -> None:
-        """Ask for a checkpoint and the end; kill if that takes longer than a minute."""
-        if self.is_running and not self._stopping:
-            self._stopping = True
-            self._transport.interrupt()
-            self._transport.call_later(STOP_GRACE_MS, self._kill_if_still)
-
-    def close(self) -> None:
-        """End it now: Slicer quits or the module is reloaded. The last checkpoint stays."""
-        self._todo, self._on_end = [], lambda _problem: None
-        self._transport.kill()
-
     def newest_sample(self) -> Path | None:
         """The newest sample picture of the run."""
         pictures = self.run.glob("samples/*.png") if self.run else ()
         return max(pictures, key=lambda path: path.stat().st_mtime, default=None)
 
-    def _next(self) -> None:
-        self._transport.start(self._python, [*_COMMAND, *self._todo.pop(0)], self._folder)
-
-    def _kill_if_still(self) -> None:
-        if self._stopping and self.is_running:
-            self._transport.kill()
-
-    def _output(self, data: bytes) -> None:
-        lines = data.decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        self.output.extend(line.strip() for line in lines if line.strip())
-
-    def _ended(self, description: str) -> None:
-        stopped, self._stopping = self._stopping, False
-        if description == "exit code 0" and self._todo and not stopped:
-            self._next()
-            return
-        self._todo = []
-        fine = stopped or description == "exit code 0"
-        self._on_end("" if fine else f"{description}. {self.output[-1] if self.output else ''}".strip())
+    def _hear(self, line: str) -> None:
+        self.heard = line

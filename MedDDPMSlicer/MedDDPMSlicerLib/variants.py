@@ -13,7 +13,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from MedDDPMCore.errors import LabelError, VolumeError
 
-from . import results, scene
+from . import grids, pieces, results, scene
 
 DIFFERENCE_COLORS, SPREAD_COLORS = "MedDDPM difference", "MedDDPM spread"
 CHECKER_MM = 25.0
@@ -62,7 +62,7 @@ def maps(mrml_scene, samples: Samples) -> Generator[None, None, list]:
     arrays = [arrayFromVolume(volume) for volume in samples.volumes]
     images = [_image(arrays[0].shape) for _ in range(2)]
     mean, deviation = (array for _image_of, array in images)
-    for slab in scene.slabs(mean):
+    for slab in pieces.slabs(mean):
         stack = np.stack([array[slab] for array in arrays]).astype(np.float32)
         mean[slab] = stack.mean(axis=0)
         deviation[slab] = stack.std(axis=0, ddof=1)
@@ -79,7 +79,7 @@ def difference(mrml_scene, shown, source) -> Generator[None, None, object]:
     """Add result minus source, the source's intensities brought to the result's, blue below and red above zero."""
     own, scale, shift = yield from _matched(shown, source)
     (image, array), other = _image(own.shape), arrayFromVolume(source)
-    for slab in scene.slabs(array):
+    for slab in pieces.slabs(array):
         array[slab] = own[slab] - (other[slab] * scale + shift)
         yield
     node = _derived(mrml_scene, shown, image, f"{shown.GetName()} difference")
@@ -96,7 +96,7 @@ def checkerboard(mrml_scene, shown, source) -> Generator[None, None, object]:
     (image, array), other = _image(own.shape), arrayFromVolume(source)
     sides = zip(own.shape, _spacing(shown), strict=True)
     steps = [np.arange(size) // max(1, round(CHECKER_MM / mm)) for size, mm in sides]
-    for slab in scene.slabs(array):
+    for slab in pieces.slabs(array):
         odd = (steps[0][slab][:, None, None] + steps[1][None, :, None] + steps[2][None, None, :]) % 2 == 1
         array[slab] = np.where(odd, other[slab] * scale + shift, own[slab])
         yield
@@ -111,7 +111,7 @@ def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], h
     """
     import SimpleITK
 
-    geometry = scene.geometry_of_volume(samples.shown)
+    geometry = grids.geometry_of_volume(samples.shown)
     painted = [s for s in lesion_ids if not scene.is_empty(segmentation, s)]
     if not painted:
         raise LabelError("There is no lesion to measure.", "Paint one, or add one with the lesion tools.")
@@ -159,7 +159,7 @@ def _table(mrml_scene, name: str, rows: list[tuple]):
 def _matched(shown, source) -> Generator[None, None, tuple[np.ndarray, float, float]]:
     """The result's array, and the line that brings the source's intensities to the result's: that of air to air's, and
     the median of all that is brighter to the other's. VolumeError for another grid."""
-    first, second = scene.geometry_of_volume(shown), scene.geometry_of_volume(source)
+    first, second = grids.geometry_of_volume(shown), grids.geometry_of_volume(source)
     same = first.dimensions == second.dimensions and first.transform_id == second.transform_id
     if not same or np.abs(first.ijk_to_ras - second.ijk_to_ras).max() > 1e-3:
         raise VolumeError(
@@ -199,7 +199,7 @@ def _derived(mrml_scene, like, image, name: str):
     """A volume of voxels on another's grid, marked as made of synthetic images."""
     node = slicer.vtkMRMLScalarVolumeNode()
     node.SetName(mrml_scene.GenerateUniqueName(name) if mrml_scene.GetFirstNodeByName(name) else name)
-    results.place(node, image, scene.geometry_of_volume(like))
+    results.place(node, image, grids.geometry_of_volume(like))
     mrml_scene.AddNode(node)
     results.set_window(node)
     node.SetAttribute(results.PREFIX + "synthetic", "true")

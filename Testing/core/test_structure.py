@@ -15,13 +15,21 @@ LONGEST = 400
 FLOORS = (
     ("errors", "version", "resource_files"),
     (
-        "geometry", "deformation", "volume", "volume_files", "volume_writers", "dicom_files", "labels", "grid",
-        "device", "memory",
+        "geometry",
+        "deformation",
+        "volume",
+        "volume_files",
+        "volume_writers",
+        "dicom_files",
+        "labels",
+        "grid",
+        "device",
+        "memory",
     ),
     ("networks", "diffusion"),
     ("models",),
     ("synthesis", "training", "evaluation", "baselines", "export"),
-    ("worker", "worker_jobs", "commands", "cli", "__main__"),
+    ("worker", "worker_jobs", "commands", "cli", "child", "__main__"),
 )
 """Rooms of MedDDPMCore from the ground up: a room imports from its own floor or from below."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

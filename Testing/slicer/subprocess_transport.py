@@ -1,7 +1,6 @@
 """The transport of synthesis_process over plain subprocess and threads, for tests that need no Qt."""
 
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -64,10 +63,6 @@ class SubprocessTransport:
             while self._process is not None:
                 self.poll()
                 time.sleep(0.001)
-
-    def interrupt(self):
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
 
     def call_later(self, milliseconds, function):
         self._timers.append((time.monotonic() + milliseconds / 1000, function))

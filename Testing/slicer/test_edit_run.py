@@ -62,6 +62,42 @@ def test_a_painted_region_says_what_is_made_anew(editing):
     assert window.results.regionCombo.currentText == "Around the tumor"
 
 
+def test_a_region_may_be_a_surface_and_an_empty_one_is_said(editing):
+    window, mri, node, ids = editing  # noqa: F811
+    empty = node.GetSegmentation().AddEmptySegment("", "Region")
+    window.host.process_events()
+    window.choose(window.results.regionCombo, "Region")
+    window.click(window.synthesize_button)
+    window.wait(lambda: not window.run.is_active)
+    assert "nothing in the segment" in window.error_text
+    centre = MATRIX @ np.array([17, 19, 15, 1])
+    assert node.CreateClosedSurfaceRepresentation()
+    node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    node.RemoveSegment(empty)
+    region = node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre[:3], 20.0), "Ball", (1, 0, 0))
+    window.host.process_events()
+    window.choose(window.results.regionCombo, "Ball")
+    before = slicer.util.arrayFromVolume(mri).copy()
+    result = window.synthesize()
+    assert window.error_text == "" and window.parameters.region == region
+    changed = np.argwhere(slicer.util.arrayFromVolume(result) != before)
+    assert len(changed) and (np.abs(changed.mean(axis=0) - [15, 19, 17]) < 2).all()
+
+
+def test_an_image_of_several_channels_is_refused_in_words(editing):
+    window, mri, node, ids = editing  # noqa: F811
+    colour = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Photo")
+    slicer.util.updateVolumeFromArray(colour, np.zeros((*HEAD_SHAPE, 3), np.uint8))
+    colour.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(MATRIX))
+    window.parameters.mri = colour
+    window.host.process_events()
+    window.click(window.synthesize_button)
+    window.wait(lambda: not window.run.is_active)
+    assert "several values a voxel" in window.error_text
+    window.click(window.input.headButton)
+    assert "several values a voxel" in window.input.inputMessage.text
+
+
 def test_nothing_to_edit_is_said(editing):
     window, mri, node, ids = editing  # noqa: F811
     node.RemoveSegment(ids["Tumor"])

@@ -53,8 +53,7 @@ def synthetic_volume(name="Else Mueller synthetic (tiny, seed 5)"):
 
 
 def wait_for_the_end(window):
-    process = window.widget.panels["export"].process
-    window.wait(lambda: not process.is_running)
+    window.wait(lambda: not window.widget.panels["export"].is_busy)
     window.host.process_events()
 
 
@@ -177,6 +176,25 @@ def test_stop_keeps_whole_images_and_the_next_click_goes_on(window, box, tmp_pat
     window.click(box.datasetButton)
     wait_for_the_end(window)
     assert f"1 made, {made} there before" in box.exportStatus.text
+
+
+def test_stop_while_masks_are_still_written_starts_nothing(window, box, tmp_path):
+    drawn_head(window)
+    window.host.dialogs.answer(str(tmp_path))
+    window.click_at_once(box.datasetButton)
+    assert not window.widget.panels["export"].process.is_running, "the masks are written first, in pieces"
+    window.click_at_once(box.exportStopButton)
+    window.host.process_events()
+    assert not window.widget.panels["export"].is_busy and box.exportStatus.text == "Stopped."
+
+
+def test_a_scene_closed_while_masks_are_written_starts_nothing(window, box, tmp_path):
+    drawn_head(window)
+    window.host.dialogs.answer(str(tmp_path))
+    window.click_at_once(box.datasetButton)
+    slicer.mrmlScene.Clear(False)
+    window.host.process_events()
+    assert not window.widget.panels["export"].is_busy
 
 
 def test_a_failure_is_said_in_words(window, box, tmp_path):

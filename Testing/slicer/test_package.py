@@ -143,6 +143,12 @@ def test_scene_code_uses_no_qt():
         "nifti",
         "reader_study",
         "pieces",
+        "command_process",
+        "export",
+        "grids",
+        "nrrd",
+        "surfaces",
+        "weights_import",
         "variants",
     ):
         source = (library / f"{name}.py").read_text(encoding="utf-8")

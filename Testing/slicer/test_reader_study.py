@@ -290,7 +290,11 @@ def test_a_disk_that_is_full_keeps_the_answers_before_and_says_so(reader, study,
     reader.press("R3")
     assert "could not be written" in reader.ui.studyStatus.text and "Case 2" in reader.ui.caseLabel.text
     assert (study / "log-Ann.jsonl").read_bytes() == before
+    reader.press("B")
+    assert "could not be written" in reader.ui.studyStatus.text and "Case 2" in reader.ui.caseLabel.text
+    assert (study / "log-Ann.jsonl").read_bytes() == before
     monkeypatch.undo()
+    reader.press("R")
     reader.press("3")
     assert len(reader.log(study)) == 2 and not reader.ui.studyStatus.isVisibleTo(reader.panel.widget)
 

@@ -12,7 +12,7 @@ import SimpleITK
 import slicer
 import slicer.util
 from MedDDPMCore.errors import VolumeError
-from MedDDPMSlicerLib import nifti, results, scene, views
+from MedDDPMSlicerLib import grids, nifti, results, views
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extens
     mri = phantom.volume(matrix)
     path = written(tmp_path, array, matrix, "result" + extension)
     file = results.ResultFile(path, 7)
-    (node,) = added([file], scene.geometry_of_volume(mri), "Case synthetic", "default", {})
+    (node,) = added([file], grids.geometry_of_volume(mri), "Case synthetic", "default", {})
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
     read = slicer.util.vtkMatrixFromArray(np.eye(4))
     node.GetIJKToRASMatrix(read)
@@ -68,7 +68,7 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     shift = phantom.transform(phantom.oblique())
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
-    (node,) = added([results.ResultFile(path, 1)], scene.geometry_of_volume(mri), "S synthetic", "m", {})
+    (node,) = added([results.ResultFile(path, 1)], grids.geometry_of_volume(mri), "S synthetic", "m", {})
     first, second = [0.0] * 6, [0.0] * 6
     node.GetRASBounds(first)
     mri.GetRASBounds(second)
@@ -87,7 +87,7 @@ def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, sp
     bad = results.ResultFile(written(tmp_path, array, matrix), 2)
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="grid of the mask"):
-        added([good, bad], scene.geometry_of_volume(mri), "S synthetic", "m", {})
+        added([good, bad], grids.geometry_of_volume(mri), "S synthetic", "m", {})
     assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
@@ -95,7 +95,7 @@ def test_loading_that_is_left_in_the_middle_leaves_nothing(tmp_path):
     mri = phantom.volume()
     paths = [written(tmp_path, random_image(), phantom.oblique(), f"{seed}.nii.gz") for seed in (1, 2)]
     files = [results.ResultFile(path, seed) for seed, path in enumerate(paths)]
-    pieces = results.add_results(slicer.mrmlScene, files, scene.geometry_of_volume(mri), "S synthetic", "m", {})
+    pieces = results.add_results(slicer.mrmlScene, files, grids.geometry_of_volume(mri), "S synthetic", "m", {})
     while not slicer.util.getNodes("S synthetic*"):
         next(pieces)
     pieces.close()
@@ -167,7 +167,7 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
     mri = phantom.volume()
     path = written(tmp_path, random_image(), phantom.oblique())
     file = results.ResultFile(path, 3, "", str(sidecar))
-    (node,) = added([file], scene.geometry_of_volume(mri), "S synthetic", "m", {"mask": "Seg"})
+    (node,) = added([file], grids.geometry_of_volume(mri), "S synthetic", "m", {"mask": "Seg"})
     assert results.is_synthetic(node) and not results.is_synthetic(mri)
     assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
     assert node.GetAttribute("MedDDPM.steps") == "15"
@@ -183,7 +183,7 @@ def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
         results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), 10 + n)
         for n, array in enumerate(arrays)
     ]
-    shown = added(files, scene.geometry_of_volume(mri), "Case synthetic", "default", {})
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "default", {})
     sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     assert sequence.GetNumberOfDataNodes() == 3
@@ -204,7 +204,7 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
         results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 5, name)
         for n, name in enumerate(names)
     ]
-    shown = added(files, scene.geometry_of_volume(mri), "Case synthetic", "brats", {})
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "brats", {})
     assert [node.GetName() for node in shown] == [f"Case synthetic {name} (brats, seed 5)" for name in names]
     folder = hierarchy.GetItemByName("Case synthetic (brats, seed 5)")
     children = []
@@ -219,7 +219,7 @@ def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
         for s in range(2)
         for m, name in enumerate(["T1", "T2"])
     ]
-    shown = added(files, scene.geometry_of_volume(mri), "Case synthetic", "brats", {})
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "brats", {})
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     browser.SetSelectedItemNumber(1)
     assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), random_image(10))
@@ -229,7 +229,7 @@ def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
 def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
     mri = phantom.volume()
     file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 1)
-    geometry = scene.geometry_of_volume(mri)
+    geometry = grids.geometry_of_volume(mri)
     names = [added([file], geometry, "S synthetic", "m", {})[0].GetName() for _ in range(2)]
     assert names == ["S synthetic (m, seed 1)", "S synthetic (m, seed 1)_1"]
 

@@ -11,8 +11,8 @@ import slicer
 import slicer.util
 import vtk
 from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMSlicerLib import grids, scene
 from MedDDPMSlicerLib import roles as roles_module
-from MedDDPMSlicerLib import scene
 
 ROLES = roles_module.roles_for({"background": 0, "head": 1, "tumor": 2})
 BRATS = roles_module.roles_for({"necrotic_core": 1, "edema": 2, "enhancing_tumor": 3, "brain": 4})
@@ -206,6 +206,24 @@ def test_surfaces_become_voxels_in_a_copy_only():
     assert not node.GetSegmentation().ContainsRepresentation("Binary labelmap")
 
 
+@pytest.mark.parametrize("left_handed", [True, False])
+def test_surfaces_fill_the_voxels_that_slicers_own_conversion_fills(left_handed):
+    """Also where a surface reaches beyond the grid, or lies wholly beside it."""
+    matrix = phantom.oblique(left_handed)
+    mri = phantom.volume(matrix)
+    at = [(matrix @ np.array([*index, 1]))[:3] for index in ((15, 20, 10), (2, 38, 4), (100, 100, 100))]
+    for centre, radius in zip(at, (7.3, 9.1, 5.0), strict=True):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
+        node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+        identity = node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre, radius), "Head", (1, 0, 0))
+        ours = scene.merged(node, [(identity, 1)], grids.geometry_of_volume(mri))
+        node.SetReferenceImageGeometryParameterFromVolumeNode(mri)
+        assert node.CreateBinaryLabelmapRepresentation()
+        slicers = slicer.util.arrayFromSegmentBinaryLabelmap(node, identity, mri)
+        assert np.array_equal(ours, slicers if slicers is not None else np.zeros(phantom.SHAPE))
+    assert not ours.any()
+
+
 def test_nothing_painted_and_no_grid_are_said_in_words():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"Head": NONE, "Tumor": NONE})
@@ -250,7 +268,7 @@ def test_a_new_head_goes_into_its_segment_and_nowhere_else():
     before = phantom.state_of(node)
     made = scene.create_segment(node, ROLES[0])
     assert scene.is_empty(node, made) and not scene.is_empty(node, ids["Tumor"])
-    scene.set_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
+    scene.set_segment_array(node, made, phantom.head_array(), grids.geometry_of_volume(mri))
     filled = slicer.util.arrayFromSegmentBinaryLabelmap(node, made, mri)
     assert np.array_equal(filled, phantom.head_array())
     after = phantom.state_of(node)
@@ -265,7 +283,7 @@ def test_a_head_can_be_put_into_a_segmentation_that_has_no_grid_yet():
     mri = phantom.volume()
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "New")
     made = scene.create_segment(node, ROLES[0])
-    scene.set_segment_array(node, made, phantom.head_array(), scene.geometry_of_volume(mri))
+    scene.set_segment_array(node, made, phantom.head_array(), grids.geometry_of_volume(mri))
     mask = scene.build_mask(node, ROLES, {"head": (made,)})
     assert np.array_equal(mask.array, phantom.head_array())
 

@@ -13,16 +13,18 @@ from MedDDPMSlicerLib import headless, loss_plot, training
 from subprocess_transport import SubprocessTransport
 
 TRAINER = """
-import json, signal, sys, time
-def stop(*_):
+import json, os, sys, threading, time
+def stop():
+    os.read(0, 1)
     open("stage-0.pt", "w").close()
-    sys.exit(130)
-signal.signal(signal.SIGINT, stop)
+    os._exit(130)
+threading.Thread(target=stop, daemon=True).start()
 with open("stage-0.jsonl", "a", buffering=1) as log:
     for step in range(1, int(sys.argv[1]) + 1):
         log.write(json.dumps({"stage": 0, "step": step, "loss": 1 / step}) + "\\n")
         time.sleep(0.01)
-print("out of memory" if sys.argv[2] == "1" else "done")
+print("done")
+print("out of memory", file=sys.stderr)
 sys.exit(int(sys.argv[2]))
 """
 
@@ -32,7 +34,7 @@ class Trained:
         self.problems, self.entries = [], []
         self.transport = SubprocessTransport([sys.executable, "-c", TRAINER, str(steps), str(code)])
         self.process = training.TrainingProcess(self.transport, sys.executable, str(folder), self.problems.append)
-        self.process.start([["train"]], folder)
+        self.process.train([["train"]], folder)
 
     def wait(self, condition, seconds=20.0):
         end = time.monotonic() + seconds

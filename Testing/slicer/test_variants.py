@@ -8,7 +8,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib import results, roles, scene, variants, views
+from MedDDPMSlicerLib import grids, pieces, results, roles, scene, variants, views
 from test_lesion_tools import CENTRE, SHAPE, ball, head_with
 from test_results import added, written
 from window import open_window, packages_are_there  # noqa: F401
@@ -22,14 +22,6 @@ MATRIX = phantom.oblique(True, spacing=(3.0, 3.0, 3.0), origin=(-90.0, -110.0, 1
 @pytest.fixture(autouse=True)
 def empty_scene(host):
     """The host gives every test an empty scene."""
-
-
-def finished(pieces):
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return end.value
 
 
 def head_image(brightness=500, lesion=700, seed=0):
@@ -47,7 +39,7 @@ def case(tmp_path, images, model="tiny"):
         results.ResultFile(written(tmp_path, np.rint(array).astype(np.int16), MATRIX, f"{n}.nii.gz"), 20 + n)
         for n, array in enumerate(images)
     ]
-    (shown,) = added(files, scene.geometry_of_volume(mri), "Case synthetic", model, {})
+    (shown,) = added(files, grids.geometry_of_volume(mri), "Case synthetic", model, {})
     return mri, node, ids, shown
 
 
@@ -63,7 +55,7 @@ def test_the_samples_of_a_result_are_found(tmp_path):
 def test_mean_and_deviation_are_those_of_the_voxels(tmp_path):
     images = [head_image(seed=n, lesion=600 + 50 * n) for n in range(3)]
     mri, node, ids, shown = case(tmp_path, images)
-    mean, deviation = finished(variants.maps(slicer.mrmlScene, variants.samples_of(slicer.mrmlScene, shown)))
+    mean, deviation = pieces.finished(variants.maps(slicer.mrmlScene, variants.samples_of(slicer.mrmlScene, shown)))
     stack = np.stack([np.rint(image) for image in images])
     assert np.allclose(slicer.util.arrayFromVolume(mean), stack.mean(axis=0), atol=1e-3)
     assert np.allclose(slicer.util.arrayFromVolume(deviation), stack.std(axis=0, ddof=1), atol=1e-3)
@@ -77,12 +69,12 @@ def test_mean_and_deviation_are_those_of_the_voxels(tmp_path):
 def test_one_image_has_no_mean(tmp_path):
     mri, node, ids, shown = case(tmp_path, [head_image()])
     with pytest.raises(VolumeError, match="several"):
-        finished(variants.maps(slicer.mrmlScene, variants.samples_of(slicer.mrmlScene, shown)))
+        pieces.finished(variants.maps(slicer.mrmlScene, variants.samples_of(slicer.mrmlScene, shown)))
 
 
 def test_the_difference_is_what_the_lesion_added_whatever_the_scanners_range(tmp_path):
     mri, node, ids, shown = case(tmp_path, [head_image()])
-    array = slicer.util.arrayFromVolume(finished(variants.difference(slicer.mrmlScene, shown, mri)))
+    array = slicer.util.arrayFromVolume(pieces.finished(variants.difference(slicer.mrmlScene, shown, mri)))
     tumor, head = ball(CENTRE + [8, 0, 0], 5) > 0, ball(CENTRE, 26) > 0
     assert array[tumor].mean() == pytest.approx(200, abs=10)
     assert abs(array[head & ~tumor].mean()) < 10 and abs(array[ball(CENTRE, 30) == 0].mean()) < 1
@@ -90,7 +82,7 @@ def test_the_difference_is_what_the_lesion_added_whatever_the_scanners_range(tmp
 
 def test_a_checkerboard_takes_turns(tmp_path):
     mri, node, ids, shown = case(tmp_path, [head_image()])
-    array = slicer.util.arrayFromVolume(finished(variants.checkerboard(slicer.mrmlScene, shown, mri)))
+    array = slicer.util.arrayFromVolume(pieces.finished(variants.checkerboard(slicer.mrmlScene, shown, mri)))
     own = slicer.util.arrayFromVolume(shown)
     tumor = ball(CENTRE + [8, 0, 0], 5) > 0
     taken = np.isclose(array, own, atol=1e-3)
@@ -109,7 +101,7 @@ def test_an_mri_on_other_voxels_or_without_contrast_is_refused(tmp_path, spoil):
         slicer.util.updateVolumeFromArray(mri, np.zeros(SHAPE, np.int16))
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="no contrast" if spoil == "flat" else "same voxels"):
-        finished(variants.difference(slicer.mrmlScene, shown, mri))
+        pieces.finished(variants.difference(slicer.mrmlScene, shown, mri))
     assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 

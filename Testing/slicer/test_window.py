@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import PureWindowsPath
 
 import numpy as np
 import project
@@ -13,6 +14,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from MedDDPMSlicerLib.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
 HEAD_SHAPE = (40, 48, 44)
@@ -258,12 +260,32 @@ def test_the_module_can_be_reloaded(window):
 def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):
     mri, node, ids = drawn_head(window)
     node.SetName("Jane Doe 1970")
-    window.parameters.trainingData = "/somewhere/private"
+    window.parameters.trainingData = window.parameters.exportMasks = "/somewhere/private"
+    window.widget.panels["synthesize"]._failure = Status(error="“Jane Doe 1970” has no head segment.", code="labels")
     window.widget.panels["advanced"].widget.collapsed = False
     window.click(window.advanced.copyReportButton)
     text = slicer.app.clipboard().text()
     assert "MedDDPM error report" in text and "model=tiny" in text
-    assert "Jane" not in text and "private" not in text
+    assert "Jane" not in text and "private" not in text and "labels: “…” has no head segment." in text
+
+
+def test_the_error_report_hides_the_users_folder_however_it_is_written(monkeypatch):
+    from MedDDPMSlicerLib import report
+
+    monkeypatch.setattr(report.Path, "home", lambda: PureWindowsPath("C:\\Users\\Jane"))
+    log = [
+        '> {"mask": "C:/Users/Jane/Temp/mask.nrrd"}',
+        '"C:\\\\Users\\\\Jane\\\\x"',
+        r"start C:\Users\Jane\python.exe",
+    ]
+    text = report.error_report("5.10", {}, Status(), log)
+    assert "Jane" not in text and "~/Temp/mask.nrrd" in text
+
+
+def test_devices_can_be_chosen_before_the_first_run(window):
+    window.widget.panels["advanced"].widget.collapsed = False
+    window.choose(window.advanced.deviceCombo, "NVIDIA RTX A4000 (14.2 GB free)")
+    assert window.parameters.device == "cuda:0" and not window.widget.process.is_running
 
 
 def test_a_folder_that_is_no_model_is_refused_and_a_model_is_remembered(window, tmp_path):

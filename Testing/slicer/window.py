@@ -11,6 +11,7 @@ import tiny_models
 
 SCREENSHOTS = os.environ.get("MEDDDPM_SCREENSHOTS", "")
 PATIENCE = float(os.environ.get("MEDDDPM_PATIENCE", "120"))  # seconds; more on a machine that is busy
+GPU = {"id": "cuda:0", "name": "NVIDIA RTX A4000", "free": 14_200_000_000, "total": 16_900_000_000}
 FIGURES = os.environ.get("MEDDDPM_FIGURES", "")
 
 
@@ -161,7 +162,7 @@ def packages_are_there(monkeypatch):
     """Setup finds all it needs without asking another process, which would take seconds."""
     from MedDDPMSlicerLib import dependencies
 
-    complete = dependencies.State(versions=(("torch", "2.9"),), devices=("NVIDIA RTX A4000",), machine="Linux x86_64")
+    complete = dependencies.State(versions=(("torch", "2.9"),), devices=(GPU,), machine="Linux x86_64")
     monkeypatch.setattr(dependencies.Probe, "start", lambda probe: probe._on_state(complete))
 
 

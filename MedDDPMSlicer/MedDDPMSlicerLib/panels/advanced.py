@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import models, paths
+from .. import model_info, paths
 from ..qt_transport import QtTransport
 from ..weights_import import WeightsImport
 from .panel import Panel
@@ -54,7 +56,7 @@ class AdvancedPanel(Panel):
         self._fill(self.ui.modelCombo, {key: model.title for key, model in self.owner.models.items()})
 
     def show_devices(self, devices: list[dict]) -> None:
-        """devices: as the worker's `ready` tells them, each with id, name and free memory in bytes (0: unknown)."""
+        """devices: as Setup's look and the worker's `ready` tell them: id, name, free memory in bytes (0: unknown)."""
         titles = {"": _("Automatic: the fastest there is")}
         for device in devices:
             free = device.get("free") or 0
@@ -111,7 +113,7 @@ class AdvancedPanel(Panel):
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder with model.json and weights"))
         if not folder:
             return
-        if models.read(models.Path(folder), folder) is None:
+        if model_info.read(Path(folder), folder) is None:
             slicer.util.errorDisplay(
                 _("There is no model in {folder}: a model is a folder with model.json and weights.safetensors.").format(
                     folder=folder
@@ -126,7 +128,7 @@ class AdvancedPanel(Panel):
             return
         file = qt.QFileDialog.getOpenFileName(self.widget, _("Checkpoint of the authors"), "", _("Checkpoints (*.pt)"))
         if file:
-            self._weights_import.start(models.Path(file), paths.own_models_folder())
+            self._weights_import.start(Path(file), paths.own_models_folder())
             self.refresh()
 
     def _imported(self, folder, problem: str) -> None:

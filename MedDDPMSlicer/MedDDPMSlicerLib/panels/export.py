@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import MedDDPMError
-
 from .. import dependencies, export, paths, results
+from ..pieces import Pieces
 from ..qt_transport import QtTransport
 from .panel import Panel
 
@@ -31,6 +31,7 @@ class ExportPanel(Panel):
             self._show_progress,
             self._ended,
         )
+        self._pieces = Pieces(owner.process.call_later, self._refuse)
         self._problem = self._left_out = ""
         self._out: Path | None = None
         self._is_done = False
@@ -47,7 +48,7 @@ class ExportPanel(Panel):
         p = self._parameters
         if p is None:
             return
-        running = self.process.is_running
+        running = self.is_busy
         image = p.result is not None and results.is_synthetic(p.result)
         self.ui.dicomButton.enabled = image and not running
         self.ui.dicomButton.toolTip = "" if image else _("Make an image first, or choose one.")
@@ -65,8 +66,19 @@ class ExportPanel(Panel):
             widget.enabled = not running
         self._show_progress()
 
+    def forget_scene(self) -> None:
+        """The scene is being closed: what is still being read from it is left; an export of files goes on."""
+        if self._pieces.is_running:
+            self._pieces.stop()
+            self.process.discard()
+
     def close(self) -> None:
+        self._pieces.stop()
         self.process.close()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._pieces.is_running or self.process.is_running
 
     def _show_progress(self) -> None:
         self.ui.exportProgress.value = self.process.percent
@@ -75,7 +87,7 @@ class ExportPanel(Panel):
     def _status(self) -> str:
         if self.process.is_stopping:
             return _("Stopping: what is made is completed…")
-        if self.process.is_running:
+        if self.is_busy:
             return self.process.text or _("Starting…")
         return "\n".join(part for part in (self._problem, self._left_out, *self._outcome()) if part)
 
@@ -96,24 +108,23 @@ class ExportPanel(Panel):
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM folder"))
         if not parent:
             return
-        p = self._parameters
+        p, owner = self._parameters, self.owner
         segmentation = p.segmentation if p.exportMask else None
-        try:
+
+        def prepare(folder: Path) -> Generator[None, None, tuple[list[str], Path]]:
             out = export.new_folder(Path(parent), export.dicom_name(p.result))
-            arguments = export.dicom_arguments(
-                p.result, segmentation, self.owner.roles, self.owner.found, p.exportBurnIn, out, self.process.prepare()
+            arguments = yield from export.prepare_dicom(
+                p.result, segmentation, owner.roles, owner.found, p.exportBurnIn, out, folder
             )
-        except (MedDDPMError, OSError) as error:
-            self._refuse(error)
-            return
-        self._start(arguments, out)
+            return arguments, out
+
+        self._begin(prepare)
 
     def _make_dataset(self) -> None:
         chosen = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the dataset"))
         if not chosen:
             return
-        p, masks = self._parameters, Path(self._parameters.exportMasks.strip())
-        self._left_out = ""
+        p, roles = self._parameters, self.owner.roles
         settings = {
             "model": p.model,
             "samples": p.exportSamples,
@@ -123,21 +134,28 @@ class ExportPanel(Panel):
             "device": p.device,
             "grid": p.grid,
         }
-        try:
-            out, roles = export.dataset_folder(Path(chosen)), ()
-            if not p.exportMasks.strip():
-                masks, roles = self.process.prepare(), self.owner.roles
-                _number, left_out = export.masks_of_scene(slicer.mrmlScene, roles, masks)
-                self._left_out = " ".join(left_out)
-            arguments = export.dataset_arguments(masks, out, p.exportLayout, roles, settings)
-        except (MedDDPMError, OSError) as error:
-            self._refuse(error)
-            return
-        self._start(arguments, out)
 
-    def _start(self, arguments: list[str], out: Path) -> None:
-        self._problem, self._out, self._is_done = "", out, False
-        self.process.start(arguments)
+        def prepare(folder: Path) -> Generator[None, None, tuple[list[str], Path]]:
+            out, masks = export.dataset_folder(Path(chosen)), p.exportMasks.strip()
+            if masks:
+                return export.dataset_arguments(Path(masks), out, p.exportLayout, (), settings), out
+            left_out = yield from export.masks_of_scene(slicer.mrmlScene, roles, folder)
+            self._left_out = " ".join(left_out)
+            return export.dataset_arguments(folder, out, p.exportLayout, roles, settings), out
+
+        self._begin(prepare)
+
+    def _begin(self, prepare: Callable[[Path], Generator]) -> None:
+        """Write what the command is to read, a piece in each turn of the event loop; then start the command."""
+
+        def work():
+            arguments, self._out = yield from prepare(self.process.prepare())
+            self.process.export(arguments)
+            self.owner.process.call_later(0, self.refresh)
+
+        self._problem = self._left_out = ""
+        self._is_done = False
+        self._pieces.start(work())
         self.refresh()
 
     def _refuse(self, error: Exception) -> None:
@@ -146,7 +164,12 @@ class ExportPanel(Panel):
         self.refresh()
 
     def _stop(self) -> None:
-        self.process.stop()
+        if self._pieces.is_running:
+            self._pieces.stop()
+            self.process.discard()
+            self._problem = _("Stopped.")
+        else:
+            self.process.stop()
         self.refresh()
 
     def _ended(self, problem: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import qt
 import slicer
@@ -10,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.errors import MedDDPMError
 
-from .. import head, parameters, samples, scene
+from .. import grids, head, parameters, samples, scene
 from ..roles import Role
 from .panel import Panel
 
@@ -118,7 +119,7 @@ class InputPanel(Panel):
         self.owner.edit_segment(identity)
 
     def _load_sample(self) -> None:
-        path = samples.Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
+        path = Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
         with self._shown():
             node = samples.load_sample(slicer.mrmlScene, path)
             self._parameters.mri = None
@@ -139,7 +140,7 @@ class InputPanel(Panel):
             found = self.owner.found.get("head", ())
             empty = [identity for identity in found if scene.is_empty(segmentation, identity)]
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
-            scene.set_segment_array(segmentation, identity, array, scene.geometry_of_volume(mri))
+            scene.set_segment_array(segmentation, identity, array, grids.geometry_of_volume(mri))
             parameters.choose_segment(self._parameters, "head", identity)
             self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(
                 mri=mri.GetName()

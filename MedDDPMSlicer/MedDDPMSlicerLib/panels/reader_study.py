@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import qt
 import slicer
@@ -149,17 +150,21 @@ class ReaderStudyPanel(Panel):
         self.refresh()
 
     def _rate(self, confidence: int) -> None:
+        seconds = time.monotonic() - self._shown_at
+        self._keep(lambda: self.reading.answer(self._answer, confidence, seconds))
+
+    def _back(self) -> None:
+        self._keep(self.reading.take_back)
+
+    def _keep(self, change: Callable[[], None]) -> None:
+        """Change the answers and show the case that is to be read now; what cannot be written changes nothing."""
         self._problem = ""
         try:
-            self.reading.answer(self._answer, confidence, time.monotonic() - self._shown_at)
+            change()
         except MedDDPMError as error:
             self._problem = str(error)
             self.refresh()
             return
-        self._show_case()
-
-    def _back(self) -> None:
-        self.reading.take_back()
         self._show_case()
 
     def _export(self) -> None:

@@ -87,6 +87,8 @@ class SetupPanel(Panel):
         if state.is_complete:
             dependencies.remember_to_continue(False)
         self.widget.collapsed = state.is_complete
+        if state.devices:
+            self.owner.panels["advanced"].show_devices(state.devices)
         self.owner.refresh()
 
     def _install(self) -> None:

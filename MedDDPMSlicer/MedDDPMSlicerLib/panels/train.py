@@ -72,7 +72,7 @@ class TrainPanel(Panel):
         if self.process.is_stopping:
             return _("Saving a checkpoint…")
         if self.process.is_running:
-            return step or (self.process.output[-1] if self.process.output else _("Starting…"))
+            return step or self.process.heard or _("Starting…")
         return "\n".join(part for part in (self._problem, step) if part)
 
     def _browse(self, name: str, caption: str) -> None:
@@ -98,7 +98,7 @@ class TrainPanel(Panel):
             self._plot.clear()
         else:
             self._plot = LossPlot(slicer.mrmlScene, run.name or "Training")
-        self.process.start(todo, run)
+        self.process.train(todo, run)
         self._timer.start()
         self.refresh()
 

@@ -1,0 +1,89 @@
+"""The command line in the background: commands run one after the other, heard line by line, stopped in good order.
+
+No Qt in here: the transport is one of those that synthesis_process describes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from .synthesis_process import LineReader
+
+STOP_GRACE_MS = 60_000
+_CHILD = ["-u", "-X", "utf8", "-m", "MedDDPMCore.child"]
+_OWN_WORDS = "medddpm: "
+
+
+class CommandProcess:
+    """Owns one process at a time.
+
+    on_line(text): each line that is written, but for the errors. on_end(problem): the last command has ended; "" means
+    that all went well or that it was asked to stop, else what the command said of its failure.
+    """
+
+    def __init__(self, transport, python: str, core_folder: str, on_line: Callable, on_end: Callable):
+        self._transport, self._python, self._core_folder = transport, python, core_folder
+        self._on_line, self._on_end = on_line, on_end
+        transport.on_output, transport.on_error_output, transport.on_end = self._output, self._errors, self._ended
+        self._todo: list[list[str]] = []
+        self._stops = 0
+        self.is_stopping = False
+        self._begin()
+
+    @property
+    def is_running(self) -> bool:
+        return self._transport.is_running()
+
+    def start(self, *commands: list[str]) -> None:
+        """Run commands (each a list of arguments) one after the other, until one fails."""
+        self._todo, self.is_stopping = list(commands), False
+        self._next()
+
+    def stop(self) -> None:
+        """Ask for the end, which keeps what is whole; kill if that takes longer than a minute."""
+        if self.is_running and not self.is_stopping:
+            self.is_stopping, self._stops = True, self._stops + 1
+            self._transport.write(b"stop\n")
+            self._transport.call_later(STOP_GRACE_MS, lambda stop=self._stops: self._kill_if_still(stop))
+
+    def close(self) -> None:
+        """End it now, without a word: Slicer quits or the module is reloaded."""
+        self._todo, self._on_line, self._on_end = [], lambda _text: None, lambda _problem: None
+        self._transport.kill()
+
+    def _begin(self) -> None:
+        self._lines, self._error_lines = LineReader(), LineReader()
+        self._said: deque[str] = deque(maxlen=20)
+
+    def _next(self) -> None:
+        self._begin()
+        self._transport.start(self._python, [*_CHILD, *self._todo.pop(0)], self._core_folder)
+
+    def _kill_if_still(self, stop: int) -> None:
+        if self.is_stopping and stop == self._stops and self.is_running:
+            self._transport.kill()
+
+    def _output(self, data: bytes) -> None:
+        for line in self._lines.feed(data):
+            if line.strip():
+                self._on_line(line.strip())
+
+    def _errors(self, data: bytes) -> None:
+        self._said.extend(line.strip() for line in self._error_lines.feed(data) if line.strip())
+
+    def _ended(self, description: str) -> None:
+        stopped, self.is_stopping = self.is_stopping, False
+        fine = description == "exit code 0"
+        if fine and self._todo and not stopped:
+            self._next()
+            return
+        self._todo = []
+        self._on_end("" if fine or stopped else self._problem(description))
+
+    def _problem(self, description: str) -> str:
+        """The command's own words; else how it ended and what was last heard of it."""
+        own = [line for line in self._said if line.startswith(_OWN_WORDS)]
+        if own:
+            return own[-1].removeprefix(_OWN_WORDS)
+        return f"{description}. {self._said[-1] if self._said else ''}".strip()

@@ -1,0 +1,97 @@
+"""Voxel grids in MRML terms: those of volumes and segmentations, and how one lies in another's space. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import vtk
+
+from MedDDPMCore.errors import VolumeError
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A voxel grid in MRML terms.
+
+    dimensions: (i, j, k). ijk_to_ras: 4x4 array, millimetres, in the space of `transform_id`'s node (None: world).
+    """
+
+    dimensions: tuple[int, int, int]
+    ijk_to_ras: np.ndarray
+    transform_id: str | None = None
+
+    @property
+    def voxels(self) -> int:
+        return int(np.prod(self.dimensions))
+
+
+def geometry_of_volume(volume_node) -> Geometry:
+    if volume_node.GetImageData() is None:
+        raise VolumeError(f"The volume “{volume_node.GetName()}” holds no image.", "Choose another volume.")
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
+
+
+def array_of_volume(volume_node) -> np.ndarray:
+    """Its voxels (k, j, i), not copied; VolumeError where a voxel holds more than one value."""
+    array = slicer.util.arrayFromVolume(volume_node)
+    if array.ndim != 3:
+        raise VolumeError(
+            f"The volume “{volume_node.GetName()}” holds several values a voxel, as a colour image does.",
+            "Choose an MRI of one contrast.",
+        )
+    return array
+
+
+def geometry_of_segmentation(segmentation_node) -> Geometry:
+    """The grid on which the segmentation was made, with its first voxel at index 0."""
+    segmentation = segmentation_node.GetSegmentation()
+    converter = slicer.vtkSegmentationConverter
+    text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    image = slicer.vtkOrientedImageData()
+    if not text or not converter.DeserializeImageGeometry(text, image, False) or 0 in image.GetDimensions():
+        raise VolumeError(
+            f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
+            "Choose the MRI it was drawn on, or paint something in it first.",
+        )
+    ijk_to_ras, extent = image_to_world(image), image.GetExtent()
+    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
+    return Geometry(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
+
+
+def _array(matrix) -> np.ndarray:
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def oriented(geometry: Geometry, ijk_to_local: np.ndarray):
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(list(ijk_to_local.ravel()))
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(*(bound for size in geometry.dimensions for bound in (0, size - 1)))
+    image.SetGeometryFromImageToWorldMatrix(matrix)
+    return image
+
+
+def between(segmentation_node, geometry: Geometry) -> np.ndarray:
+    """The grid's IJK to RAS in the segmentation's own space; parent transforms must be linear."""
+    if geometry.transform_id == segmentation_node.GetTransformNodeID():
+        return geometry.ijk_to_ras
+    scene = segmentation_node.GetScene()
+    source = scene.GetNodeByID(geometry.transform_id) if geometry.transform_id else None
+    general, linear = vtk.vtkGeneralTransform(), vtk.vtkTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, segmentation_node.GetParentTransformNode(), general)
+    if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
+        raise VolumeError(
+            "The segmentation and the MRI are related by a warping transform.",
+            "Harden the transform first (Transforms module).",
+        )
+    return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
+
+
+def image_to_world(image) -> np.ndarray:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return _array(matrix)
