@@ -30,6 +30,7 @@ from quality_images import (
     made,
     mean_head,
     nearest_head,
+    smoothed,
     synthetic,
     with_lesions,
     without_tumor,
@@ -157,7 +158,9 @@ def privacy(data, generated: Heads, real: Heads, judge, known, out: Path) -> dic
     sideways = 2 - next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
     images, scale = training_images(data), feature_scale(known)
     found = {}
-    for name, heads in (("generated", generated), ("held-out real", real)):
+    smooth = smoothed(real, float(np.mean(sharpness(generated))), sharpness)
+    sets = (("generated", generated), ("held-out real", real), ("held-out real, as smooth", smooth))
+    for name, heads in sets:
         by_image = nearest_images(heads, images, sideways)
         by_feature = nearest_features(features(judge, heads), known, scale)
         found[name] = {

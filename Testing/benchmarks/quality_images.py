@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 import torch
 
 from MedDDPMCore.synthesis.synthesize import Model
@@ -101,6 +102,25 @@ def synthetic(
 def without_tumor(heads: Heads) -> Heads:
     """The same with masks of the head alone."""
     return Heads(heads.images, np.minimum(heads.masks, HEAD), heads.ids)
+
+
+def smoothed(heads: Heads, wanted: float, sharpness: Callable[[Heads], list[float]]) -> Heads:
+    """The heads under the Gaussian blur that leaves a mean sharpness of `wanted`; as they are where they have no more."""
+
+    def blurred(deviation: float) -> Heads:
+        images = [
+            sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(image), deviation**2, 32, 0.01, False))
+            for image in heads.images
+        ]
+        return Heads(np.stack(images), heads.masks, heads.ids)
+
+    if np.mean(sharpness(heads)) <= wanted:
+        return heads
+    low, high = 0.0, 4.0
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.mean(sharpness(blurred(middle))) > wanted else (low, middle)
+    return blurred(high)
 
 
 def mean_head(data: PackedDataset, heads: Heads, folder: Path) -> Heads:

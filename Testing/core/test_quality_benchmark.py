@@ -31,6 +31,7 @@ def test_the_quality_report_holds_every_set(tmp_path):
     model_row = report["sets"]["model"]
     assert {"head mask Dice", "tumour over surroundings", "judge's Dice", "MMD", "Fréchet distance"} <= set(model_row)
     assert report["sets"]["these real heads"]["head mask Dice"]["value"] > 0.8
+    assert {"generated", "held-out real", "held-out real, as smooth"} <= set(report["privacy"])
     assert [row["steps"] for row in report["steps"]] == [2, 3] * 3
     text = (out / "report.md").read_text("utf-8")
     assert "## Steps and samplers" in text and "mean head" in text
