@@ -105,7 +105,7 @@ def without_tumor(heads: Heads) -> Heads:
 
 
 def smoothed(heads: Heads, wanted: float, sharpness: Callable[[Heads], list[float]]) -> Heads:
-    """The heads under the Gaussian blur that leaves a mean sharpness of `wanted`; as they are where they have no more."""
+    """The heads under the Gaussian blur that leaves a mean sharpness of `wanted`; or as they are."""
 
     def blurred(deviation: float) -> Heads:
         images = [
