@@ -148,7 +148,7 @@ def test_an_image_that_is_not_a_plain_volume_is_refused(tmp_path):
     [
         (np.where(phantom.head_array(), 0.5, 0.0), 0.0, 0.5),
         (np.zeros(phantom.SHAPE), 0.0, 1.0),
-        (np.linspace(0, 100, int(np.prod(phantom.SHAPE))).reshape(phantom.SHAPE), 0.0, 99.8),
+        (np.linspace(0, 100, int(np.prod(phantom.SHAPE))).reshape(phantom.SHAPE), 0.0, 99.98),
     ],
 )
 def test_window_and_level_fit_the_image(array, low, high):
