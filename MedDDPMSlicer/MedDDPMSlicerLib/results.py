@@ -70,7 +70,7 @@ def _require_on(geometry: Geometry, image: nifti.Image) -> None:
 
 
 def set_window(node, low_percent: float = 0.5, high_percent: float = 99.98) -> None:
-    """Window and level from the voxels above air: readable at first sight, a bright lesion of 1 ml not yet all white."""
+    """Window and level from the voxels above air: readable at first sight, the inside of a bright lesion too."""
     display = node.GetDisplayNode() or _add_display(node)
     values = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
     values = values[:: max(1, values.size // _WINDOW_SAMPLES)]
