@@ -83,6 +83,13 @@ def set_window(node, low_percent: float = 0.5, high_percent: float = 99.98) -> N
     display.SetWindowLevelMinMax(float(min(low, values.min())), float(high))
 
 
+def share_window(node, like) -> None:
+    """The window and level of another volume, in whose intensities this one is."""
+    own, other = node.GetDisplayNode(), like.GetDisplayNode()
+    if own is not None and other is not None:
+        own.SetWindowLevelMinMax(other.GetWindowLevelMin(), other.GetWindowLevelMax())
+
+
 def _add_display(node):
     """A grey display without automatic window and level, which would look at every voxel."""
     display = slicer.vtkMRMLScalarVolumeDisplayNode()

@@ -228,6 +228,9 @@ class SynthesisRun:
         name = f"{self._mri_name} edited" if settings.edit is not None else f"{self._name} synthetic"
         extra = {"segmentation": self._name, **({"mri": self._mri_name} if settings.edit is not None else {})}
         made = yield from results.add_results(self._scene, files, self._target(), name, model, extra)
+        if settings.edit is not None and self._source() is not None:
+            for volume in made:
+                results.share_window(volume, self._source())
         self._show(made[0])  # no turn of the event loop from here on: a cancel in it would leave the volumes behind
         self.results = made
         self._finish(

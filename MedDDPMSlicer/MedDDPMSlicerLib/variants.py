@@ -158,7 +158,8 @@ def _table(mrml_scene, name: str, rows: list[tuple]):
 
 def _matched(shown, source) -> Generator[None, None, tuple[np.ndarray, float, float]]:
     """The result's array, and the line that brings the source's intensities to the result's: that of air to air's, and
-    the median of all that is brighter to the other's. VolumeError for another grid."""
+    the median of all that is brighter to the other's; none where the result is the source but for a part of it.
+    VolumeError for another grid."""
     first, second = grids.geometry_of_volume(shown), grids.geometry_of_volume(source)
     same = first.dimensions == second.dimensions and first.transform_id == second.transform_id
     if not same or np.abs(first.ijk_to_ras - second.ijk_to_ras).max() > 1e-3:
@@ -171,8 +172,18 @@ def _matched(shown, source) -> Generator[None, None, tuple[np.ndarray, float, fl
     (low, high), (other_low, other_high) = (_levels(array) for array in (own, other))
     if other_high <= other_low:
         raise VolumeError(f"“{source.GetName()}” has no contrast.", "Choose an MRI.")
+    if _are_mostly_equal(own, other, other_low + 0.05 * (other_high - other_low)):
+        return own, 1.0, 0.0
     scale = (high - low) / (other_high - other_low)
     return own, scale, low - other_low * scale
+
+
+def _are_mostly_equal(first: np.ndarray, second: np.ndarray, above: float) -> bool:
+    """Whether most voxels brighter than air have one value in both, as in an image of which a part was made anew."""
+    step = max(1, first.size // 200_000)
+    first, second = first.ravel()[::step], second.ravel()[::step]
+    inside = second > above
+    return bool(np.count_nonzero((first == second) & inside) > 0.5 * np.count_nonzero(inside))
 
 
 def _levels(array: np.ndarray) -> tuple[float, float]:

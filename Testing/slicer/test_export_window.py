@@ -65,8 +65,10 @@ def test_a_synthetic_volume_and_its_mask_become_a_dicom_study_by_clicks(window, 
     assert not box.dicomButton.enabled
     drawn_head(window)
     assert not box.dicomButton.enabled, "an MRI of a patient is no synthetic image"
-    window.parameters.result = synthetic_volume()
+    result = synthetic_volume()
+    box.exportSelector.setCurrentNode(result)
     window.host.process_events()
+    assert window.parameters.result is result
     for expected in ("MedDDPM-tiny-seed5-DICOM", "MedDDPM-tiny-seed5-DICOM-2"):
         window.host.dialogs.answer(str(tmp_path))
         window.click(box.dicomButton)

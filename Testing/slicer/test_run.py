@@ -148,7 +148,7 @@ def test_cancel_while_the_image_is_being_loaded_leaves_nothing(window):
 
 def test_the_preview_sharpens_in_one_volume_and_the_window_stays_free(window):
     drawn_head(window)
-    window.parameters.preview, window.parameters.steps = True, 200
+    window.parameters.preview, window.parameters.steps = True, 100
     window.host.process_events()
     names = set()
     window.click(window.synthesize_button)
@@ -189,7 +189,7 @@ def test_a_deleted_segmentation_ends_the_run_in_words(window):
 
 def test_a_deleted_mri_and_preview_do_not_disturb_the_run(window):
     mri, node, ids = drawn_head(window)
-    window.parameters.preview, window.parameters.steps = True, 200
+    window.parameters.preview, window.parameters.steps = True, 100
     window.host.process_events()
     window.click(window.synthesize_button)
     window.wait(lambda: window.preview is not None)

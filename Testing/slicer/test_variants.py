@@ -80,6 +80,14 @@ def test_the_difference_is_what_the_lesion_added_whatever_the_scanners_range(tmp
     assert abs(array[head & ~tumor].mean()) < 10 and abs(array[ball(CENTRE, 30) == 0].mean()) < 1
 
 
+def test_the_difference_of_an_edited_image_is_nothing_where_the_patient_was_kept(tmp_path):
+    mri, node, ids, shown = case(tmp_path, [head_image(lesion=900)])
+    tumor = ball(CENTRE + [8, 0, 0], 5) > 0
+    slicer.util.updateVolumeFromArray(mri, np.where(tumor, 500, slicer.util.arrayFromVolume(shown)).astype(np.int16))
+    array = slicer.util.arrayFromVolume(pieces.finished(variants.difference(slicer.mrmlScene, shown, mri)))
+    assert not array[~tumor].any() and array[tumor].mean() == pytest.approx(400, abs=10)
+
+
 def test_a_checkerboard_takes_turns(tmp_path):
     mri, node, ids, shown = case(tmp_path, [head_image()])
     array = slicer.util.arrayFromVolume(pieces.finished(variants.checkerboard(slicer.mrmlScene, shown, mri)))

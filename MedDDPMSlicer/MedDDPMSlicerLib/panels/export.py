@@ -35,7 +35,7 @@ class ExportPanel(Panel):
         self._problem = self._left_out = ""
         self._out: Path | None = None
         self._is_done = False
-        self.ui.exportSelector.addAttribute("vtkMRMLScalarVolumeNode", f"{results.PREFIX}synthetic", "true")
+        self.ui.exportSelector.setMRMLScene(slicer.mrmlScene)
         for layout, title in LAYOUTS.items():
             self.ui.layoutCombo.addItem(title, layout)
         self.ui.layoutCombo.connect("activated(int)", self._layout_chosen)
@@ -51,7 +51,7 @@ class ExportPanel(Panel):
         running = self.is_busy
         image = p.result is not None and results.is_synthetic(p.result)
         self.ui.dicomButton.enabled = image and not running
-        self.ui.dicomButton.toolTip = "" if image else _("Make an image first, or choose one.")
+        self.ui.dicomButton.toolTip = "" if image else _("Only images made here are exported: make one, or choose one.")
         self.ui.datasetButton.enabled = self.owner.can_synthesize and self.owner.model is not None and not running
         self.ui.exportStopButton.enabled = running and not self.process.is_stopping
         self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(p.exportLayout)))

@@ -13,6 +13,7 @@ import slicer
 from . import python_sources, qt_module, signals
 from .dialogs import dialogs
 
+_DEFERRED_DELETE = 52  # QEvent's
 _host = None
 
 
@@ -59,6 +60,7 @@ class Host:
         """Load the scripted module at `path` as the application does at its start."""
         module = self.app.moduleManager()._load(path)
         self.app.startupCompleted.emit()
+        self.app.startupCompleted.disconnect()  # an application starts once: modules loaded before have heard of it
         return module
 
     def open(self, name):
@@ -100,6 +102,7 @@ class Host:
     def process_events(self):
         self.app.processEvents()
         self.app.sendPostedEvents(None, 0)
+        self.app.sendPostedEvents(None, _DEFERRED_DELETE)  # they wait for an event loop otherwise
 
     def wait(self, condition, seconds=30.0):
         """Run the event loop until `condition()`; False when the time ran out."""

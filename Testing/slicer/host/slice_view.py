@@ -27,6 +27,10 @@ class qMRMLSliceView(RenderedView):
         self._managers = displayable_managers(factory, slicer.app.applicationLogic(), _MANAGERS, renderer)
         self._managers.SetMRMLDisplayableNode(self._logic.GetSliceNode())
 
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self._logic.ResizeSliceNode(max(1, event.size().width()), max(1, event.size().height()))
+
     def _prepare(self, width, height):
         self._logic.ResizeSliceNode(width, height)
         connection = self._logic.GetImageDataConnection()
