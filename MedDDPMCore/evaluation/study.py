@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..device import pick_device
@@ -40,7 +41,6 @@ from .study_images import (
     is_whole,
     mask_path,
     matched_pairs,
-    mean_marks,
     real_pairs,
     synthetic_pairs,
     write_masks,
@@ -133,7 +133,8 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
         if not is_whole(folder):
             pairs = real_pairs(source, cases, count, config.lesions, config.seed, name == REAL)
             if config.match_tests and name in config.tests:
-                pairs = matched_pairs(pairs, source, cases, mean_marks(data, train_cases))
+                level = float(np.mean([data.cases[case]["white_matter"] for case in train_cases]))
+                pairs = matched_pairs(pairs, source, cases, level)
             write_set(folder, count, pairs)
 
 

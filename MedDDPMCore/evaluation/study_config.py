@@ -39,8 +39,8 @@ class StudyConfig:
     of which there are arms with the real images, but none with other models' images. Paths start from the
     configuration's folder.
 
-    match_tests: bring the further tests' images to the intensities of the training images, by their histograms, as
-    those of another scanner or sequence need. synthetic: numbers of synthetic images. real: real images to train on,
+    match_tests: scale the further tests' images so that their white matter is as bright as that of the training images,
+    as those of another scanner or sequence need. synthetic: numbers of synthetic images. real: real images to train on,
     cycling through the cases with new lesions (0: one a case). mask_augmentation: how head masks are varied before
     images are made for them. sampler, sampling_steps: of diffusion models; None is each model's own.
     """

@@ -15,11 +15,11 @@ from ..errors import TrainingError
 from ..labels import LabelScheme
 from ..synthesis.output import FULL_SCALE, write_text
 from ..training.augment import Augmentation
+from ..training.brain import brain_region
 from ..training.dataset import PackedDataset, from_bytes, to_bytes
 from ..training.lesion_simulation import LesionSettings
 from ..training.samples import NO_AUGMENTATION, Samples, generator_for
 from ..volume import Geometry, Volume, direction_of_axes
-from .intensity_standard import landmarks, standardised
 
 _TESTED, _TRAINED, _MASKS = 11, 12, 13
 
@@ -76,28 +76,24 @@ def real_pairs(
         yield image.numpy(), lesion_of(channels.numpy(), data.labels_scheme), data.cases[case]["id"]
 
 
-Marks = list[np.ndarray]
-"""Landmarks of the histogram of each modality, see `intensity_standard`."""
-
-
-def case_marks(data: PackedDataset, case: int) -> Marks:
-    """Those of one case."""
-    head = np.array(data.labels[case]) > 0
-    return [landmarks(image, head, data.grid.spacing, data.grid.axes) for image in from_bytes(data.images[case])]
-
-
-def mean_marks(data: PackedDataset, cases: list[int]) -> Marks:
-    """Their means over cases."""
-    return list(np.mean([case_marks(data, case) for case in cases], axis=0))
-
-
 def matched_pairs(
-    pairs: Iterable[tuple[np.ndarray, np.ndarray, str]], data: PackedDataset, cases: list[int], wanted: Marks
+    pairs: Iterable[tuple[np.ndarray, np.ndarray, str]], data: PackedDataset, cases: list[int], white_matter: float
 ) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
-    """What `real_pairs` gives for these cases, each image brought to the intensities that have the wanted marks."""
+    """What `real_pairs` gives for these cases, each image scaled to a white matter of this level, -1..1.
+
+    After the white stripe normalisation of Shinohara et al. (2014). What becomes brighter than 1 is 1. An image in
+    which no brain is found stays as it is.
+    """
+    upward = slice(None, None, 1 if data.grid.axes[2] == "S" else -1)
     for k, (image, mask, name) in enumerate(pairs):
-        own = case_marks(data, cases[k % len(cases)])
-        yield np.stack([standardised(*parts) for parts in zip(image, own, wanted, strict=True)]), mask, name
+        case = cases[k % len(cases)]
+        head, first = np.array(data.labels[case]) > 0, from_bytes(data.images[case][0])
+        try:
+            _, own = brain_region(first[upward] + 1, head[upward], data.grid.spacing)
+        except TrainingError:
+            yield image, mask, name
+            continue
+        yield np.clip((image + 1) * ((white_matter + 1) / own) - 1, -1, 1), mask, name
 
 
 def lesion_of(channels: np.ndarray, scheme: LabelScheme) -> np.ndarray:

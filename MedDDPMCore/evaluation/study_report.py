@@ -120,7 +120,7 @@ def _setting(config: StudyConfig, out: Path, results: Sequence[dict]) -> list[st
         seconds[kind] = seconds.get(kind, 0.0) + spent
     times = ", ".join(f"{kind} {total:.0f} s" for kind, total in seconds.items())
     real = next(result["images"] for result in results if result["arm"] == REAL)
-    matched = "Images of further test sets have the training images' histograms (Nyúl's landmarks). "
+    matched = "Images of further test sets are scaled to the training images' white matter. "
     return [
         f"- Date {datetime.now(timezone.utc).date()}, MedDDPMCore {__version__}, torch {torch.__version__}, "
         f"{'GPU' if torch.cuda.is_available() else 'CPU'}, Python {platform.python_version()}. Seed {config.seed}.",

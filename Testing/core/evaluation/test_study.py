@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from small_training import write_data
 from MedDDPMCore.errors import TrainingError
 from MedDDPMCore.evaluation.study import run_study
 from MedDDPMCore.evaluation.study_config import StudyConfig
-from MedDDPMCore.evaluation.study_images import ImageSet, write_masks
+from MedDDPMCore.evaluation.study_images import ImageSet, matched_pairs, real_pairs, write_masks
 from MedDDPMCore.evaluation.study_report import holm, summary
 from MedDDPMCore.grid import ModelGrid
 from MedDDPMCore.models.bundle import save_bundle
@@ -196,19 +197,28 @@ def test_a_model_alone_has_arms_of_its_own_and_none_with_other_models(study):
         StudyConfig.read(study)
 
 
-def test_further_test_sets_can_be_brought_to_the_training_images_intensities(study, tmp_path):
-    from MedDDPMCore.evaluation.study import _write_real_sets
+def test_images_of_another_scanner_are_scaled_to_the_white_matter_of_the_training_images(tmp_path):
+    """Balls of brain in heads as large as heads are, at 8 mm; the second set half as bright above air."""
+    grid = ModelGrid((24, 24, 24), (8.0, 8.0, 8.0))
+    data = PackedDataset.open(write_data(tmp_path / "data", grid=grid))
+    for factor in (1.0, 0.5):
+        dim = dataclasses.replace(data, images=np.rint(data.images * factor).astype(np.uint8))
+        cases, lesions = data.indices("train"), LesionSettings(**BIG)
+        pairs = list(real_pairs(dim, cases, 4, lesions, 1, False))
+        matched = list(matched_pairs(iter(pairs), dim, cases, 0.2))
+        head = data.labels[0] > 0
+        for (image, mask, name), (scaled, same_mask, same_name) in zip(pairs, matched, strict=True):
+            assert np.array_equal(mask, same_mask) and name == same_name
+            assert (scaled[:, ~head] < -0.99).all() and scaled.max() <= 1
+            healthy = head & ~mask
+            assert np.median(scaled[0][healthy]) == pytest.approx(0.15, abs=0.1)
+            assert np.corrcoef(image[0][healthy], scaled[0][healthy])[0, 1] > 0.99
 
-    images = np.load(tmp_path / "other" / "images.npy")
-    np.save(tmp_path / "other" / "images.npy", images // 2)
-    means = {}
-    for matched in (False, True):
-        study.write_text(json.dumps({**json.loads(study.read_text()), "match_tests": matched}))
-        config, out = StudyConfig.read(study), tmp_path / str(matched)
-        _write_real_sets(config, PackedDataset.open(config.data), out)
-        sets = [ImageSet.open(out / "sets" / name) for name in ("other", "held-out")]
-        means[matched] = [float(one.images[one.images > 0].mean()) for one in sets]
-    assert means[False][0] < 0.6 * means[False][1] and means[True][0] == pytest.approx(means[True][1], rel=0.1)
+
+def test_an_image_without_a_brain_keeps_its_intensities(tmp_path):
+    data = PackedDataset.open(write_data(tmp_path / "data"))
+    pairs = list(real_pairs(data, [0], 1, LesionSettings(**BIG), 1, False))
+    assert np.array_equal(next(iter(matched_pairs(iter(pairs), data, [0], 0.2)))[0], pairs[0][0])
 
 
 def test_holms_correction_is_that_of_a_worked_example():
