@@ -30,9 +30,9 @@ GRID = ModelGrid((32, 32, 24), (8.0, 8.0, 8.0))
 
 def head_image(seed: int, spacing: float, dtype, direction=None, scale: float = 800.0) -> Volume:
     """A bright ellipsoid with texture in slightly noisy air."""
-    geometry = box((spacing,) * 3, (200, 240, 230), direction)
+    geometry = box((spacing,) * 3, (118, 142, 134), direction)
     rng = np.random.default_rng(seed)
-    inside = ((world(geometry) / (68 + seed, 88, 80)) ** 2).sum(axis=-1) <= 1
+    inside = ((world(geometry) / (42 + seed, 56, 50)) ** 2).sum(axis=-1) <= 1
     image = np.where(inside, rng.normal(0.7, 0.1, geometry.shape), rng.normal(0, 0.01, geometry.shape))
     return Volume((np.clip(image, 0, 1) * scale).astype(dtype), geometry)
 
