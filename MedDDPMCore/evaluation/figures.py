@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EvaluationError
+from ..synthesis.output import stem
 from ..volume import Geometry, Volume, reorient, resample_image, resample_labels
 
 AXES = "RAS"
@@ -43,23 +44,33 @@ def compare(path: Path, images: Sequence[Path], names: Sequence[str] = ()) -> No
     for number, file in enumerate(images):
         volume = _read(file)
         centre = _middle(_foreground(volume.array))
-        name = names[number] if number < len(names) else file.name.split(".")[0]
+        name = names[number] if number < len(names) else stem(file)
         rows.append([_panel(volume, plane, centre, title=f"{name}, {plane}") for plane in PLANES])
     draw(path, rows)
 
 
 def tumors(path: Path, images: Sequence[Path], masks: Sequence[Path], label: int) -> None:
-    """A row an image: the axial slice with most tumour, the same 70 mm wide around it, and outlined as in the mask."""
-    rows = []
+    """A row an image: the axial slice with most tumour, zoomed around it, and outlined as in the mask.
+
+    All are zoomed alike, ZOOM_MM wide or so that the largest tumour fits.
+    """
+    shown = []
     for file, mask_file in zip(images, masks, strict=True):
         volume, mask = _pair(file, mask_file)
         lesion = mask.array == label
         if not lesion.any():
             raise EvaluationError(f"{mask_file.name} has no voxel of label {label}.", "Name the tumour's with --tumor.")
-        centre = _middle(lesion)
-        name = file.name.split(".")[0]
-        whole = _panel(volume, "axial", centre, lesion, name)
-        rows.append([whole, _zoomed(volume, centre, None, "zoomed"), _zoomed(volume, centre, lesion, "mask's outline")])
+        shown.append((f"{stem(file)}\n{_millilitres(lesion, volume)}", volume, lesion, _middle(lesion)))
+    zoom = max(ZOOM_MM, *(1.3 * _width(lesion[centre[0]], volume) for _, volume, lesion, centre in shown))
+    rows = []
+    for title, volume, lesion, centre in shown:
+        window = _window(volume, lesion)
+        whole = _panel(volume, "axial", centre, lesion, title, window)
+        zoomed = [
+            _zoomed(volume, centre, outlined, name, window, zoom)
+            for outlined, name in ((None, "zoomed"), (lesion, "mask's outline"))
+        ]
+        rows.append([whole, *zoomed])
     draw(path, rows)
 
 
@@ -77,7 +88,7 @@ def samples(path: Path, mask_file: Path, images: Sequence[Path], label: int) -> 
             spread = np.std([v.array for v in volumes], axis=0)
             shown = Volume(spread, first.geometry)
             top = float(np.percentile(spread[mask.array > 0], 99))
-            title = f"SD, 0 … {top:.0f}"
+            title = f"SD of intensity, 0 … {top:.0f}"
             row.append(_panel(shown, plane, centre, title=title, window=(0, top), colours="magma"))
         rows.append(row)
     draw(path, rows)
@@ -91,8 +102,9 @@ def manipulated(path: Path, masks: Sequence[Path], images: Sequence[Path], label
         lesion = mask.array == label
         centre = _middle(lesion if lesion.any() else mask.array > 0)
         top = max(2, int(mask.array.max()))
-        rows[0].append(_panel(mask, "axial", centre, lesion, mask_file.name.split(".")[0], (0, top)))
-        rows[1].append(_panel(volume, "axial", centre))
+        title = f"{stem(mask_file)}\n{_millilitres(lesion, volume)}"
+        rows[0].append(_panel(mask, "axial", centre, lesion, title, (0, top)))
+        rows[1].append(_panel(volume, "axial", centre, window=_window(volume, lesion)))
     draw(path, rows)
 
 
@@ -136,7 +148,7 @@ def _draw_panel(axes, panel: Panel) -> None:
     spots += ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
     for letter, (x, y, side, level) in zip(panel.letters, spots, strict=True):
         axes.text(x, y, letter, transform=axes.transAxes, color="#ffd84a", fontsize=9, ha=side, va=level)
-    bar = SCALE_MM if width > 1.5 * SCALE_MM else SCALE_MM / 5
+    bar = SCALE_MM if width > 2.5 * SCALE_MM else SCALE_MM / 5
     axes.plot([0.04 * width, 0.04 * width + bar], [0.96 * height] * 2, color="white", linewidth=2)
     axes.text(0.04 * width, 0.945 * height, f"{bar / 10:g} cm", color="white", fontsize=7, va="bottom")
     axes.set_title(panel.title, color="white", fontsize=8, pad=2)
@@ -192,20 +204,44 @@ def _panel(
 ) -> Panel:
     x, y, z = volume.geometry.spacing
     pixel = {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[plane]
-    window = window or (float(volume.array.min()), float(np.percentile(volume.array, 99.7)))
+    window = window or _window(volume)
     outlined = None if lesion is None else _slice(lesion, plane, centre)
     return Panel(_slice(volume.array, plane, centre), pixel, PLANES[plane], window, outlined, title, colours)
 
 
-def _zoomed(volume: Volume, centre: tuple[int, int, int], lesion: np.ndarray | None, title: str) -> Panel:
-    """The axial slice, ZOOM_MM wide around the centre."""
+def _window(volume: Volume, lesion: np.ndarray | None = None) -> tuple[float, float]:
+    """Grey levels shown as black and white: nearly all of the image, and of a lesion, which may be the brightest."""
+    top = float(np.percentile(volume.array, 99.7))
+    if lesion is not None and lesion.any():
+        top = max(top, float(np.percentile(volume.array[lesion], 99)))
+    return float(volume.array.min()), top
+
+
+def _millilitres(lesion: np.ndarray, volume: Volume) -> str:
+    return f"tumour {lesion.sum() * np.prod(volume.geometry.spacing) / 1000:.1f} ml" if lesion.any() else "no tumour"
+
+
+def _width(lesion: np.ndarray, volume: Volume) -> float:
+    """The larger side in mm of what is in an axial slice (y, x), twice as far as it reaches from its middle."""
+    sides = zip(np.nonzero(lesion), volume.geometry.spacing[1::-1], strict=True)
+    return max(2 * float(np.abs(where - int(np.median(where))).max() + 1) * mm for where, mm in sides)
+
+
+def _zoomed(
+    volume: Volume,
+    centre: tuple[int, int, int],
+    lesion: np.ndarray | None,
+    title: str,
+    window: tuple[float, float],
+    width: float,
+) -> Panel:
+    """The axial slice, `width` mm wide around the centre."""
     sides = []
     for axis, mm in ((1, volume.geometry.spacing[1]), (2, volume.geometry.spacing[0])):
-        half = max(2, round(ZOOM_MM / 2 / mm))
+        half = max(2, round(width / 2 / mm))
         middle = min(max(centre[axis], half), volume.array.shape[axis] - half)
         sides.append(slice(max(0, middle - half), middle + half))
     part = (slice(None), *sides)
-    window = (float(volume.array.min()), float(np.percentile(volume.array, 99.7)))
     cut = Volume(volume.array[part], _cropped(volume.geometry, volume.array[part].shape))
     return _panel(cut, "axial", (centre[0], 0, 0), None if lesion is None else lesion[part], title, window)
 

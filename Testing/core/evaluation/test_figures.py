@@ -9,6 +9,7 @@ import phantoms
 import pytest
 
 from MedDDPMCore.cli import main
+from MedDDPMCore.evaluation import figures
 from MedDDPMCore.volume import Volume
 
 
@@ -48,6 +49,27 @@ def test_each_figure_is_one_command(files, arguments, monkeypatch):
     outlined = (drawn[..., 0] > 0.9) & (drawn[..., 1] < 0.5)
     assert outlined.any() == (arguments[0] != "compare")
     assert not list(files.glob("*.part"))
+
+
+def test_a_large_tumour_fits_into_the_zoom_and_names_with_dots_and_volumes_are_told(files, monkeypatch):
+    geometry = phantoms.box((3, 3, 3), (180, 220, 200))
+    for name, radius in (("scale0.5", 8.0), ("scale2.0", 45.0)):
+        phantoms.head(geometry, radius=radius).write(files / f"{name}.nii")
+    rows = []
+    monkeypatch.setattr(figures, "draw", lambda _, panels: rows.extend(panels))
+    masks = [files / "scale0.5.nii", files / "scale2.0.nii"]
+    figures.tumors(files / "out.png", [files / "image.nii"] * 2, masks, 2)
+    assert [row[0].title.splitlines()[0] for row in rows] == ["image", "image"]
+    millilitres = [float(row[0].title.split()[-2]) for row in rows]
+    assert millilitres[1] > 20 * millilitres[0] > 0
+    for row in rows:
+        outlined = row[2].lesion
+        assert outlined.any() and not (outlined[[0, -1]].any() or outlined[:, [0, -1]].any())
+        assert row[2].picture.shape == rows[0][2].picture.shape
+    rows.clear()
+    figures.manipulated(files / "out.png", [*masks, files / "healthy.nii"], [files / "image.nii"] * 3, 2)
+    titles = [panel.title.splitlines() for panel in rows[0]]
+    assert [title[0] for title in titles] == ["scale0.5", "scale2.0", "healthy"] and titles[2][1] == "no tumour"
 
 
 def test_what_cannot_be_drawn_is_said(files, monkeypatch, capsys):
