@@ -73,7 +73,7 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
             write_text(out / "masks.json", json.dumps(max(config.synthetic)))
     _wait_for([out / "masks.json"])
     # All images are made before any arm is trained: processes that train a model together wait for each other.
-    for name in config.all_models:
+    for name in config.models:
         _make_images(config, name, out, data, used, report)
     for arm in config.arms()[rank::world]:
         _run_arm(config, arm, out, used, report)
@@ -140,9 +140,9 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
 
 def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.device, report: Report) -> Path:
     """The bundle of a model, trained first where the configuration names a training configuration."""
-    path = Path(config.all_models[name])
+    path = Path(config.models[name])
     if not path.is_file():
-        return find_model(config.all_models[name])
+        return find_model(config.models[name])
     run = out / "models" / slug(name)
     if not (run / "done.json").exists():
         report(f"{name}: training")

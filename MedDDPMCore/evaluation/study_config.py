@@ -35,8 +35,7 @@ class Arm:
 class StudyConfig:
     """data: packed training set, whose train cases are the real images and whose validation cases are held out. tests:
     name -> a further packed set, all of whose cases are tested. models: name -> a model (name or folder), or a training
-    configuration that the study trains first; images of a model of another grid are resampled. alone: further models,
-    of which there are arms with the real images, but none with other models' images. Paths start from the
+    configuration that the study trains first; images of a model of another grid are resampled. Paths start from the
     configuration's folder.
 
     match_tests: scale the further tests' images so that their white matter is as bright as that of the training images,
@@ -47,7 +46,6 @@ class StudyConfig:
 
     data: str
     models: dict[str, str]
-    alone: dict[str, str] = field(default_factory=dict)
     tests: dict[str, str] = field(default_factory=dict)
     match_tests: bool = False
     synthetic: tuple[int, ...] = (1000, 2000, 5000)
@@ -65,8 +63,8 @@ class StudyConfig:
         path = Path(path)
         config = parsed(cls, read_json(path), str(path))
         settings = config.segmentation
-        if not config.models or REAL in config.all_models or set(config.models) & set(config.alone):
-            raise TrainingError(f"models of {path} must name one model or more, each once, none of them {REAL}.")
+        if not config.models or REAL in config.models:
+            raise TrainingError(f"models of {path} must name one model or more, none of them {REAL}.")
         if not config.synthetic or min(config.synthetic) < 1:
             raise TrainingError(f"synthetic of {path} must list numbers of images, each 1 or more.")
         if min(settings.epochs, settings.batch_size, settings.base_channels, settings.levels) < 1:
@@ -77,15 +75,10 @@ class StudyConfig:
             raise TrainingError(f"{path}: schedule must be one of {', '.join(SCHEDULES)}, not {settings.schedule!r}.")
         named = {
             key: {name: _beside(path, value) for name, value in getattr(config, key).items()}
-            for key in ("models", "alone", "tests")
+            for key in ("models", "tests")
         }
         numbers = tuple(sorted(set(config.synthetic)))
         return dataclasses.replace(config, data=_beside(path, config.data), synthetic=numbers, **named)
-
-    @property
-    def all_models(self) -> dict[str, str]:
-        """Those of models and alone."""
-        return {**self.models, **self.alone}
 
     def to_dict(self) -> dict:
         """As plain data."""
@@ -97,11 +90,11 @@ class StudyConfig:
         found = [Arm(REAL, (REAL,), 0, 1), Arm(AUGMENTED, (REAL,), 0, 1, augmented=True)]
         for count in self.synthetic:
             end = f" ({count})" if several else ""
-            names, every = list(self.models), list(self.all_models)
+            names = list(self.models)
             groups = [group for size in range(2, len(names) + 1) for group in combinations(names, size)]
-            found += [Arm(name + end, (name,), count, 1) for name in every]
+            found += [Arm(name + end, (name,), count, 1) for name in names]
             found += [Arm(" + ".join(group) + end, group, count, 2) for group in groups]
-            mixed = [(name,) for name in every] + ([tuple(names)] if len(names) > 1 else [])
+            mixed = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
             found += [Arm(" + ".join((REAL, *group)) + end, (REAL, *group), count, 3) for group in mixed]
         return sorted(found, key=lambda arm: arm.table)
 

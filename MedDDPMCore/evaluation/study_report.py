@@ -55,7 +55,7 @@ def write_report(config: StudyConfig, out: Path, results: Sequence[dict]) -> Pat
                 lines += [f"**Table {number}. {title}.** Mean ± SD over test images.", "", *_table(listed, test), ""]
         lines += _ranking(results, test) + ["", *_comparison_table(compared[test]), ""]
         lines += [f"![Dice of each arm](pictures/dice-{slug(test)}.png)", ""]
-    shown = ", ".join(config.all_models)
+    shown = ", ".join(config.models)
     lines += [
         "## Synthetic images",
         "",
@@ -151,7 +151,7 @@ def _models(config: StudyConfig, out: Path) -> list[str]:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     seconds, count = _seconds(out), max(config.synthetic)
-    for name, path in config.all_models.items():
+    for name, path in config.models.items():
         recipe = TrainingConfig.read(path) if Path(path).is_file() else None
         spec = recipe.model if recipe else ModelSpec.read(find_model(path))
         with torch.device("meta"):
@@ -255,7 +255,7 @@ def _write_synthetic_picture(config: StudyConfig, out: Path, path: Path) -> None
         mask = out / "masks" / f"mask-{k:05d}.nii.gz"
         labels = Volume.read(mask, labels=True).array
         pictures = []
-        for name in config.all_models:
+        for name in config.models:
             file = output_path(out / "synthetic" / slug(name), stem(mask), data.modalities[0], config.seed + k)
             image = Volume.read(file).array.astype(np.float32) / 500 - 1
             pictures.append(overview(labels, image, data.grid.spacing, tumor))

@@ -186,17 +186,6 @@ def test_several_numbers_of_images_make_arms_of_their_own(study):
     assert len(arms) == 2 + 2 * 6
 
 
-def test_a_model_alone_has_arms_of_its_own_and_none_with_other_models(study):
-    study.write_text(json.dumps({**json.loads(study.read_text()), "alone": {"Other": "bundle"}}))
-    config = StudyConfig.read(study)
-    names = [arm.name for arm in config.arms()]
-    assert [name for name in names if "Other" in name] == ["Other", "Real + Other"]
-    assert names[-2:] == ["Real + Other", "Real + DiscoGAN + Pix2Pix"]
-    with pytest.raises(TrainingError, match="each once"):
-        study.write_text(json.dumps({**json.loads(study.read_text()), "alone": {"Pix2Pix": "bundle"}}))
-        StudyConfig.read(study)
-
-
 def test_images_of_another_scanner_are_scaled_to_the_white_matter_of_the_training_images(tmp_path):
     """Balls of brain in heads as large as heads are, at 8 mm; the second set half as bright above air."""
     grid = ModelGrid((24, 24, 24), (8.0, 8.0, 8.0))
