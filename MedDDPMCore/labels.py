@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from MedDDPMCore.errors import LabelError, ModelError
-from MedDDPMCore.volume import Geometry, Volume, reorient
+from MedDDPMCore.volume import Geometry, Volume, count_labels, reorient, where_labels
 
 LabelMapping = dict[str, int | tuple[int, ...]]
 """Label name -> the value, or values, that a segmentation uses for it. "background" names values to leave out."""
@@ -126,7 +126,7 @@ class LabelScheme:
             if not np.isfinite(array).all() or (array != np.rint(array)).any():
                 raise LabelError("The segmentation holds values that are not whole numbers.", "Is it an image?")
             array = array.astype(np.int64)
-        values, counts = np.unique(array, return_counts=True)
+        values, counts = count_labels(array)
         found = dict(zip(values.tolist(), counts.tolist(), strict=True))
         found.pop(0, None)
         if not found:
@@ -217,11 +217,11 @@ class LabelScheme:
 
     def _clip_lesions(self, volume: Volume, report: LabelReport) -> None:
         """Set lesion voxels outside the head to 0, with a warning; LabelError if none is inside."""
-        lesion = np.isin(volume.array, [self.values[name] for name in self.lesions])
+        lesion = where_labels(volume.array, (self.values[name] for name in self.lesions))
         total = int(lesion.sum())
         if not total:
             return
-        body = np.isin(volume.array, [self.values[name] for name in self.required])
+        body = where_labels(volume.array, (self.values[name] for name in self.required))
         outside = lesion & ~_enclosed(body, lesion, volume.geometry.spacing)
         count = int(outside.sum())
         if count == total:
@@ -238,7 +238,7 @@ class LabelScheme:
 
     def _cut_sides(self, volume: Volume) -> list[str]:
         """A warning if the head is cut by the image border anywhere but at the neck."""
-        head = np.isin(reorient(Volume(volume.array, volume.geometry), "RAS").array, self.head_values)
+        head = where_labels(reorient(Volume(volume.array, volume.geometry), "RAS").array, self.head_values)
         cut = []
         for axis, (low, high) in ((2, ("left", "right")), (1, ("back", "front")), (0, ("", "top"))):
             areas = np.count_nonzero(head, axis=tuple(other for other in range(3) if other != axis))

@@ -6,6 +6,7 @@ Arrays are (z, y, x) or (channel, z, y, x); points, spacings and indices are (x,
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,6 +84,28 @@ def resample_image(volume: Volume, geometry: Geometry, background: float | None 
     return Volume(result, geometry)
 
 
+def count_labels(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values in a label array, ascending, and how many voxels have each: np.unique, but without sorting bytes."""
+    if array.dtype != np.uint8:
+        return np.unique(array, return_counts=True)
+    counts = np.zeros(256, np.int64)
+    for part in array:
+        counts += np.bincount(part.ravel(), minlength=256)
+    values = np.flatnonzero(counts)
+    return values.astype(np.uint8), counts[values]
+
+
+def where_labels(array: np.ndarray, values: Iterable[int]) -> np.ndarray:
+    """Where an array (two axes or more) holds one of a few values, as bool: np.isin, five times as fast."""
+    found = np.zeros(array.shape, bool)
+    first, *others = values
+    for part, hit in zip(array, found, strict=True):
+        np.equal(part, first, out=hit)
+        for value in others:
+            hit |= part == value
+    return found
+
+
 def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     """The labels (z, y, x) on another geometry, each target voxel taking the label that covers most of it.
 
@@ -106,7 +129,7 @@ def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     if window is None:
         return resampled
     source = np.ascontiguousarray(volume.array[window])
-    values, counts = np.unique(source, return_counts=True)
+    values, counts = count_labels(source)
     labels = [value for _, value in sorted(zip(counts.tolist(), values.tolist(), strict=True)) if value != 0]
     part = _reached(to_source, window, geometry.size)
     if part is None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import LabelError
 from ..labels import LabelScheme
-from ..volume import Geometry, Volume, resample_image
+from ..volume import Geometry, Volume, resample_image, where_labels
 
 _MARGIN = 2
 """Voxels of background around a piece, so that its own edge is never the edge of its array."""
@@ -46,7 +46,7 @@ def lesions_of(mask: Volume, scheme: LabelScheme) -> list[Lesion]:
     """The lesions of a mask in the scheme's values, the largest first."""
     import SimpleITK as sitk
 
-    found = np.isin(mask.array, [scheme.values[name] for name in scheme.lesions])
+    found = where_labels(mask.array, (scheme.values[name] for name in scheme.lesions))
     if not found.any():
         return []
     window = bounding_box(found)

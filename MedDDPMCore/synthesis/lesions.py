@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import LabelError
 from ..labels import WHOLE_HEAD, LabelScheme
-from ..volume import Volume
+from ..volume import Volume, where_labels
 from .lesion_placement import brain_in_head, midsagittal_plane, random_points
 from .lesion_shapes import (
     Lesion,
@@ -26,7 +26,6 @@ from .lesion_shapes import (
     put,
     smoothed,
     transformed,
-    voxel_ml,
 )
 
 FURTHEST_MM = 500.0
@@ -286,7 +285,7 @@ def _without(own: Volume, lesions: list[Lesion], scheme: LabelScheme) -> np.ndar
 
 def _edited(mask: Volume, own: Volume, array: np.ndarray, cut: float, notes: list[str], scheme) -> EditedMask:
     values = [scheme.values[name] for name in scheme.lesions]
-    before, after = (float(np.isin(a, values).sum()) * voxel_ml(own.geometry) for a in (own.array, array))
+    before, after = (millilitres(where_labels(a, values), own.geometry) for a in (own.array, array))
     if cut > 0:
         notes = [*notes, f"{cut:.2g} ml would have lain outside the head and were cut off."]
     names = {value: name for name, value in scheme.values.items()}

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from phantoms import AXES, box, centre_of_mass, head, rotation, world
 
 from MedDDPMCore.errors import VolumeError
-from MedDDPMCore.volume import Geometry, Volume, reorient, resample_image, resample_labels
+from MedDDPMCore.volume import (
+    Geometry,
+    Volume,
+    count_labels,
+    reorient,
+    resample_image,
+    resample_labels,
+    where_labels,
+)
 
 angles = st.tuples(*[st.floats(-180, 180)] * 3)
 spacings = st.tuples(*[st.floats(1.6, 5.0)] * 3)
@@ -231,3 +239,13 @@ def test_a_single_slice_fills_its_thickness_and_no_more():
     image = Volume(np.ones((1, 8, 8), np.float32), box((2, 2, 6), (16, 16, 6)))
     result = resample_image(image, box((2, 2, 1), (12, 12, 10)), background=0).array[:, 3, 3]
     assert np.array_equal(result > 0.5, [0, 0, 1, 1, 1, 1, 1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64])
+def test_labels_are_counted_and_found_as_numpy_does(dtype):
+    array = np.random.default_rng(0).integers(0, 5, (7, 8, 9)).astype(dtype)
+    array[array == 3] = 77
+    for ours, numpys in zip(count_labels(array), np.unique(array, return_counts=True), strict=True):
+        assert np.array_equal(ours, numpys)
+    for values in ((2,), (1, 77), (300, 4)):
+        assert np.array_equal(where_labels(array, iter(values)), np.isin(array, values))

@@ -125,9 +125,13 @@ class LongestBlock:
 
     def __enter__(self):
         self.milliseconds, self.computing = 0.0, 0.0
-        self._last, self._last_cpu = time.perf_counter(), time.thread_time()
+        self.leave_out()
         self._timer.start()
         return self
+
+    def leave_out(self):
+        """What was done since the last turn does not count."""
+        self._last, self._last_cpu = time.perf_counter(), time.thread_time()
 
     def _tick(self):
         now, cpu = time.perf_counter(), time.thread_time()

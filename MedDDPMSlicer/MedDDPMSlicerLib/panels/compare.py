@@ -164,7 +164,8 @@ class ComparePanel(Panel):
         own, rows = self.ui.lesionTable, node.GetNumberOfRows()
         own.setColumnCount(len(variants.COLUMNS))
         own.setRowCount(rows)
-        own.setHorizontalHeaderLabels([title.removeprefix("Mean ").capitalize() for title in variants.COLUMNS])
+        short = [title.removeprefix("Mean ").capitalize() for title in variants.COLUMNS[1:]]
+        own.setHorizontalHeaderLabels(["#", *short])
         for row in range(rows):
             for column in range(len(variants.COLUMNS)):
                 value = node.GetTable().GetValue(row, column)

@@ -63,7 +63,7 @@ class TitledView(qMRMLWidget):
     def __init__(self, view, title, color):
         super().__init__()
         self._view = view
-        label = QLabel(f" {title}", self)
+        self._title = label = QLabel(f" {title}", self)
         label.styleSheet = "color: black; background: #%02x%02x%02x" % tuple(int(255 * part) for part in color)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

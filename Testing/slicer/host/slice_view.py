@@ -2,6 +2,7 @@
 import slicer
 import vtk
 
+from .observing import Observations
 from .rendered_view import RenderedView, TitledView, displayable_managers
 
 _MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLModelSliceDisplayableManager")
@@ -42,10 +43,16 @@ class qMRMLSliceView(RenderedView):
 class qMRMLSliceWidget(TitledView):
     def __init__(self, logic):
         node = logic.GetSliceNode()
-        title = f"{node.GetLayoutLabel()}   {node.GetOrientation()}"
-        super().__init__(qMRMLSliceView(logic), title, node.GetLayoutColor())
+        super().__init__(qMRMLSliceView(logic), "", node.GetLayoutColor())
         self._logic = logic
         self.setMRMLScene(node.GetScene())
+        self._observations = Observations(self)
+        self._observations.add(node, [vtk.vtkCommand.ModifiedEvent], self._say_orientation)
+        self._say_orientation()
+
+    def _say_orientation(self):
+        node = self._logic.GetSliceNode()
+        self._title.text = f" {node.GetLayoutLabel()}   {node.GetOrientation()}"
 
     def sliceLogic(self):
         return self._logic
