@@ -24,11 +24,8 @@ def alternate(rivals: dict[str, Callable[[], object]], device: torch.device, rep
         call()
     for _ in range(repeats):
         for name, call in rivals.items():
-            _wait(device)
-            wall, busy = time.perf_counter(), time.process_time()
-            call()
-            _wait(device)
-            times[name].append((time.perf_counter() - wall, time.process_time() - busy))
+            taken = once(call, device)
+            times[name].append((taken["wall_s"], taken["cpu_s"]))
     return {
         name: {
             "wall_s": median(wall for wall, _ in taken),
@@ -37,6 +34,15 @@ def alternate(rivals: dict[str, Callable[[], object]], device: torch.device, rep
         }
         for name, taken in times.items()
     }
+
+
+def once(call: Callable[[], object], device: torch.device) -> dict[str, float]:
+    """Wall and CPU seconds of a call, without one to warm up."""
+    synchronize(device)
+    wall, busy = time.perf_counter(), time.process_time()
+    call()
+    synchronize(device)
+    return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - busy}
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
@@ -73,7 +79,8 @@ def _processor() -> str:
         return platform.processor()
 
 
-def _wait(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
+    """Waits for a GPU to have done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

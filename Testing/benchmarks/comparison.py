@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ from MedDDPMCore.training.stage_run import StageRun
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = StageSpec(Domain("voxels"), "noise", 250, {})
+IMAGES_DRAWN = 8
 
 
 def step(args: argparse.Namespace, device: torch.device) -> list[dict]:
@@ -106,7 +108,7 @@ def batch_of(args: argparse.Namespace, count: int) -> tuple:
 def training(args: argparse.Namespace, device: torch.device) -> list[dict]:
     """One optimiser step at batch 1, averaged weights included, against the step of the published trainer.
 
-    That is: float32, L1 loss, Adam, and a copy of averaged weights kept beside.
+    That is: float32, L1 loss, Adam, and a copy of averaged weights kept beside, brought up to date every tenth step.
     """
     batch = batch_of(args, 1)
     calls = {}
@@ -122,7 +124,7 @@ def training(args: argparse.Namespace, device: torch.device) -> list[dict]:
         network = published(args.published, args.base, args.size, ours(args.base)).to(device)
         average = copy.deepcopy(network)
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-5)
-        schedule = Schedule.cosine(250)
+        schedule, done = Schedule.cosine(250), itertools.count()
         images, labels = batch[0].to(device), batch[1].to(device)
 
         def published_step() -> None:
@@ -133,6 +135,8 @@ def training(args: argparse.Namespace, device: torch.device) -> list[dict]:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
+            if next(done) % 10:
+                return
             with torch.no_grad():
                 for kept, new in zip(average.parameters(), network.parameters(), strict=True):
                     kept.data = kept.data * 0.995 + new.data * 0.005
@@ -198,7 +202,11 @@ def samplers(args: argparse.Namespace, device: torch.device) -> list[dict]:
 
 
 def loading(args: argparse.Namespace, device: torch.device) -> list[dict]:
-    """The bundled model's training on a packed set: seconds a step, and the share spent waiting for data."""
+    """The bundled model's training on a packed set: seconds a step, and the share spent waiting for data.
+
+    Beside them, the images a second that one loading thread draws with nothing else to do: a device that trains on
+    fewer is never starved.
+    """
     if not args.data:
         return []
     data = PackedDataset.open(args.data)
@@ -221,7 +229,20 @@ def loading(args: argparse.Namespace, device: torch.device) -> list[dict]:
                 waited += time.perf_counter() - asked
                 run.train_step(*batch)
             total = time.perf_counter() - started
-        rows.append({"stage": index, "s a step": total / args.repeats, "share waiting for data": waited / total})
+        busy = time.thread_time()
+        for case in data.indices("train")[:IMAGES_DRAWN]:
+            samples.draw(case, torch.Generator().manual_seed(case))
+        busy = time.thread_time() - busy
+        rows.append(
+            {
+                "stage": index,
+                "batch": training.batch_size,
+                "images drawn a step": -(-training.batch_size // training.repeats),
+                "s a step": total / args.repeats,
+                "share waiting for data": waited / total,
+                "images a CPU second of one loading thread": IMAGES_DRAWN / busy,
+            }
+        )
     return rows
 
 

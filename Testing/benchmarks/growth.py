@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import torch
-from alternating import alternate, peak_bytes
+from alternating import alternate, once, peak_bytes
 from rivals import ours
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -24,13 +24,18 @@ from MedDDPMCore.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (32, 48, 64, 96, 128, 192, 256)
+LARGEST_REPEATED = 64
+"""Edge up to which a call on a CPU is timed several times, after one to warm up."""
 BATCHES = (1, 2, 4)
 STEPS = (1, 2, 4)
 STAGE = StageSpec(Domain("voxels"), "noise", 250, {})
 
 
 def growth(args: argparse.Namespace, device: torch.device) -> list[dict]:
-    """One row a size, batch or number of steps. Sizes above args.largest, or that do not fit, are counted, not run."""
+    """One row a size, batch or number of steps. Sizes above args.largest, or that do not fit, are counted, not run.
+
+    What needs more than half of the free memory is run in slabs.
+    """
     precision = pick_precision("auto", device)
     network = in_precision(ours(args.base).eval().requires_grad_(False), precision).to(device)
     rows = []
@@ -59,14 +64,18 @@ def _row(args, network, device, precision, size: int, batch: int, steps: int, ru
         "TFLOP": steps * counter.get_total_flops() / 1e12,
         "counted GB": counted / 1e9,
         "counted GB in slabs": working_memory(spec, precision, batch, SLABS[-1]) / 1e9,
+        "slab planes": 0,
         "peak GB": None,
         "cpu_s": None,
         "wall_s": None,
         "GFLOP a CPU second": None,
         "TFLOP/s": None,
     }
-    if not run or counted * 1.3 > (free_memory(device) or 0):
+    there = (free_memory(device) or 0) / 2
+    fitting = (n for n in (0, *SLABS) if working_memory(spec, precision, batch, n) < there)
+    if not run or (planes := next(fitting, None)) is None:
         return row
+    network.slab_planes = planes
     condition = torch.randn(batch, 2, *cube, device=device).sign()
     x = torch.randn(batch, 1, *cube, device=device)
     denoise = denoiser(network, STAGE, condition, None, precision)
@@ -76,9 +85,15 @@ def _row(args, network, device, precision, size: int, batch: int, steps: int, ru
         for _ in dpmpp_2m(denoise, x, Schedule.cosine(250), steps):
             pass
 
-    times = alternate({"call": call}, device, 1 if size > 64 else args.repeats)["call"]
+    measured: dict[str, int] = {}
+    if size > LARGEST_REPEATED and device.type == "cpu":
+        times = once(lambda: measured.update(peak=peak_bytes(call, device)), device)
+    else:
+        times = alternate({"call": call}, device, args.repeats)["call"]
+        measured["peak"] = peak_bytes(call, device)
     row |= {
-        "peak GB": peak_bytes(call, device) / 1e9,
+        "slab planes": planes,
+        "peak GB": measured["peak"] / 1e9,
         "cpu_s": times["cpu_s"],
         "wall_s": times["wall_s"],
         "GFLOP a CPU second": 1e3 * row["TFLOP"] / times["cpu_s"],

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from acceleration import accelerated
 from phantoms import box, head
 from published_networks import draw, fill
 from small_models import write_model
 
-from MedDDPMCore.models.acceleration import accelerated
 from MedDDPMCore.networks.group_norm import GroupNormSiLU
 from MedDDPMCore.networks.unet import UNet
 from MedDDPMCore.synthesis.synthesize import load_model

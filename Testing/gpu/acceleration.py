@@ -1,6 +1,6 @@
-"""Two ways to spend less time between a GPU's kernels, used when asked for: CUDA graphs, and torch.compile.
+"""Two ways to spend less time between a GPU's kernels: CUDA graphs, and torch.compile.
 
-Testing/gpu/targets.py measures both, with the time to the first image.
+targets.py measures both, with the time to the first image. Neither is in the program until it is known to pay.
 """
 
 from __future__ import annotations
