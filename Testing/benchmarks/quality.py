@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="heads made of one mask")
     parser.add_argument("--step-cases", type=int, default=2, help="heads for the table of steps; 0: no table")
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS, help="of the table of steps")
-    parser.add_argument("--judge-steps", type=int, default=120)
+    parser.add_argument("--judge-steps", type=int, default=400)
     parser.add_argument("--prepare", action="store_true", help="only make what does not depend on the model")
     args = parser.parse_args()
     started = time.monotonic()

@@ -25,7 +25,9 @@ from MedDDPMCore.evaluation.study_images import ImageSet, write_set
 from MedDDPMCore.training.dataset import PackedDataset, from_bytes, to_bytes
 
 FACTOR = 2
-SETTINGS = SegmentationSettings(batch_size=2, learning_rate=2e-3, base_channels=8, levels=4)
+SETTINGS = SegmentationSettings(
+    batch_size=2, learning_rate=4e-3, schedule="cosine", warmup=30, base_channels=8, levels=4
+)
 FEATURES = "mean over the head of the 64 deepest features of the judge (3D U-Net on 4 mm, trained on simulated lesions)"
 CPU = torch.device("cpu")
 
