@@ -14,6 +14,8 @@ from MedDDPMCore.errors import VolumeError
 
 _LPS_AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 _FLIP_XY = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
 @dataclass(frozen=True, eq=False)
 class Geometry:
     """Where a voxel grid lies in the world.

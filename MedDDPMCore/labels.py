@@ -150,7 +150,7 @@ class LabelScheme:
         self._clip_lesions(volume, report)
         report.warnings.extend(self._cut_sides(volume))
         if not any(name in report.present for name in self.lesions):
-            report.notes.append("No lesion is painted: a healthy head will be made.")
+            report.notes.append("No lesion is painted: none will be made.")
         return mapped, report
 
     def _meaning(self, names: dict[int, str], mapping: LabelMapping | None) -> dict[int, str]:

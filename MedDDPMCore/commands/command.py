@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import MedDDPMError, ResourceError
@@ -27,3 +28,12 @@ def new_folder(path: str) -> Path:
     except OSError as error:
         raise ResourceError(f"{folder} could not be made: {error.strerror}.", "Name another folder.") from error
     return folder
+
+
+def require_new(paths: Iterable[Path]) -> None:
+    """MedDDPMError where one of the files is there already."""
+    for path in paths:
+        if path.exists():
+            raise MedDDPMError(
+                f"{path} is there already, and is not written over.", "Name another, or remove it first."
+            )

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import LabelError, MedDDPMError, VolumeError
-from .command import add_command
+from .command import add_command, require_new
 
 _RAS = "R,A,S: to the patient's right, to the front and up, in mm, as 3D Slicer shows them"
 
@@ -124,6 +124,7 @@ def _change(args: argparse.Namespace, tool: str, *by) -> int:
 
 
 def _write(args: argparse.Namespace, edited) -> int:
+    require_new([Path(args.out)])
     edited.mask.write(args.out)
     _say(edited)
     print(args.out)
@@ -229,7 +230,7 @@ def edit(args: argparse.Namespace) -> int:
 
     from ..labels import parse_label_mapping
     from ..synthesis.edit import EditOptions, plan_edit, run_edit
-    from ..synthesis.edit_output import write_edited
+    from ..synthesis.edit_output import edited_path, write_edited
     from ..synthesis.output import stem
     from ..synthesis.synthesize import Settings, load_model
     from ..volume import Volume
@@ -242,6 +243,7 @@ def edit(args: argparse.Namespace) -> int:
     )
     masks = [Volume.read(path, labels=True) if path else None for path in (args.mask, args.source, args.edit_mask)]
     mapping = parse_label_mapping(args.labels) if args.labels else None
+    require_new([edited_path(Path(args.out), stem(args.mri), args.seed + k) for k in range(args.samples)])
     model = load_model(args.model, args.device)
     plan = plan_edit(model, Volume.read(args.mri), *masks, mapping, options)
     print("\n".join([*plan.warnings, *plan.notes]), file=sys.stderr)

@@ -6,8 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..errors import MedDDPMError
-from .command import EXIT_ERROR, add_command, new_folder
+from .command import EXIT_ERROR, add_command, new_folder, require_new
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
 PICTURES = {"image": "closest_pairs.png", "features": "closest_pairs_by_features.png"}
@@ -45,9 +44,7 @@ def deface(args: argparse.Namespace) -> int:
 
     image, out = Path(args.image), Path(args.out)
     record = _record_beside(image)
-    for path in (out, record_of(out)) if record else (out,):
-        if path.exists():
-            raise MedDDPMError(f"{path} is there already, and is not written over.", "Name another file.")
+    require_new((out, record_of(out)) if record else (out,))
     volume = Volume.read(image)
     head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
     said = {"SYNTHETIC": read_record(record_of(image)).title} if record else {}

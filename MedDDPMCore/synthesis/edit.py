@@ -21,12 +21,15 @@ from ..labels import LabelMapping, LabelScheme
 from ..volume import Volume, resample_image
 from .edit_fill import fill
 from .edit_intensity import Levels, levels
-from .edit_match import matched
+from .edit_match import contrast, levelled, matched
 from .edit_region import BLEND_MM, MARGIN_MM, changed_region, pushed, require_fit, weights
+from .edit_texture import SHELL_MM, texture
 from .head import head_mask
 from .lesion_shapes import bounding_box, lesions_of, shifted, voxel_ml
 from .synthesize import AIR, Model, Plan, Progress, Settings
 
+FINER = 0.75
+"""In a scan of finer voxels than so much of the model's, what is made gets the scan's texture."""
 ROUNDS = 1
 """How often each step is taken; see Documentation/editing.md for what more cost and gained."""
 
@@ -48,7 +51,9 @@ class EditPlan:
 
     mri: the patient's. bent: with mass effect, where its tissue moved (z, y, x), and these voxels' new values. region:
     where the image is made anew; weight (z, y, x) 0..1: how much of it. levels: its intensities and the model's.
-    plan: of the model, for the new mask. known: what the model is given.
+    contrast: in a scan of another contrast than the model's, that of the patient's own lesions to the tissue around
+    them, counted from air; else None. plan: of the
+    model, for the new mask. known: what the model is given.
     """
 
     mri: Volume
@@ -56,6 +61,7 @@ class EditPlan:
     region: np.ndarray
     weight: np.ndarray
     levels: Levels
+    contrast: float | None
     plan: Plan
     known: KnownRegion
     mri_sha256: str
@@ -105,7 +111,10 @@ def plan_edit(
         before = _with_head(source, mri, scheme, mapping, []).array
         before = np.where(np.isin(before, values), before, 0)
     after = np.where(np.isin(labels, values), labels, 0)
-    region = _region(before, after, head, edit_mask, mri, options, notes)
+    changed = (before != after) & (
+        edit_mask is None or source is not None
+    )  # what is new is known beside a source alone
+    region = _region(changed, head, edit_mask, mri, options, notes)
     bent, base = None, mri
     if options.mass_effect:
         grown = lesions_of(Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry), scheme)
@@ -130,6 +139,7 @@ def plan_edit(
         region,
         weights(region, mri.geometry, options.blend_mm),
         found,
+        _own_contrast(mri, before > 0, head, found) if found.foreign else None,
         plan,
         KnownRegion(torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds),
         digest,
@@ -143,16 +153,26 @@ def run_edit(model: Model, edit: EditPlan, settings: Settings) -> Iterator[tuple
     """Yields after each step: the progress, and, when a sample is finished, the edited image. Leaving the loop stops
     the work. Errors as of `Model.run`."""
     for progress in fill(model, edit.plan, settings, edit.known):
-        yield progress, _finished(edit, progress.seeds[0]) if progress.finished else None
+        yield progress, _finished(model, edit, progress.seeds[0]) if progress.finished else None
 
 
-def _finished(edit: EditPlan, seed: int) -> Edited:
+def _own_contrast(mri: Volume, lesion: np.ndarray, head: np.ndarray, found: Levels) -> float | None:
+    """Of the lesions (z, y, x) bool that the patient has; None where there are none."""
+    return contrast(mri.array - found.low, lesion, head & ~lesion, mri.geometry.spacing)[0]
+
+
+def _finished(model: Model, edit: EditPlan, seed: int) -> Edited:
     """The image just made, in the patient's intensities, blended into the patient's image."""
     guess = edit.known.guess[0, 0].float().cpu().numpy()
     known, unknown = (t[0, 0].cpu().numpy() for t in (edit.known.image, edit.known.unknown))
-    made = matched(guess, known, unknown, edit.plan.labels > 0, edit.plan.grid.spacing)
+    labels, spacing = edit.plan.labels, edit.plan.grid.spacing
+    made = matched(guess, known, unknown, labels > 0, spacing)
+    lesion = np.isin(labels, [model.spec.labels.values[name] for name in model.spec.labels.lesions])
+    if edit.levels.foreign:
+        made = levelled(made, known, unknown, (labels > 0) & ~lesion, lesion, spacing, edit.contrast)
     in_patients_units = edit.levels.to_patient(made)
-    window = bounding_box(edit.region)
+    finer = min(edit.mri.geometry.spacing) < FINER * min(spacing)
+    window = bounding_box(edit.region, int(np.ceil(SHELL_MM / min(edit.mri.geometry.spacing))) if finer else 0)
     start = np.array([side.start for side in window[::-1]])
     part = shifted(edit.mri.geometry, start, edit.region[window].shape)
     filled = resample_image(Volume(in_patients_units, edit.plan.grid), part, 0.0).array
@@ -160,8 +180,11 @@ def _finished(edit: EditPlan, seed: int) -> Edited:
     if edit.bent is not None:
         result[edit.bent[0]] = _in_dtype(edit.bent[1], result.dtype)
     base, weight = result[window].astype(np.float32), edit.weight[window]
-    blended = _in_dtype(base + weight * (filled - base), result.dtype)
-    result[window] = np.where(weight > 0, blended, result[window])
+    blended = base + weight * (filled - base)
+    if finer:
+        head = resample_image(Volume((labels > 0).astype(np.float32), edit.plan.grid), part, 0.0).array > 0.5
+        blended += texture(base, filled, weight, head, part, seed)
+    result[window] = np.where(weight > 0, _in_dtype(blended, result.dtype), result[window])
     return Edited(Volume(result, edit.mri.geometry), seed)
 
 
@@ -184,8 +207,11 @@ def _check(model: Model, mri: Volume, options: EditOptions) -> None:
     if not np.isfinite(mri.array).all():
         raise VolumeError("The MRI holds NaN or infinite values.", "Save it again without them.")
     if len(model.spec.modalities) != 1 or model.spec.kind != "diffusion":
+        makes = f"makes {len(model.spec.modalities)} images ({', '.join(model.spec.modalities)}) that belong together"
+        why = f"is a {model.spec.kind} generator" if model.spec.kind != "diffusion" else makes
         raise MedDDPMError(
-            f"The model {model.spec.name} cannot edit an image.", "Choose a diffusion model that makes one image."
+            f"The model {model.spec.name} cannot edit an image: it {why}.",
+            "Choose a diffusion model that makes one image, such as the bundled one.",
         )
     allowed = (("margin", options.margin_mm, 0, 50), ("blending depth", options.blend_mm, 0, 50),
                ("mass effect", options.mass_effect, 0, 1), ("number of rounds", options.rounds, 1, 20))  # fmt: skip
@@ -217,15 +243,13 @@ def _with_head(
 
 
 def _region(
-    before: np.ndarray,
-    after: np.ndarray,
+    changed: np.ndarray,
     head: np.ndarray,
     edit_mask: Volume | None,
     mri: Volume,
     options: EditOptions,
     notes: list[str],
 ) -> np.ndarray:
-    changed = before != after
     if edit_mask is None:
         return changed_region(changed, head, mri.geometry, options.margin_mm)
     wanted = edit_mask.array != 0

@@ -20,11 +20,14 @@ _FURTHEST = 4.0
 
 @dataclass(frozen=True)
 class Levels:
-    """A linear map: `low`, a patient's intensity (broadcast to z, y, x), becomes -1, and `high` becomes `top`."""
+    """A linear map: `low`, a patient's intensity (broadcast to z, y, x), becomes -1, and `high` becomes `top`.
+
+    foreign: the brain's level had to be matched, so the scan is of another contrast than the model's."""
 
     low: np.ndarray
     high: np.ndarray
     top: float
+    foreign: bool = False
 
     def to_model(self, image: np.ndarray) -> np.ndarray:
         """A patient's image (z, y, x) on the model grid as float32 -1..1; what is brighter is clipped."""
@@ -63,7 +66,7 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
         return found, []
     note = f"The brain is {'darker' if factor > 1 else 'brighter'} than the model's by a factor of "
     note += f"{max(factor, 1 / factor):.2f}: its intensities were matched."
-    return Levels(found.low, found.low + (found.high - found.low) / factor, WHITE), [note]
+    return Levels(found.low, found.low + (found.high - found.low) / factor, WHITE, True), [note]
 
 
 def _brain(model: Model, plan: Plan) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""What a model made, matched to the known image around it: an affine fit in the band, then a harmonic correction."""
+"""What a model made, matched to the known image around it: an affine fit in the band, then a harmonic correction; in
+scans of another contrast its level, too, and the enhancement of its lesions."""
 
 from __future__ import annotations
 
@@ -8,7 +9,12 @@ from .lesion_shapes import bounding_box
 
 BAND_MM = 12.0
 """How far around the made region the affine fit looks."""
+RIM_MM = 8.0
+"""How deep into the made region its level is read."""
 _GAIN = (0.7, 1.4)
+_SPREAD = (0.5, 1.0)
+_STRENGTH = (1.0, 2.5)
+_FEWEST = 50
 _SWEEPS = 300
 
 
@@ -22,18 +28,81 @@ def matched(
     with the largest residuals left out; then the difference that remains at the region's edge is carried into it as a
     harmonic function (the membrane of Perez et al., Poisson Image Editing, 2003) and added.
     """
-    import SimpleITK as sitk
-
     inside = unknown > 0
-    image = sitk.GetImageFromArray(inside.astype(np.uint8))
-    image.SetSpacing(spacing)
-    away = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
+    away = _distance(inside, spacing)
     gain, offset = _affine(made, known, (away > 0) & (away <= BAND_MM) & head)
     made = gain * (made + 1) - 1 + offset
     difference = np.where(inside, 0, known - made)
     box = bounding_box(inside, 1)
     difference[box] = harmonic(difference[box], inside[box])
     return np.where(inside, np.clip(made + difference, -1, 1), known)
+
+
+def levelled(
+    made: np.ndarray,
+    known: np.ndarray,
+    unknown: np.ndarray,
+    healthy: np.ndarray,
+    lesion: np.ndarray,
+    spacing: tuple[float, float, float],
+    wanted: float | None,
+) -> np.ndarray:
+    """The made image (z, y, x) at the level of the healthy tissue around the region.
+
+    For scans of another contrast than the model's own: there the model makes tissue of its own contrast, between
+    surroundings that it kept. Healthy tissue gets the median, and at most the spread, of that around the region;
+    lesions keep their ratio to it, counted from air, or get the ratio `wanted`, if that is larger. healthy, lesion:
+    bool.
+    As it was where there is too little healthy tissue.
+    """
+    inside = unknown > 0.5
+    away = _distance(inside, spacing)
+    around, rim = healthy & (away > 0) & (away <= BAND_MM), healthy & inside & (away > -RIM_MM)
+    if min(around.sum(), rim.sum()) < _FEWEST:
+        return made
+    quarters = (0.25, 0.5, 0.75)
+    (low, middle, high), (a, b, c) = np.quantile(known[around], quarters), np.quantile(made[rim], quarters)
+    tissue = middle + np.clip((high - low) / max(c - a, 1e-3), *_SPREAD) * (made - b)
+    result = np.where(inside, np.clip(tissue, -1, 1), made)
+    lesion = lesion & inside
+    if lesion.sum() < _FEWEST:
+        return result
+    soft = _softened(lesion)
+    excess = soft * (made - b) * (middle + 1) / max(b + 1, 1e-3)
+    plain = result + soft * (middle - result)
+    _, tissue = contrast(plain + excess + 1, lesion, healthy, spacing)
+    strength = (wanted or 0) * tissue - 1 - plain[lesion].mean()
+    strength = np.clip(strength / max(excess[lesion].mean(), 1e-3), *_STRENGTH)
+    return np.where(unknown > 0, np.clip(plain + strength * excess, -1, 1), made)
+
+
+def contrast(
+    image: np.ndarray, lesion: np.ndarray, healthy: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[float | None, float]:
+    """The mean of an image (z, y, x; air is 0) in lesions over that of healthy tissue 1 to 7 mm around them, and the
+    latter; None, 0 where either is too small to tell."""
+    away = _distance(lesion, spacing) if lesion.any() else np.zeros(lesion.shape)
+    around = healthy & (away > 1) & (away <= 7)
+    if min(lesion.sum(), around.sum()) < _FEWEST:
+        return None, 0.0
+    tissue = float(image[around].mean())
+    return (float(image[lesion].mean()) / tissue if tissue > 0 else None), tissue
+
+
+def _softened(region: np.ndarray) -> np.ndarray:
+    import SimpleITK as sitk
+
+    return sitk.GetArrayFromImage(
+        sitk.DiscreteGaussian(sitk.GetImageFromArray(region.astype(np.float32)), [0.5] * 3, 32, [0.01] * 3, False)
+    )
+
+
+def _distance(inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(inside.astype(np.uint8))
+    image.SetSpacing(spacing)
+    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
 
 
 def _affine(made: np.ndarray, known: np.ndarray, band: np.ndarray) -> tuple[float, float]:

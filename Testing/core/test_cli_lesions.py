@@ -46,6 +46,12 @@ def test_every_tool_writes_a_mask_with_the_same_head(mask, tmp_path, tool):
     assert not np.array_equal(before.array, after.array)
 
 
+def test_no_tool_writes_over_a_mask_least_of_all_its_own(mask, capsys):
+    before = mask.read_bytes()
+    assert main(["lesion", "grow", str(mask), str(mask), "--mm", "4"]) == 1
+    assert "already" in capsys.readouterr().err and mask.read_bytes() == before
+
+
 def test_a_sweep_writes_masks_and_a_table_and_passes_over_shifts_out_of_the_head(mask, tmp_path, capsys):
     out = tmp_path / "masks"
     command = ["lesion", "sweep", str(mask), str(out), "--scales", "0.5,2", "--step", "50,0,0", "--steps", "3"]
@@ -89,5 +95,7 @@ def test_an_mri_is_edited_from_the_difference_of_two_masks(mask, tmp_path, capsy
     changed = image.array != mri.array
     assert image.array.dtype == np.int16 and changed[labels.array == 2].mean() > 0.5
     assert changed.sum() < 0.2 * (labels.array > 0).sum()
-    assert main([*command, "--model", str(model)]) == 1
+    assert main([*command, *options, "--margin", "3"]) == 1
+    assert "already" in capsys.readouterr().err and len(list((tmp_path / "out").iterdir())) == 2
+    assert main([*command[:3], str(tmp_path / "new"), "--model", str(model)]) == 1
     assert "nothing to edit" in capsys.readouterr().err
