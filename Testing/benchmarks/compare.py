@@ -7,7 +7,8 @@ The rivals take turns (A B A B …) and medians are compared; CPU seconds stand 
 read on a busy machine. Sections: step (one network call), training (one optimiser step), samplers (their arithmetic
 alone), growth (time, memory and FLOPs against size, batch and steps, plotted), loading (the share of a training step
 spent waiting for data; needs --data), scaling (two processes under torchrun against one). Writes compare.md,
-compare.json and growth.png into --out.
+compare.json and growth.png into --out, anew after each section: the command begun again, with --only or without, adds
+to what --out holds of the same arguments.
 """
 
 from __future__ import annotations
@@ -43,16 +44,20 @@ def main() -> None:
     device = pick_device(args.device)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    chosen = args.only.split(",") if args.only else list(SECTIONS)
-    results = {"circumstances": circumstances(device), "arguments": vars(args)}
-    words = ["# Benchmarks", "", table([results["circumstances"]])]
+    asked = {name: value for name, value in vars(args).items() if name in ("size", "base", "largest", "threads")}
+    kept = out / "compare.json"
+    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    if results.get("arguments") != asked:
+        results = {"arguments": asked, "circumstances": circumstances(device), "sections": {}}
+    chosen = args.only.split(",") if args.only else [name for name in SECTIONS if name not in results["sections"]]
     for name in chosen:
-        rows = SECTIONS[name](args, device)
-        results[name] = rows
-        words += ["", f"## {name}", "", table(rows) if rows else "left out"]
-        print("\n".join(words[-3:]), flush=True)
-        (out / "compare.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-        (out / "compare.md").write_text("\n".join(words) + "\n", encoding="utf-8")
+        results["sections"][name] = SECTIONS[name](args, device)
+        words = ["# Benchmarks", table([{**results["circumstances"], **asked}])]
+        for done, rows in results["sections"].items():
+            words += [f"## {done}", table(rows) if rows else "left out"]
+        print("\n\n".join(words[-2:]), flush=True)
+        kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        (out / "compare.md").write_text("\n\n".join(words) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
