@@ -14,6 +14,8 @@ LOOP_TENSORS = 4
 SLABS = (32, 16, 8, 4)
 """Planes of a slab to try, where the whole volume at once does not fit."""
 
+_counted: dict[tuple, int] = {}
+
 
 def weight_memory(spec: ModelSpec, precision: torch.dtype) -> int:
     """Bytes of the networks' weights, of all stages, as a loaded model holds them."""
@@ -24,9 +26,13 @@ def weight_memory(spec: ModelSpec, precision: torch.dtype) -> int:
 def working_memory(spec: ModelSpec, precision: torch.dtype, batch: int = 1, slab_planes: int = 0) -> int:
     """Bytes that sampling holds at its fullest beside the weights: the most of any stage.
 
-    slab_planes: as of `UNet.slab_planes`; networks of other kinds are taken whole.
+    slab_planes: as of `UNet.slab_planes`; networks of other kinds are taken whole. What was counted once is remembered,
+    as every run asks twice.
     """
-    return max(_stage_memory(spec, stage, precision, batch, slab_planes) for stage in spec.stages)
+    key = (repr(spec), precision, batch, slab_planes)
+    if key not in _counted:
+        _counted[key] = max(_stage_memory(spec, stage, precision, batch, slab_planes) for stage in spec.stages)
+    return _counted[key]
 
 
 @torch.inference_mode()

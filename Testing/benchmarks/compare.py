@@ -8,7 +8,7 @@ read on a busy machine. Sections: step (one network call), training (one optimis
 alone), growth (time, memory and FLOPs against size, batch and steps, plotted), loading (the share of a training step
 spent waiting for data; needs --data), scaling (two processes under torchrun against one). Writes compare.md,
 compare.json and growth.png into --out, anew after each section: the command begun again, with --only or without, adds
-to what --out holds of the same arguments.
+to what --out holds; each says what it was measured with.
 """
 
 from __future__ import annotations
@@ -44,18 +44,22 @@ def main() -> None:
     device = pick_device(args.device)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    asked = {name: value for name, value in vars(args).items() if name in ("size", "base", "largest", "threads")}
+    asked = {name: value for name, value in vars(args).items() if name in ("size", "base", "largest", "repeats")}
     kept = out / "compare.json"
     results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    if results.get("arguments") != asked:
-        results = {"arguments": asked, "circumstances": circumstances(device), "sections": {}}
-    chosen = args.only.split(",") if args.only else [name for name in SECTIONS if name not in results["sections"]]
+    chosen = args.only.split(",") if args.only else [name for name in SECTIONS if name not in results]
     for name in chosen:
-        results["sections"][name] = SECTIONS[name](args, device)
-        words = ["# Benchmarks", table([{**results["circumstances"], **asked}])]
-        for done, rows in results["sections"].items():
-            words += [f"## {done}", table(rows) if rows else "left out"]
-        print("\n\n".join(words[-2:]), flush=True)
+        rows = SECTIONS[name](args, device)
+        results[name] = {"circumstances": circumstances(device), "arguments": asked, "rows": rows}
+        words = ["# Benchmarks"]
+        for done, section in results.items():
+            about = {**section["circumstances"], **section["arguments"]}
+            words += [
+                f"## {done}",
+                "; ".join(f"{key} {value}" for key, value in about.items() if value is not None),
+                table(section["rows"]) if section["rows"] else "left out",
+            ]
+        print(f"{name}\n\n{words[-1]}", flush=True)
         kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         (out / "compare.md").write_text("\n\n".join(words) + "\n", encoding="utf-8")
 

@@ -12,6 +12,7 @@ from phantoms import box, head
 from small_models import write_model
 
 from MedDDPMCore.errors import ResourceError
+from MedDDPMCore.models import footprint
 from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.synthesis import synthesize
@@ -114,3 +115,9 @@ def test_the_needs_of_a_large_model_are_known_without_computing(name, least, mos
     large = ModelSpec.from_dict(described)
     assert least < working_memory(large, torch.bfloat16) / 1e9 < most
     assert working_memory(large, torch.bfloat16, 1, 8) < 0.85 * working_memory(large, torch.bfloat16)
+
+
+def test_what_was_counted_once_is_not_counted_again(spec, monkeypatch):
+    first = working_memory(spec, torch.float32, 3)
+    monkeypatch.setattr(footprint, "_stage_memory", lambda *_: pytest.fail("it was counted again"))
+    assert working_memory(spec, torch.float32, 3) == first
