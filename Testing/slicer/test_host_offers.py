@@ -94,6 +94,8 @@ def test_qt_holds_only_what_pythonqt_wraps(host):
                                          "slicer.packaging", "slicer.i18n", "slicer.testing", "PyTorchUtils"])
 def test_python_stand_ins_hold_only_names_of_the_real_modules(host, module_name):
     module, entry = importlib.import_module(module_name), manifest("python")["modules"][module_name]
+    if "host" not in pathlib.Path(module.__file__).parts:
+        pytest.skip("this is the real module")
     offered = {name: value for name, value in vars(module).items()
                if getattr(value, "__module__", "").startswith(module_name) and not name.startswith("_")}
     real = {name for kind in ("functions", "classes", "variables", "exports") for name in entry.get(kind, ())}
