@@ -199,6 +199,18 @@ def test_a_scene_closed_while_masks_are_written_starts_nothing(window, box, tmp_
     assert not window.widget.panels["export"].is_busy
 
 
+def test_leaving_slicer_ends_an_export(window, box, tmp_path):
+    drawn_head(window)
+    window.parameters.exportSamples = 500
+    window.host.dialogs.answer(str(tmp_path))
+    window.click(box.datasetButton)
+    process = window.widget.panels["export"].process
+    window.wait(lambda: process.is_running)
+    pid = process._transport.process_id()
+    window.host.quit()
+    assert not process.is_running and not Path(f"/proc/{pid}").exists()
+
+
 def test_a_failure_is_said_in_words(window, box, tmp_path):
     window.parameters.exportMasks = str(tmp_path / "nowhere")
     window.host.process_events()
