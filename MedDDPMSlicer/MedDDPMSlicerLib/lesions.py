@@ -78,8 +78,14 @@ def lesion_segments(roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) 
     return [segment_id for role in roles if role.rank > 0 for segment_id in found.get(role.label, ())]
 
 
+def require_painted(lesions: Lesions) -> None:
+    """LabelError where no lesion has a voxel."""
+    if not (lesions.mask.array > HEAD).any():
+        raise LabelError("There is no lesion yet.", "Paint one, or place one from the library.")
+
+
 def piece_at(lesions: Lesions, ras) -> int:
-    """The number of the piece that lies nearest to a point (RAS, mm), as the core counts them."""
+    """The number of the piece that lies nearest to a point (RAS, mm), as the core counts them; there must be one."""
     from MedDDPMCore.synthesis.lesions import list_lesions
 
     point = np.array(ras) * (-1, -1, 1)
@@ -88,10 +94,7 @@ def piece_at(lesions: Lesions, ras) -> int:
         where = np.argwhere(lesion.labels.array)[:, ::-1]
         return float(np.linalg.norm(lesion.labels.geometry.to_world(where) - point, axis=1).min())
 
-    pieces = list_lesions(lesions.mask, lesions.scheme)
-    if not pieces:
-        raise LabelError("There is no lesion yet.", "Paint one, or place one from the library.")
-    return min(pieces, key=distance).number
+    return min(list_lesions(lesions.mask, lesions.scheme), key=distance).number
 
 
 def shape_for(lesions: Lesions, segment_id: str, path, millilitres: float):

@@ -246,7 +246,7 @@ def test_without_a_lesion_segment_the_tools_wait(window):
     window.click(slicer.util.findChild(window.widget.parent, "create_tumor"))
     assert window.lesions.placeRandomButton.enabled and window.lesions.lesionMessage.text == ""
     window.click(window.lesions.moveButton)
-    assert "no lesion" in window.lesions.lesionMessage.text
+    assert "no lesion yet" in window.lesions.lesionMessage.text
     slicer.mrmlScene.Clear(False)
     window.host.process_events()
     assert not window.lesions.moveButton.enabled

@@ -103,6 +103,7 @@ class LesionToolsPanel(Panel):
         return lesions.apply(of, lambda mask, scheme: tool(mask, number, scheme), self.owner.save_for_undo)
 
     def _piece(self, of: lesions.Lesions) -> int | None:
+        lesions.require_painted(of)
         chosen = self.ui.pieceCombo.itemData(self.ui.pieceCombo.currentIndex)
         return lesions.piece_at(of, lesions.crosshair(slicer.mrmlScene)) if chosen == AT_CROSSHAIR else None
 
