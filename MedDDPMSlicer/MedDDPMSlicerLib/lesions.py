@@ -47,11 +47,7 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
     from MedDDPMCore.labels import LabelScheme
     from MedDDPMCore.volume import Volume
 
-    if not surfaces.is_made_of_voxels(segmentation_node):
-        raise LabelError(
-            f"“{segmentation_node.GetName()}” is made of surfaces.",
-            "In the Segmentations module, make the binary labelmap the source representation.",
-        )
+    surfaces.require_voxels(segmentation_node)
     head, *_ = (role for role in roles if role.rank == 0)
     heads = [s for s in found.get(head.label, ()) if not scene.is_empty(segmentation_node, s)]
     if not heads:

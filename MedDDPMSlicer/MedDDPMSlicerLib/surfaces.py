@@ -13,6 +13,8 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 
+from MedDDPMCore.errors import LabelError
+
 from .grids import Geometry, between, image_to_world, oriented
 
 BINARY_LABELMAP = "Binary labelmap"
@@ -21,6 +23,15 @@ _PLANES, _MANY = 8, 200_000  # planes of voxels, points or triangles in a piece
 
 def is_made_of_voxels(segmentation_node) -> bool:
     return segmentation_node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP
+
+
+def require_voxels(segmentation_node) -> None:
+    """LabelError where segments cannot be changed because they are surfaces."""
+    if not is_made_of_voxels(segmentation_node):
+        raise LabelError(
+            f"“{segmentation_node.GetName()}” is made of surfaces.",
+            "In the Segmentations module, make the binary labelmap the source representation.",
+        )
 
 
 def with_voxels(segmentation_node, ids: Iterable[str], geometry: Geometry) -> Generator[None, None, object]:

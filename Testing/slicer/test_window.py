@@ -114,6 +114,14 @@ def test_a_second_head_is_added_beside_one_that_is_painted(window):
     assert node.GetSegmentation().GetNumberOfSegments() == 2
 
 
+def test_no_head_is_made_in_a_segmentation_of_surfaces(window):
+    mri, node, ids = drawn_head(window, ("Tumor",))
+    assert node.CreateClosedSurfaceRepresentation()
+    node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    window.click(window.input.headButton)
+    assert "made of surfaces" in window.input.inputMessage.text and node.GetSegmentation().GetNumberOfSegments() == 1
+
+
 def test_without_an_mri_there_is_a_canvas_to_paint_on(window):
     mri, node, ids = drawn_head(window)
     window.parameters.mri = None

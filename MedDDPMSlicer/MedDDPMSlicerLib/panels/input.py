@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.errors import MedDDPMError
 
-from .. import grids, head, parameters, samples, scene
+from .. import grids, head, parameters, samples, scene, surfaces
 from ..roles import Role
 from .panel import Panel
 
@@ -130,6 +130,8 @@ class InputPanel(Panel):
     def _make_head(self) -> None:
         with self._shown(_("Looking for the head…")):
             mri = self._parameters.mri
+            if self._parameters.segmentation is not None:
+                surfaces.require_voxels(self._parameters.segmentation)
             array = head.head_array(mri)
             if self._parameters.segmentation is None:
                 name = slicer.mrmlScene.GenerateUniqueName(f"{mri.GetName()} segmentation")
