@@ -81,9 +81,13 @@ def contrast(
 ) -> tuple[float | None, float]:
     """The mean of an image (z, y, x; air is 0) in lesions over that of healthy tissue 1 to 7 mm around them, and the
     latter; None, 0 where either is too small to tell."""
-    away = _distance(lesion, spacing) if lesion.any() else np.zeros(lesion.shape)
-    around = healthy & (away > 1) & (away <= 7)
-    if min(lesion.sum(), around.sum()) < _FEWEST:
+    if lesion.sum() < _FEWEST:
+        return None, 0.0
+    box = bounding_box(lesion, int(np.ceil(8 / min(spacing))))
+    image, lesion = image[box], lesion[box]
+    away = _distance(lesion, spacing)
+    around = healthy[box] & (away > 1) & (away <= 7)
+    if around.sum() < _FEWEST:
         return None, 0.0
     tissue = float(image[around].mean())
     return (float(image[lesion].mean()) / tissue if tissue > 0 else None), tissue
