@@ -219,9 +219,11 @@ def _wait_for(paths: Sequence[Path]) -> None:
 def _timed(out: Path, what: str):
     """Adds the seconds that something took in this process to the study's times."""
     begun = time.monotonic()
-    yield
-    with open(out / f"times-{rank_and_world()[0]}.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps({"what": what, "seconds": round(time.monotonic() - begun, 2)}) + "\n")
+    try:
+        yield
+    finally:  # what was interrupted took its time, too
+        with open(out / f"times-{rank_and_world()[0]}.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"what": what, "seconds": round(time.monotonic() - begun, 2)}) + "\n")
 
 
 def _device(name: str) -> torch.device:
