@@ -83,7 +83,9 @@ def samples(path: Path, mask_file: Path, images: Sequence[Path], label: int) -> 
     rows = []
     for plane in ("axial", "sagittal"):
         row = [_panel(mask, plane, centre, lesion, "mask", (0, max(2, int(mask.array.max()))))]
-        row += [_panel(v, plane, centre, title=f"sample {i}") for i, v in enumerate(volumes, 1)]
+        row += [
+            _panel(v, plane, centre, title=f"sample {i}", window=_window(v, lesion)) for i, v in enumerate(volumes, 1)
+        ]
         if len(volumes) >= 3:
             spread = np.std([v.array for v in volumes], axis=0)
             shown = Volume(spread, first.geometry)
