@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 aten = torch.ops.aten
+_ROWS_AT_ONCE = 1 << 16
+"""Of a sum on a CPU, where torch first makes a float32 copy of all that it sums."""
 
 
 class GroupNorm(nn.GroupNorm):
@@ -74,8 +76,9 @@ def moments(parts: Sequence[Tensor], groups: int) -> tuple[Tensor, Tensor]:
     sums, squares = [], []
     for part in parts:
         rows = part.movedim(1, -1).flatten(1, -2)
-        sums.append(rows.sum(dim=1, dtype=torch.float32))
-        squares.append(torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32).square())
+        pieces = rows.split(_ROWS_AT_ONCE, dim=1) if rows.device.type == "cpu" else [rows]
+        sums.append(sum(piece.sum(dim=1, dtype=torch.float32) for piece in pieces))
+        squares.append(sum(torch.linalg.vector_norm(p, dim=1, dtype=torch.float32).square() for p in pieces))
     values = sum(part.shape[1] for part in parts) // groups * parts[0][0, 0].numel()
     mean, square = (torch.cat(v, dim=1).unflatten(1, (groups, -1)).sum(dim=2) / values for v in (sums, squares))
     return mean, (square - mean.square()).clamp(min=0)

@@ -51,17 +51,22 @@ def main() -> None:
     for name in chosen:
         rows = SECTIONS[name](args, device)
         results[name] = {"circumstances": circumstances(device), "arguments": asked, "rows": rows}
-        words = ["# Benchmarks"]
-        for done, section in results.items():
-            about = {**section["circumstances"], **section["arguments"]}
-            words += [
-                f"## {done}",
-                "; ".join(f"{key} {value}" for key, value in about.items() if value is not None),
-                table(section["rows"]) if section["rows"] else "left out",
-            ]
-        print(f"{name}\n\n{words[-1]}", flush=True)
+        print(f"{name}\n\n{table(rows) if rows else 'left out'}", flush=True)
         kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        (out / "compare.md").write_text("\n\n".join(words) + "\n", encoding="utf-8")
+    (out / "compare.md").write_text("\n\n".join(words(results)) + "\n", encoding="utf-8")
+
+
+def words(results: dict[str, dict]) -> list[str]:
+    """The paragraphs of compare.md."""
+    found = ["# Benchmarks"]
+    for name, section in results.items():
+        about = {**section["circumstances"], **section["arguments"]}
+        found += [
+            f"## {name}",
+            "; ".join(f"{key} {value}" for key, value in about.items() if value is not None),
+            table(section["rows"]) if section["rows"] else "left out",
+        ]
+    return found
 
 
 if __name__ == "__main__":

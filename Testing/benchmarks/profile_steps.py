@@ -24,11 +24,11 @@ from MedDDPMCore.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = {
+    "trilinear doubling": ("upsample",),
     "convolutions": ("conv",),
     "group norm": ("group_norm", "sum", "vector_norm", "rsqrt"),
     "SiLU": ("silu",),
-    "matrix products and attention": ("mm", "linear", "attention", "matmul"),
-    "trilinear doubling": ("upsample",),
+    "matrix products (Winograd's too) and attention": ("mm", "linear", "attention", "matmul"),
     "joining and copying": ("cat", "copy", "clone", "fill", "zero"),
     "additions": ("add", "mul"),
 }
