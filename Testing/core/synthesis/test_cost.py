@@ -52,7 +52,7 @@ def test_a_run_holds_no_more_than_was_counted_beforehand(model):
 
 def test_more_steps_hold_no_more_memory(model):
     peaks = []
-    for steps in (2, 6):
+    for steps in (4, 8):
         with PeakMemory() as memory:
             for _ in model.steps(MASK, steps=steps):
                 pass
