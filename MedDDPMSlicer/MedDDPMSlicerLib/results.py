@@ -101,7 +101,7 @@ def _add_display(node):
 
 
 def set_provenance(node, sidecar: str, extra: dict[str, str]) -> None:
-    """Write where the image comes from into the node's attributes, and say in its description that it is synthetic."""
+    """Write where the image comes from into the node's attributes, and in its description what it is."""
     facts = {}
     if sidecar:
         with open(sidecar, encoding="utf-8") as file:
@@ -109,7 +109,7 @@ def set_provenance(node, sidecar: str, extra: dict[str, str]) -> None:
     for key, value in {**facts, **extra, "synthetic": "true"}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         node.SetAttribute(PREFIX + key, text)
-    node.SetDescription(NOTICE)
+    node.SetDescription(facts.get("statement", NOTICE))  # of an edited scan: that a part of it is the patient's
 
 
 def is_synthetic(node) -> bool:

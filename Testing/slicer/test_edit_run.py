@@ -39,6 +39,7 @@ def test_only_what_lies_around_the_tumor_is_made_anew(editing):
     assert np.array_equal(slicer.util.arrayFromVolume(mri), before) and phantom.state_of(node) == segments
     assert result.GetAttribute("MedDDPM.mri") == "MRI" and result.GetAttribute("MedDDPM.model_sha256")
     assert result.GetAttribute("MedDDPM.synthetic") == "true" and "not for diagnosis" in result.GetDescription()
+    assert result.GetDescription().startswith("Partly synthetic")
     assert "made anew" in window.results.overlapLabel.text
     displays = [volume.GetDisplayNode() for volume in (mri, result)]
     assert len({(display.GetWindowLevelMin(), display.GetWindowLevelMax()) for display in displays}) == 1
