@@ -47,7 +47,7 @@ def test_no_head_label_says_how_to_make_one_or_map_it(mask):
 
 def test_no_tumor_is_a_healthy_head_and_a_note(mask):
     report = WHOLE_HEAD.validate(mask.array.clip(0, 1))
-    assert report.missing == ("tumor",) and "healthy" in report.notes[0] and report.warnings == []
+    assert report.missing == ("tumor",) and "none will be made" in report.notes[0] and report.warnings == []
 
 
 def test_unknown_values_are_counted_and_the_way_to_map_them_shown(mask):
