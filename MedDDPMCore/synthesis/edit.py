@@ -52,8 +52,7 @@ class EditPlan:
     mri: the patient's. bent: with mass effect, where its tissue moved (z, y, x), and these voxels' new values. region:
     where the image is made anew; weight (z, y, x) 0..1: how much of it. levels: its intensities and the model's.
     contrast: in a scan of another contrast than the model's, that of the patient's own lesions to the tissue around
-    them, counted from air; else None. plan: of the
-    model, for the new mask. known: what the model is given.
+    them, counted from air; else None. plan: of the model, for the new mask. known: what the model is given.
     """
 
     mri: Volume
@@ -111,9 +110,8 @@ def plan_edit(
         before = _with_head(source, mri, scheme, mapping, []).array
         before = np.where(np.isin(before, values), before, 0)
     after = np.where(np.isin(labels, values), labels, 0)
-    changed = (before != after) & (
-        edit_mask is None or source is not None
-    )  # what is new is known beside a source alone
+    # beside an edit mask, what has changed is known only where there is a source
+    changed = (before != after) & (edit_mask is None or source is not None)
     region = _region(changed, head, edit_mask, mri, options, notes)
     bent, base = None, mri
     if options.mass_effect:

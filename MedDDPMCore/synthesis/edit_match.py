@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .edit_region import distance
 from .lesion_shapes import bounding_box
 
 BAND_MM = 12.0
@@ -29,7 +30,7 @@ def matched(
     harmonic function (the membrane of Perez et al., Poisson Image Editing, 2003) and added.
     """
     inside = unknown > 0
-    away = _distance(inside, spacing)
+    away = distance(inside, spacing)
     gain, offset = _affine(made, known, (away > 0) & (away <= BAND_MM) & head)
     made = gain * (made + 1) - 1 + offset
     difference = np.where(inside, 0, known - made)
@@ -52,11 +53,10 @@ def levelled(
     For scans of another contrast than the model's own: there the model makes tissue of its own contrast, between
     surroundings that it kept. Healthy tissue gets the median, and at most the spread, of that around the region;
     lesions keep their ratio to it, counted from air, or get the ratio `wanted`, if that is larger. healthy, lesion:
-    bool.
-    As it was where there is too little healthy tissue.
+    bool. As it was where there is too little healthy tissue.
     """
     inside = unknown > 0.5
-    away = _distance(inside, spacing)
+    away = distance(inside, spacing)
     around, rim = healthy & (away > 0) & (away <= BAND_MM), healthy & inside & (away > -RIM_MM)
     if min(around.sum(), rim.sum()) < _FEWEST:
         return made
@@ -85,7 +85,7 @@ def contrast(
         return None, 0.0
     box = bounding_box(lesion, int(np.ceil(8 / min(spacing))))
     image, lesion = image[box], lesion[box]
-    away = _distance(lesion, spacing)
+    away = distance(lesion, spacing)
     around = healthy[box] & (away > 1) & (away <= 7)
     if around.sum() < _FEWEST:
         return None, 0.0
@@ -99,14 +99,6 @@ def _softened(region: np.ndarray) -> np.ndarray:
     return sitk.GetArrayFromImage(
         sitk.DiscreteGaussian(sitk.GetImageFromArray(region.astype(np.float32)), [0.5] * 3, 32, [0.01] * 3, False)
     )
-
-
-def _distance(inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(inside.astype(np.uint8))
-    image.SetSpacing(spacing)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
 
 
 def _affine(made: np.ndarray, known: np.ndarray, band: np.ndarray) -> tuple[float, float]:
