@@ -84,12 +84,11 @@ def matched_pairs(
     After the white stripe normalisation of Shinohara et al. (2014). What becomes brighter than 1 is 1. An image in
     which no brain is found stays as it is.
     """
-    upward = slice(None, None, 1 if data.grid.axes[2] == "S" else -1)
     for k, (image, mask, name) in enumerate(pairs):
         case = cases[k % len(cases)]
         head, first = np.array(data.labels[case]) > 0, from_bytes(data.images[case][0])
         try:
-            _, own = brain_region(first[upward] + 1, head[upward], data.grid.spacing)
+            _, own = brain_region(first + 1, head, data.grid.spacing, data.grid.axes)
         except TrainingError:
             yield image, mask, name
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TrainingError
+from ..volume import Geometry, Volume, direction_of_axes, reorient
 
 SCALP_MM = 12.0
 HEIGHT_MM = 125.0
@@ -12,13 +13,25 @@ ORBIT_BELOW_MM, ORBIT_DEPTH_MM = 80.0, 48.0
 """Below this from the head's top, what is less than this behind the forehead is orbit and nose, not brain."""
 
 
-def brain_region(image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, float]:
-    """image (z, y, x) with z upward, y to the front and air darkest, head (z, y, x) bool, spacing (x, y, z) mm.
+def brain_region(
+    image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float], axes: str = "RAS"
+) -> tuple[np.ndarray, float]:
+    """image (z, y, x) with air darkest, head (z, y, x) bool, spacing (x, y, z) mm; axes: where x, y and z point.
 
     Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for
     the largest white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the head's top.
     TrainingError where there is no head, or too little of one.
     """
+    geometry = Geometry(image.shape, spacing, (0.0, 0.0, 0.0), direction_of_axes(axes))
+    upright, head = (reorient(Volume(array, geometry), "RAS") for array in (image, head.astype(np.uint8)))
+    brain, white_matter = _brain_upright(upright.array, head.array > 0, upright.geometry.spacing)
+    return reorient(Volume(brain.astype(np.uint8), upright.geometry), axes).array > 0, white_matter
+
+
+def _brain_upright(
+    image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, float]:
+    """Of an image with z upward and y to the front."""
     import SimpleITK as sitk
 
     def as_image(array):

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import MedDDPMError, ResourceError, TrainingError
 from ..grid import ModelGrid
 from ..labels import LabelMapping, LabelScheme
-from ..volume import Volume, reorient, resample_image, resample_labels
+from ..volume import Volume, resample_image, resample_labels
 from .brain import brain_region
 from .cases import Case
 from .contact_sheet import write_contact_sheet
@@ -238,14 +238,12 @@ def _pack_case(
     brain, white_matter, remark = np.zeros(grid.shape, bool), 0.0, ""
     tumor = scheme.values.get("tumor")
     if tumor is not None and not (packed == tumor).any():
-        upright = [reorient(Volume(array, geometry), "RAS") for array in (image[0] + 1, packed)]
         try:
-            found, white = brain_region(upright[0].array, upright[1].array > 0, upright[0].geometry.spacing)
+            brain, white = brain_region(image[0] + 1, head, grid.spacing, grid.axes)
         except TrainingError as error:
             remark = f"no lesion will be simulated in it: {error}"
         else:
-            found = Volume(found.astype(np.uint8), upright[0].geometry)
-            brain, white_matter = reorient(found, grid.axes).array > 0, white - 1
+            white_matter = white - 1
     return _Packed(image, packed, brain, white_matter, remark)
 
 
