@@ -33,7 +33,7 @@ def fill(model: Model, plan: Plan, settings: Settings, known: KnownRegion) -> It
     """
     sampler = model.sampler_for(settings)
     model.make_fit(plan, replace(settings, samples=1))
-    condition = model.condition(plan.labels).to(model.device)
+    condition = model.condition(plan.labels)
     known.image, known.unknown = known.image.to(model.device), known.unknown.to(model.device)
     counts = [min(settings.steps or model.spec.steps, stage.timesteps) for stage in model.spec.stages]
     total, done = sum(counts) * settings.samples, 0
@@ -55,7 +55,7 @@ def expected(model: Model, plan: Plan) -> np.ndarray:
     """About the mean of the images (z, y, x) -1..1 that the model makes of a plan, at the detail of its first stage:
     what its denoiser answers to noise alone."""
     stage, network = model.spec.stages[0], model.networks[0]
-    condition = model.condition(plan.labels).to(model.device)
+    condition = model.condition(plan.labels)
     shape = (1, *stage.domain.x_shape(plan.labels.shape))
     x = noise_like(torch.empty(shape, device=model.device), torch.Generator().manual_seed(0))
     last = torch.full((1,), stage.timesteps - 1, dtype=torch.long, device=model.device)

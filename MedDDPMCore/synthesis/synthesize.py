@@ -114,7 +114,9 @@ class Model:
 
     def _load(self, device: torch.device, precision: torch.dtype) -> None:
         self.device, self.precision = device, precision
-        self.spec, networks, self.atlas = load_with_atlas(self.folder)
+        self.spec, networks, atlas = load_with_atlas(self.folder)
+        bends = device.type == "cuda"  # older versions of torch do not sample volumes on Apple's GPUs
+        self.atlas = atlas.to(device) if atlas and bends else atlas
         try:
             self.networks = [
                 in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
@@ -222,12 +224,13 @@ class Model:
         return fitted
 
     def condition(self, labels: np.ndarray) -> Tensor:
-        """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid: label channels, then the
-        atlas bent into the head, where the model has one."""
-        channels = torch.from_numpy(self.spec.labels.to_condition(labels))[None]
+        """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid, on the model's device: label
+        channels, then the atlas bent into the head, where the model has one."""
+        channels = torch.from_numpy(self.spec.labels.to_condition(labels)).to(self.device)[None]
         if self.atlas is None:
             return channels
-        return torch.cat([channels, self.atlas.onto(torch.from_numpy(labels > 0))[None]], dim=1)
+        bent = self.atlas.onto(torch.from_numpy(labels > 0).to(self.atlas.head.device))
+        return torch.cat([channels, bent.to(self.device)[None]], dim=1)
 
     def sampler_for(self, settings: Settings):
         """The sampler that settings ask for; MedDDPMError where any of them is out of range."""

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from ..diffusion.domain import shrink
-from ..models.atlas import FACTOR, Atlas, fit
+from ..models.atlas import FACTOR, Atlas
+from ..models.atlas_fit import fit
 from .dataset import PackedDataset, from_bytes, to_bytes
 
 MEAN_FILE, CASES_FILE = "atlas.npz", "atlas-cases.npy"
@@ -59,7 +60,7 @@ def read_atlas(run: Path) -> Atlas | None:
 
 
 def bend_into_cases(run: Path, atlas: Atlas, data: PackedDataset) -> None:
-    """Writes the atlas bent into each case of the data into the run folder, unless it is there: a second a case."""
+    """Writes the atlas bent into each case of the data into the run folder, unless it is there."""
     path = run / CASES_FILE
     if path.exists():
         return

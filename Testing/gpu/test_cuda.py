@@ -10,6 +10,8 @@ from phantoms import box, head
 from published_networks import draw, fill
 from small_models import write_model
 
+from MedDDPMCore.models.bundle import load_atlas
+from MedDDPMCore.models.catalogue import find_model
 from MedDDPMCore.networks.group_norm import GroupNormSiLU
 from MedDDPMCore.networks.unet import UNet
 from MedDDPMCore.synthesis.synthesize import load_model
@@ -53,6 +55,19 @@ def test_a_step_makes_the_host_wait_for_nothing(folder, mask, monkeypatch):
             next(walk)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_the_atlas_is_bent_as_on_the_cpu_and_the_host_waits_for_nothing():
+    atlas, mask = load_atlas(find_model("default")), torch.zeros(128, 128, 96)
+    mask[10:120, 15:115, 10:85] = 1
+    there, on_gpu = atlas.to("cuda"), mask.to("cuda")
+    there.onto(on_gpu)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        bent = there.onto(on_gpu)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.allclose(bent.cpu(), atlas.onto(mask), atol=5e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from MedDDPMCore.models.atlas import FACTOR, Atlas, fit
+from MedDDPMCore.models.atlas import FACTOR, Atlas
+from MedDDPMCore.models.atlas_fit import fit
 
 SHAPE = (48, 40, 40)
 
