@@ -75,12 +75,27 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
     # All images are made before any arm is trained: processes that train a model together wait for each other.
     for name in config.models:
         _make_images(config, name, out, data, used, report)
-    for arm in config.arms()[rank::world]:
+    for arm in dealt(config, config.real or len(data.indices("train")), world)[rank]:
         _run_arm(config, arm, out, used, report)
     if rank != 0:
         return None
     _wait_for([_result(out, arm) for arm in config.arms()])
     return write_report(config, out, [read_json(_result(out, arm)) for arm in config.arms()])
+
+
+def dealt(config: StudyConfig, real: int, world: int) -> list[list[Arm]]:
+    """The arms of each of `world` processes: the longest first, each to the one that has least to do (Graham 1969).
+
+    real: how many real images there are to train on.
+    """
+
+    def steps(arm: Arm) -> int:
+        return config.segmentation.steps(sum(real if name == REAL else arm.count for name in arm.sources))
+
+    shares: list[list[Arm]] = [[] for _ in range(world)]
+    for arm in sorted(config.arms(), key=steps, reverse=True):
+        min(shares, key=lambda share: sum(map(steps, share))).append(arm)
+    return shares
 
 
 def _run_arm(config: StudyConfig, arm: Arm, out: Path, device: torch.device, report: Report) -> None:

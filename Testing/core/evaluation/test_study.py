@@ -19,7 +19,8 @@ from baselines.test_baselines import values
 from small_training import write_data
 
 from MedDDPMCore.errors import TrainingError
-from MedDDPMCore.evaluation.study import run_study
+from MedDDPMCore.evaluation.study import dealt, run_study
+from MedDDPMCore.evaluation.segmentation_network import SegmentationSettings
 from MedDDPMCore.evaluation.study_config import StudyConfig
 from MedDDPMCore.evaluation.study_images import ImageSet, matched_pairs, real_pairs, write_masks
 from MedDDPMCore.evaluation.study_report import holm, summary
@@ -184,6 +185,21 @@ def test_several_numbers_of_images_make_arms_of_their_own(study):
     arms = StudyConfig.read(study).arms()
     assert [arm.name for arm in arms if arm.table == 2] == ["DiscoGAN + Pix2Pix (1000)", "DiscoGAN + Pix2Pix (2000)"]
     assert len(arms) == 2 + 2 * 6
+
+
+def test_processes_are_dealt_arms_so_that_the_last_ends_soon(study):
+    """No deal can end before an even share is done, nor before the longest arm."""
+    study.write_text(json.dumps({**json.loads(study.read_text()), "synthetic": [1000, 2000, 5000]}))
+    config = dataclasses.replace(StudyConfig.read(study), segmentation=SegmentationSettings(epochs=100))
+
+    def images(arms) -> list[int]:
+        return [sum(1000 if name == "Real" else arm.count for name in arm.sources) for arm in arms]
+
+    whole = images(config.arms())
+    for world in (1, 3, 8):
+        shares = dealt(config, 1000, world)
+        assert sorted(arm.name for share in shares for arm in share) == sorted(arm.name for arm in config.arms())
+        assert max(sum(images(share)) for share in shares) <= 1.1 * max(sum(whole) / world, max(whole))
 
 
 def test_images_of_another_scanner_are_scaled_to_the_white_matter_of_the_training_images(tmp_path):
