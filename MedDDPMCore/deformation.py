@@ -92,6 +92,13 @@ def warp(
     return F.grid_sample(volume[None].float(), grid, mode=mode, padding_mode=outside, align_corners=False)[0]
 
 
+def linear_weights(voxels: int, knots: int) -> Tensor:
+    """(voxels, knots) float32: the share of each knot in each voxel along one axis, linearly between the knots, of
+    which the outermost lie on the outermost voxels (as F.interpolate with align_corners=True, as a matrix)."""
+    at = torch.linspace(0, knots - 1, voxels, dtype=torch.float64)
+    return (1 - (at[:, None] - torch.arange(knots)).abs()).clamp(min=0).float()
+
+
 def _smooth_step(share: Tensor) -> Tensor:
     share = share.clamp(0, 1)
     return share * share * (3 - 2 * share)

@@ -43,7 +43,9 @@ def add(commands) -> None:
     p.add_argument("--sample-every", type=int, default=1000, metavar="STEPS")
     p.add_argument("--checkpoint-seconds", type=float, default=60)
     p.add_argument("--stop-after", type=int, metavar="STEPS", help="steps of each stage in this call")
-    p.add_argument("--threads", type=int, default=2, help="threads that draw training samples")
+    p.add_argument(
+        "--threads", type=int, help="threads that draw training samples (default: a core each up to 8; 2 on a CPU)"
+    )
 
 
 def prepare(args: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..deformation import linear_weights
 from ..diffusion.domain import shrink
 
 SHRINK = 2
@@ -116,7 +117,7 @@ class Lattice:
         ends = [torch.linspace(-1, 1, k) * (n - 1) / n for n, k in zip(shape, KNOTS, strict=True)]
         self.knots = torch.cat([_mesh(ends), torch.ones(1, math.prod(KNOTS))]).to(device)
         self.cost = _cost().to(device)
-        self.z, self.y, self.x = (_between(n, k).to(device) for n, k in zip(shape, KNOTS, strict=True))
+        self.z, self.y, self.x = (linear_weights(n, k).to(device) for n, k in zip(shape, KNOTS, strict=True))
 
     def points(self, moves: Tensor) -> Tensor:
         """moves (3, columns) -> where each voxel comes from (3, n), x y z in -1..1."""
@@ -158,12 +159,6 @@ class Adam:
 def _mesh(lines: list[Tensor]) -> Tensor:
     """Coordinates along z, y and x -> (3, points) x y z of all points of the grid."""
     return torch.stack(torch.meshgrid(*lines, indexing="ij")[::-1]).flatten(1)
-
-
-def _between(voxels: int, knots: int) -> Tensor:
-    """(voxels, knots): the share of each knot in each voxel along one axis."""
-    at = torch.linspace(0, knots - 1, voxels, dtype=torch.float64)
-    return (1 - (at[:, None] - torch.arange(knots)).abs()).clamp(min=0).float()
 
 
 def _cost() -> Tensor:

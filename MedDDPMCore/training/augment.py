@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..deformation import linear_weights
+
 Window = tuple[tuple[int, int, int], tuple[int, int, int]]
 """A part of a grid: first voxel (z, y, x) and size (z, y, x)."""
 _KNOT = 4
@@ -59,8 +61,15 @@ def sampling_grid(
     half = torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
     if settings.flip and torch.rand((), generator=generator) < 0.5:
         half[sideways] = -half[sideways]
-    field = (points / half).movedim(-1, 0)[None]
-    return F.interpolate(field, size=size, mode="trilinear", align_corners=True).movedim(1, -1).contiguous()
+    return between_knots(points / half, size)[None]
+
+
+def between_knots(points: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """Trilinear interpolation of (knot z, knot y, knot x, 3) to (z, y, x, 3), by matrix products."""
+    along_z, along_y, along_x = (linear_weights(n, k) for n, k in zip(size, points.shape[:3], strict=True))
+    lines = (points.mT @ along_x.T).mT
+    planes = along_y @ lines.flatten(2)
+    return (along_z @ planes.flatten(1)).view(*size, 3)
 
 
 def _affine(settings: Augmentation, generator: torch.Generator) -> Tensor:
@@ -81,6 +90,6 @@ def _smooth_warp(points: Tensor, settings: Augmentation, shape, spacing, generat
     return F.grid_sample(field, (points / half)[None], align_corners=True, padding_mode="border")[0].movedim(0, -1)
 
 
-def resample(volume: Tensor, grid: Tensor, mode: str, outside: float) -> Tensor:
-    """(channel, z, y, x) at the grid's points; `outside` beyond the volume. mode: "bilinear" or "nearest"."""
-    return F.grid_sample((volume - outside)[None], grid, mode=mode, align_corners=False)[0] + outside
+def resample(volume: Tensor, grid: Tensor, mode: str) -> Tensor:
+    """(channel, z, y, x) at the grid's points; 0 beyond the volume. mode: "bilinear" or "nearest"."""
+    return F.grid_sample(volume[None], grid, mode=mode, align_corners=False)[0]

@@ -16,6 +16,15 @@ def rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
+def loading_threads(device: torch.device) -> int:
+    """How many threads of this process are to draw training samples: beside a GPU one a core, from 2 to 8, the cores
+    being shared with the other processes of this machine; 2 beside a CPU, whose cores are busy with the training."""
+    if device.type == "cpu":
+        return 2
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(2, min(8, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+
+
 def join(device: torch.device) -> torch.device:
     """Joins the other processes, once and until this process ends; returns the device that this process is to use.
 

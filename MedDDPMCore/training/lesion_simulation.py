@@ -79,7 +79,7 @@ def simulate_lesions(
 
 def _paint(image, labels, brain, reference: float, spacing, tumor_value, settings, millilitres, generator) -> None:
     """Paints one lesion into image and labels. reference: white matter, counted from air."""
-    inside = brain.nonzero()
+    inside = brain.flatten().nonzero()[:, 0]
     if len(inside) == 0:
         return
     radius = lesion_radius(millilitres)
@@ -92,7 +92,7 @@ def _paint(image, labels, brain, reference: float, spacing, tumor_value, setting
     whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
     window, part = _overlap(centre, reach, brain.shape)
     distance = whole[part]
-    soft_brain = F.avg_pool3d(brain[window].float()[None, None], 3, 1, 1)[0, 0]
+    soft_brain = averaged(brain[window].float()[None, None], 3)[0, 0]
     result = image[(slice(None), *window)] + 1
     if oedema_mm > 0:
         result = _with_oedema(result, distance, oedema_mm, soft_brain, reference, spacing, settings, generator)
@@ -103,10 +103,11 @@ def _paint(image, labels, brain, reference: float, spacing, tumor_value, setting
 
 
 def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
-    """A voxel (z, y, x) of the brain's tissue; of the brain at all where no tissue is met with."""
+    """A voxel (z, y, x) of the brain's tissue; of the brain at all where no tissue is met with. inside: the brain's
+    voxels, counted along the flattened image."""
     tried = inside[torch.randint(len(inside), (8,), generator=generator)]
-    tissue = image[0][tuple(tried.T)] + 1 > _CSF * reference
-    return tried[int(tissue.int().argmax())]
+    tissue = image[0].flatten()[tried] + 1 > _CSF * reference
+    return torch.stack(torch.unravel_index(tried[int(tissue.int().argmax())], image.shape[1:]))
 
 
 def _overlap(centre, reach, shape) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -124,7 +125,7 @@ def _push_aside(image, labels, brain, centre, radius: float, spacing, generator)
     reach_mm = radius + _PUSH_FADES_MM
     window, _ = _overlap(centre, [math.ceil(reach_mm / s) for s in spacing[::-1]], brain.shape)
     inner = F.pad(brain[window].float()[None, None], [4] * 6)
-    inner = F.avg_pool3d((F.avg_pool3d(inner, 9, 1, 4) * 2 - 1).clamp(0, 1), 5, 1, 2)[0, 0, 4:-4, 4:-4, 4:-4]
+    inner = averaged((averaged(inner, 9) * 2 - 1).clamp(0, 1), 5)[0, 0, 4:-4, 4:-4, 4:-4]
     at = [float(c) - w.start for c, w in zip(centre, window, strict=True)]
     field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * brain[window])
     field = unfolded(field, spacing)
@@ -133,6 +134,14 @@ def _push_aside(image, labels, brain, centre, radius: float, spacing, generator)
     image[here] = torch.where(moved, warp(image[here], field, spacing), image[here])
     pushed = warp(labels[window][None], field, spacing, "nearest")[0].round().to(labels.dtype)
     labels[window] = torch.where(moved, pushed, labels[window])
+
+
+def averaged(volume: Tensor, side: int) -> Tensor:
+    """Means (1, 1, z, y, x) over cubes of an odd side in voxels, one axis after the other; 0 is beyond the volume."""
+    for axis in range(3):
+        size = [side if a == axis else 1 for a in range(3)]
+        volume = F.avg_pool3d(volume, size, 1, [n // 2 for n in size])
+    return volume
 
 
 def _with_oedema(image, distance, oedema_mm, soft_brain, reference, spacing, settings, generator) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .augment import Augmentation, Window, resample, sampling_grid, uniform
-from .dataset import PackedDataset, from_bytes
+from .dataset import PackedDataset
 from .lesion_simulation import LesionSettings, simulate_lesions
 
 _BRAIN = 64  # added to a label where it lies in the brain
@@ -43,7 +43,8 @@ class Samples:
         self.patch, self.align, self.atlas = patch, align, atlas
         scheme = data.labels_scheme
         self.tumor_value = scheme.values.get("tumor")
-        self.values = torch.tensor([scheme.values[name] for name in scheme.channels]).view(-1, 1, 1, 1)
+        values = [scheme.values[name] for name in scheme.channels]
+        self.values = torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1)
         self.sideways = next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
 
     def draw(self, case: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -53,34 +54,34 @@ class Samples:
         Lesions are simulated into cases without a tumour, where the scheme has the label "tumor".
         """
         data, shape = self.data, self.data.grid.shape
-        image = torch.from_numpy(from_bytes(data.images[case]))
+        stored = data.images[case] if self.atlas is None else np.concatenate([data.images[case], self.atlas[case]])
+        stored = torch.from_numpy(stored.astype(np.float32))
         regions = torch.from_numpy(data.labels[case] + _BRAIN * data.brain[case])[None]
-        atlas = None if self.atlas is None else torch.from_numpy(from_bytes(self.atlas[case]))
         window = self._window(regions[0], generator)
         if self.augmentation != NO_AUGMENTATION or self.patch:
             grid = sampling_grid(shape, data.grid.spacing, self.augmentation, window, generator, self.sideways)
-            image = resample(image, grid, "bilinear", -1.0)
-            regions = resample(regions.float(), grid, "nearest", 0.0).round()
-            atlas = None if atlas is None else resample(atlas, grid, "bilinear", -1.0)
+            stored = resample(stored, grid, "bilinear")
+            regions = resample(regions.float(), grid, "nearest").to(torch.uint8)
+        image, atlas = (stored / 127.5 - 1).split([len(data.modalities), len(stored) - len(data.modalities)])
         gain = 1 + float(uniform(generator, -1, 1)) * self.augmentation.gain
-        image = ((image + 1) * gain - 1).clamp(-1, 1)
-        labels, brain = regions[0].long() % _BRAIN, regions[0] >= _BRAIN
+        image = (image + 1).mul_(gain).sub_(1).clamp_(-1, 1)
+        labels, brain = regions[0] % _BRAIN, regions[0] >= _BRAIN
         if self.tumor_value is not None and not (labels == self.tumor_value).any():
             white_matter = (data.cases[case]["white_matter"] + 1) * gain - 1
             image, labels = simulate_lesions(
                 image, labels, brain, white_matter, data.grid.spacing, self.tumor_value, self.lesions, generator
             )
         scheme = data.labels_scheme
-        channels = (labels[None] == self.values).float() * (scheme.high - scheme.low) + scheme.low
-        return image, channels if atlas is None else torch.cat([channels, atlas])
+        channels = (labels[None] == self.values).float().mul_(scheme.high - scheme.low).add_(scheme.low)
+        return image, torch.cat([channels, atlas])
 
-    def _window(self, labels: Tensor, generator: torch.Generator) -> Window:
+    def _window(self, regions: Tensor, generator: torch.Generator) -> Window:
         shape = self.data.grid.shape
         if self.patch is None:
             return (0, 0, 0), shape
-        inside = (labels > 0).nonzero()
-        middle = torch.tensor(shape) // 2
-        centre = inside[int(torch.randint(len(inside), (), generator=generator))] if len(inside) else middle
+        inside, centre = regions.flatten().nonzero()[:, 0], [n // 2 for n in shape]
+        if len(inside):
+            centre = torch.unravel_index(inside[torch.randint(len(inside), (), generator=generator)], shape)
         start = [
             min(max(0, int(c) - p // 2), n - p) // self.align * self.align
             for c, p, n in zip(centre, self.patch, shape, strict=True)
@@ -93,6 +94,7 @@ class Batches:
 
     Place i of step s of a run depends on (seed, s, i) alone, so a resumed run, or one split over ranks, sees the same
     samples. repeats: neighbouring places of a batch that share one drawn image, each with its own step and noise.
+    threads: that draw; each computes alone, and so many steps are begun ahead that none is idle.
     """
 
     def __init__(
@@ -107,18 +109,19 @@ class Batches:
     ):
         self.samples, self.cases, self.seed, self.places, self.repeats = samples, cases, seed, places, repeats
         self.images_a_step = -(-batch_size // repeats)
-        self.pool = ThreadPoolExecutor(threads)
+        self.wanted = sorted({place // repeats for place in places})
+        self.ahead = -(-threads // len(self.wanted))
+        self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
         self.pending: dict[int, dict] = {}
 
     def get(self, step: int) -> tuple[Tensor, Tensor, list[torch.Generator]]:
         """Images and label channels of this rank's places in the batch (place, channel, z, y, x), a generator for each.
 
-        The generators are for the places' diffusion steps and noises. The next step's images are begun meanwhile.
+        The generators are for the places' diffusion steps and noises. The next steps' images are begun meanwhile.
         """
-        for s in (step, step + 1):
+        for s in range(step, step + self.ahead + 1):
             if s not in self.pending:
-                wanted = sorted({place // self.repeats for place in self.places})
-                self.pending[s] = {i: self.pool.submit(self._draw, s, i) for i in wanted}
+                self.pending[s] = {i: self.pool.submit(self._draw, s, i) for i in self.wanted}
         futures = self.pending.pop(step)
         images, channels = zip(*(futures[place // self.repeats].result() for place in self.places), strict=True)
         return torch.stack(images), torch.stack(channels), [generator_for(self.seed, 3, step, p) for p in self.places]
@@ -129,6 +132,7 @@ class Batches:
     def __exit__(self, *exc_info) -> None:
         """Stops the threads."""
         self.pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(torch.get_num_threads())  # later threads are to compute as this one, not as the pool's
 
     def _draw(self, step: int, image: int) -> tuple[Tensor, Tensor]:
         epoch, position = divmod(step * self.images_a_step + image, len(self.cases))

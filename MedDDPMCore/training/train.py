@@ -24,7 +24,7 @@ from ..models.spec import ModelSpec
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .dataset import PackedDataset, check_fits
-from .distributed import join, rank_and_world, share, sum_over_ranks
+from .distributed import join, loading_threads, rank_and_world, share, sum_over_ranks
 from .interrupt import StopRequest
 from .log import TrainingLog
 from .samples import Batches, Samples
@@ -44,7 +44,8 @@ RUNS = {"diffusion": StageRun, "pix2pix": Pix2PixRun, "discogan": DiscoGANRun}
 class RunOptions:
     """How often a run looks up from its work, in steps or seconds, and where it computes.
 
-    stop_after: steps of each stage in this call, None for all. threads: of data loading.
+    stop_after: steps of each stage in this call, None for all. threads: of data loading, None for what
+    `distributed.loading_threads` says.
     """
 
     device: str = "auto"
@@ -52,7 +53,7 @@ class RunOptions:
     sample_every: int = 1000
     checkpoint_seconds: float = 60.0
     stop_after: int | None = None
-    threads: int = 2
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("validate_every", "sample_every", "threads", "stop_after"):
@@ -112,7 +113,7 @@ def train_stage(
                 training.batch_size,
                 config.seed + index,
                 places,
-                options.threads,
+                options.threads or loading_threads(device),
                 training.repeats,
             )
         )

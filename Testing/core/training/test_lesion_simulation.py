@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedDDPMCore.training.lesion_shape import lesion_outline, lesion_radius, smooth_noise
-from MedDDPMCore.training.lesion_simulation import LesionSettings, simulate_lesions
+from MedDDPMCore.training.lesion_simulation import LesionSettings, averaged, simulate_lesions
 from MedDDPMCore.training.samples import generator_for
 
 SPACING = (2.0, 2.0, 2.0)
@@ -123,3 +124,9 @@ def test_lesions_begin_in_tissue_not_in_the_ventricles():
         _, marked = simulate_lesions(image, labels, ventricle | brain, WHITE, SPACING, 2, chosen, generator_for(seed))
         hits += int(((marked == 2) & ventricle).any())
     assert hits <= 2
+
+
+def test_averages_over_cubes_are_those_of_one_pooling_with_air_beyond():
+    volume = torch.rand((1, 1, 12, 9, 11), generator=generator_for(0))
+    for side in (3, 9):
+        assert torch.allclose(averaged(volume, side), F.avg_pool3d(volume, side, 1, side // 2), atol=1e-6)

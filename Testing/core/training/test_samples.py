@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedDDPMCore.grid import ModelGrid
-from MedDDPMCore.training.augment import Augmentation, resample, sampling_grid
+from MedDDPMCore.training.augment import Augmentation, between_knots, resample, sampling_grid
 from MedDDPMCore.training.dataset import PackedDataset, from_bytes, to_bytes
 from MedDDPMCore.training.lesion_simulation import LesionSettings, simulate_lesions
 from MedDDPMCore.training.samples import NO_AUGMENTATION, Batches, Samples, generator_for
@@ -43,8 +46,14 @@ def as_points(grid: torch.Tensor, shape=SHAPE, spacing=SPACING) -> torch.Tensor:
 
 def test_without_variation_every_voxel_stays_where_it_is():
     grid = sampling_grid(SHAPE, SPACING, NO_AUGMENTATION, WHOLE, generator_for(0))
-    assert torch.allclose(resample(volume(), grid, "bilinear", -1.0), volume(), atol=1e-4)
-    assert torch.equal(resample(volume(), grid, "nearest", -1.0), volume())
+    assert torch.allclose(resample(volume(), grid, "bilinear"), volume(), atol=1e-4)
+    assert torch.equal(resample(volume(), grid, "nearest"), volume())
+
+
+def test_between_the_knots_a_grid_is_interpolated_as_by_torch():
+    knots = torch.randn((4, 5, 6, 3), generator=generator_for(1))
+    wanted = F.interpolate(knots.movedim(-1, 0)[None], size=SHAPE, mode="trilinear", align_corners=True)[0]
+    assert torch.allclose(between_knots(knots, SHAPE), wanted.movedim(0, -1), atol=1e-5)
 
 
 @pytest.mark.parametrize("sideways", [0, 1])
@@ -52,7 +61,7 @@ def test_a_flip_mirrors_the_axis_that_runs_from_side_to_side_in_half_of_the_case
     flipped = []
     for seed in range(40):
         grid = sampling_grid(SHAPE, SPACING, only(flip=True), WHOLE, generator_for(seed), sideways)
-        made = resample(volume(), grid, "nearest", -1.0)
+        made = resample(volume(), grid, "nearest")
         flipped.append(torch.equal(made, volume().flip(3 - sideways)))
         assert flipped[-1] or torch.equal(made, volume())
     assert 10 <= sum(flipped) <= 30
@@ -198,6 +207,24 @@ def test_batches_are_the_same_however_they_are_asked_for(data):
                 assert torch.equal(labels, everything[step][1][part])
                 seeds = [generator.initial_seed() for generator in everything[step][2][part]]
                 assert [generator.initial_seed() for generator in generators] == seeds
+
+
+def test_so_many_steps_are_begun_ahead_that_no_thread_is_idle(data):
+    samples = Samples(data, NO_AUGMENTATION, NEVER)
+    for threads, images, ahead in ((2, 4, 1), (2, 2, 1), (8, 2, 4), (3, 2, 2)):
+        with Batches(samples, data.indices("train"), images, 0, range(images), threads) as batches:
+            batches.get(7)
+            assert sorted(batches.pending) == list(range(8, 8 + ahead))
+
+
+def test_a_loading_thread_computes_alone_and_later_threads_as_many_as_this_one(data):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with Batches(Samples(data, NO_AUGMENTATION, NEVER), data.indices("train"), 1, 0, range(1)) as batches:
+        assert batches.pool.submit(torch.get_num_threads).result() == 1 and torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
+    torch.set_num_threads(before)
 
 
 def test_every_case_is_seen_once_an_epoch(data):
