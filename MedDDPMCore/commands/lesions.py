@@ -70,7 +70,7 @@ def add(commands) -> None:
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
-    p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
+    p.add_argument("--sampler", help="ddpm (default), ddim or dpmpp_2m")
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ..errors import ResourceError
-from .edit import Edited, EditPlan
+from .edit import Edited, EditPlan, edit_settings
 from .lesion_shapes import voxel_ml
 from .output import provenance, sidecar, write_text
 from .synthesize import Model, Settings
@@ -25,7 +25,7 @@ def edited_path(folder: Path, stem: str, seed: int) -> Path:
 def edit_record(model: Model, edit: EditPlan, settings: Settings, seed: int) -> dict:
     """Everything needed to make this edit again from the same MRI, and the plain statement of what it is."""
     options = edit.options
-    record = provenance(model, edit.plan, settings, seed, model.spec.modalities[0])
+    record = provenance(model, edit.plan, edit_settings(settings), seed, model.spec.modalities[0])
     record |= {
         "statement": STATEMENT,
         "edited": True,

@@ -162,6 +162,20 @@ def test_the_file_says_that_it_is_partly_synthetic(model, case, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "out"] and len(list((tmp_path / "out").iterdir())) == 2
 
 
+def test_an_edit_is_sampled_by_ddpm_unless_another_sampler_is_asked_for(model, case, tmp_path):
+    """Whatever the model's own sampler is; and the record says which one it was."""
+    mri, mask = case
+    assert model.spec.sampler == "dpmpp_2m"
+    made = {}
+    for asked, used in ((None, "ddpm"), ("ddim", "ddim")):
+        plan, [made[used]] = edited(model, mri, mask, sampler=asked)
+        path = write_edited(model, plan, Settings(steps=2, sampler=asked), made[used], tmp_path / used, "scan")
+        assert json.loads(path.with_name("scan_edited_synthetic_seed0.json").read_text())["sampler"] == used
+    _, [named] = edited(model, mri, mask, sampler="ddpm")
+    assert np.array_equal(made["ddpm"].volume.array, named.volume.array)
+    assert not np.array_equal(made["ddim"].volume.array, named.volume.array)
+
+
 def test_bad_input_is_refused_in_words_that_help(model, case):
     mri, mask = case
     with pytest.raises(LabelError, match="nothing to edit"):
