@@ -87,12 +87,12 @@ def made(model: Model, mask: Volume, folder: Path, seed: int, sampler: str | Non
 
 
 def synthetic(
-    model: Model, heads: Heads, geometry: Geometry, folder: Path, say, **settings
+    model: Model, heads: Heads, geometry: Geometry, folder: Path, say, first_seed: int = 0, **settings
 ) -> tuple[Heads, list[float]]:
-    """What the model makes of each head's mask, seed k for the k-th, and the seconds."""
+    """What the model makes of each head's mask, seed first_seed + k for the k-th, and the seconds."""
     images, seconds = [], []
     for k, mask in enumerate(heads.masks):
-        image, took = made(model, Volume(mask, geometry), folder, k, **settings)
+        image, took = made(model, Volume(mask, geometry), folder, first_seed + k, **settings)
         images.append(image)
         seconds.append(took)
         say(f"synthesized {k + 1} of {len(heads)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import SimpleITK as sitk
 from default_model import contrast, dice
 from quality_images import TUMOR, Heads
 
@@ -47,6 +48,16 @@ def sharpness(heads: Heads) -> list[float]:
         for axis in range(3):
             inner = inner & np.roll(mask > 0, 3, axis) & np.roll(mask > 0, -3, axis)
         found.append(float(np.sqrt(sum(g**2 for g in np.gradient(image)))[inner].mean()))
+    return found
+
+
+def likeness(heads: Heads, real: Heads) -> list[float]:
+    """Pearson correlation inside the head with the real head of the same mask, both blurred by 2 voxels: whether
+    large structures (ventricles, brainstem, air spaces) are there and in their places. Grain does not count."""
+    found = []
+    for image, mask, other in zip(heads.images, heads.masks, real.images, strict=True):
+        blurred = [sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(v), 4.0)) for v in (image, other)]
+        found.append(float(np.corrcoef(*(v[mask > 0] for v in blurred))[0, 1]))
     return found
 
 

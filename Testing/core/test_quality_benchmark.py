@@ -32,7 +32,10 @@ def test_the_quality_report_holds_every_set(tmp_path):
     assert {"head mask Dice", "tumour over surroundings", "judge's Dice", "MMD", "Fréchet distance"} <= set(model_row)
     assert report["sets"]["these real heads"]["head mask Dice"]["value"] > 0.8
     assert {"generated", "held-out real", "held-out real, as smooth"} <= set(report["privacy"])
-    assert [row["steps"] for row in report["steps"]] == [2, 3] * 3
+    tried, again = report["steps"][:-2], report["steps"][-2:]
+    assert [row["steps"] for row in tried] == [2, 3] * 3 and {row["seeds from"] for row in tried} == {0}
+    assert [row["seeds from"] for row in again] == [100, 200] and len({row["sampler"] for row in again}) == 1
+    assert all(-1 <= row["likeness"] <= 1 for row in report["steps"])
     text = (out / "report.md").read_text("utf-8")
     assert "## Steps and samplers" in text and "mean head" in text
     assert {path.name for path in out.glob("*.png")} == {"closest.png", "comparison.png", "one_mask.png"}
