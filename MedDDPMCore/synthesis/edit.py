@@ -32,8 +32,6 @@ FINER = 0.75
 """In a scan of finer voxels than so much of the model's, what is made gets the scan's texture."""
 ROUNDS = 1
 """How often each step is taken; see Documentation/editing.md for what more cost and gained."""
-
-
 EDIT_SAMPLER = "ddpm"
 """The noise of each step carries the known surroundings into the region; without it edits are measurably worse."""
 

@@ -17,7 +17,7 @@ from ..diffusion.schedule import Schedule
 from ..models.spec import StageSpec
 from ..models.stage import denoiser
 from .lesion_shapes import bounding_box
-from .synthesize import Model, Plan, Progress, Settings, out_of_memory
+from .synthesize import Model, Plan, Progress, Settings, memory_explained
 
 CONTEXT_MM = 24.0
 """How much known image a fine stage is given around the part to make."""
@@ -39,12 +39,10 @@ def fill(model: Model, plan: Plan, settings: Settings, known: KnownRegion) -> It
     total, done = sum(counts) * settings.samples, 0
     for seed in range(settings.seed, settings.seed + settings.samples):
         generators = [torch.Generator().manual_seed(seed)]
-        try:
+        with memory_explained(model.device):
             for image, finished in _walk(model, condition, known, sampler, counts, generators):
                 done += 1
                 yield Progress(done, total, (seed,), partial(_same, image), finished, model.spec.modalities, plan)
-        except torch.OutOfMemoryError as error:
-            raise out_of_memory(model.device) from error
 
 
 def _same(image: Tensor) -> Tensor:

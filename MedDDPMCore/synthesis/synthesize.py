@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -116,13 +117,11 @@ class Model:
         self.device, self.precision = device, precision
         self.spec, networks, atlas = load_with_atlas(self.folder)
         bends = device.type == "cuda"  # older versions of torch do not sample volumes on Apple's GPUs
-        self.atlas = atlas.to(device) if atlas and bends else atlas
-        try:
+        with memory_explained(device):
+            self.atlas = atlas.to(device) if atlas and bends else atlas
             self.networks = [
                 in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
             ]
-        except torch.OutOfMemoryError as error:
-            raise out_of_memory(device) from error
 
     @property
     def network(self) -> torch.nn.Module:
@@ -201,16 +200,12 @@ class Model:
         for first in range(0, settings.samples, fitted.batch_size):
             seeds = tuple(settings.seed + k for k in range(first, min(first + fitted.batch_size, settings.samples)))
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-            try:
+            with memory_explained(self.device):
                 for decode, finished in self._batch(
                     condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators
                 ):
                     done += len(seeds)
                     yield Progress(done, total, seeds, decode, finished, self.spec.modalities, plan)
-            except RuntimeError as error:
-                if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-                    raise out_of_memory(self.device) from error
-                raise
 
     def make_fit(self, plan: Plan, settings: Settings) -> Fit:
         """Makes the model ready for the run that fits into the memory which is free now, and tells the plan."""
@@ -226,11 +221,12 @@ class Model:
     def condition(self, labels: np.ndarray) -> Tensor:
         """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid, on the model's device: label
         channels, then the atlas bent into the head, where the model has one."""
-        channels = torch.from_numpy(self.spec.labels.to_condition(labels)).to(self.device)[None]
-        if self.atlas is None:
-            return channels
-        bent = self.atlas.onto(torch.from_numpy(labels > 0).to(self.atlas.head.device))
-        return torch.cat([channels, bent.to(self.device)[None]], dim=1)
+        with memory_explained(self.device):
+            channels = torch.from_numpy(self.spec.labels.to_condition(labels)).to(self.device)[None]
+            if self.atlas is None:
+                return channels
+            bent = self.atlas.onto(torch.from_numpy(labels > 0).to(self.atlas.head.device))
+            return torch.cat([channels, bent.to(self.device)[None]], dim=1)
 
     def sampler_for(self, settings: Settings):
         """The sampler that settings ask for; MedDDPMError where any of them is out of range."""
@@ -254,7 +250,6 @@ class Model:
     ) -> Iterator[tuple[Callable[[], Tensor], bool]]:
         """After each step: what makes its image, and whether that is the last."""
         at_work = _AtWork(self.device)
-        condition = condition.to(self.device)
         coarse, last = None, len(counts) - 1
         for i, (stage, network, count) in enumerate(zip(self.spec.stages, self.networks, counts, strict=True)):
             domain = stage.domain
@@ -305,9 +300,15 @@ def coarser(geometry: Geometry, factor: int) -> Geometry:
     return Geometry(shape, spacing, tuple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
 
 
-def out_of_memory(device: torch.device) -> ResourceError:
-    """What is said when a device's memory did not suffice."""
-    return ResourceError(
-        f"The device {device} ran out of memory.",
-        "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",
-    )
+@contextmanager
+def memory_explained(device: torch.device) -> Iterator[None]:
+    """Makes of a device's lack of memory a ResourceError that says what to do. A CPU's has no class of its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
+            raise
+        raise ResourceError(
+            f"The device {device} ran out of memory.",
+            "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",
+        ) from error

@@ -104,23 +104,24 @@ def without_tumor(heads: Heads) -> Heads:
     return Heads(heads.images, np.minimum(heads.masks, HEAD), heads.ids)
 
 
+def blurred(image: np.ndarray, deviation: float) -> np.ndarray:
+    """An image (z, y, x) under a Gaussian blur of this standard deviation, in voxels."""
+    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(image), deviation**2, 32, 0.01, False))
+
+
 def smoothed(heads: Heads, wanted: float, sharpness: Callable[[Heads], list[float]]) -> Heads:
     """The heads under the Gaussian blur that leaves a mean sharpness of `wanted`; or as they are."""
 
-    def blurred(deviation: float) -> Heads:
-        images = [
-            sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(image), deviation**2, 32, 0.01, False))
-            for image in heads.images
-        ]
-        return Heads(np.stack(images), heads.masks, heads.ids)
+    def under(deviation: float) -> Heads:
+        return Heads(np.stack([blurred(image, deviation) for image in heads.images]), heads.masks, heads.ids)
 
     if np.mean(sharpness(heads)) <= wanted:
         return heads
     low, high = 0.0, 4.0
     for _ in range(8):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.mean(sharpness(blurred(middle))) > wanted else (low, middle)
-    return blurred(high)
+        low, high = (middle, high) if np.mean(sharpness(under(middle))) > wanted else (low, middle)
+    return under(high)
 
 
 def mean_head(data: PackedDataset, heads: Heads, folder: Path) -> Heads:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
 from default_model import contrast, dice
-from quality_images import TUMOR, Heads
+from quality_images import TUMOR, Heads, blurred
 
 from MedDDPMCore.evaluation.bootstrap import Interval, half_interval, mean_interval, pair_interval
 from MedDDPMCore.evaluation.metrics import frechet_distance, median_bandwidth, mmd_rbf, ms_ssim, random_pairs
@@ -56,8 +55,7 @@ def likeness(heads: Heads, real: Heads) -> list[float]:
     large structures (ventricles, brainstem, air spaces) are there and in their places. Grain does not count."""
     found = []
     for image, mask, other in zip(heads.images, heads.masks, real.images, strict=True):
-        blurred = [sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(v), 4.0)) for v in (image, other)]
-        found.append(float(np.corrcoef(*(v[mask > 0] for v in blurred))[0, 1]))
+        found.append(float(np.corrcoef(*(blurred(v, 2.0)[mask > 0] for v in (image, other)))[0, 1]))
     return found
 
 

@@ -165,6 +165,15 @@ def test_a_device_that_is_not_there_is_named(tmp_path):
         load_model(write_model(tmp_path / "m"), "banana")
 
 
+def test_a_lack_of_memory_before_the_first_step_is_explained_too(model, mask, monkeypatch):
+    def lacking(self, labels):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(type(model.spec.labels), "to_condition", lacking)
+    with pytest.raises(ResourceError, match="ran out of memory"):
+        model.synthesize(mask, steps=1)
+
+
 def test_half_precision_stays_near_full_precision(tmp_path, mask):
     folder = write_model(tmp_path / "m", kinds=("haar",))
     full, half = (load_model(folder, "cpu", p).synthesize(mask)[0].volumes["T1"].array for p in ("float32", "bfloat16"))
