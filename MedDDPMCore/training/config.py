@@ -15,6 +15,7 @@ from ..errors import TrainingError
 from ..models.spec import ModelSpec, read_json
 from .augment import Augmentation
 from .lesion_simulation import LesionSettings
+from .optimizers import OPTIMIZERS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SCHEDULES = ("paper", "cosine", "constant")
@@ -26,7 +27,8 @@ class StageTraining:
 
     steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0: all of
     a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing
-    images is slow. schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to 0) or
+    images is slow. optimizer: "adam" or "muon", which learns more in a step and wants a rate about five times as high
+    (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to 0) or
     "constant", after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the
     averaged weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise:
     largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
@@ -39,6 +41,7 @@ class StageTraining:
     batch_size: int = 4
     micro_batch: int = 0
     repeats: int = 1
+    optimizer: str = "adam"
     learning_rate: float = 2e-4
     schedule: str = "cosine"
     warmup: int = 200
@@ -124,6 +127,7 @@ _LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
     "repeats": (lambda v: v >= 1, "1 or more"),
     "micro_batch": _NOT_NEGATIVE,
     "warmup": _NOT_NEGATIVE,
+    "optimizer": (lambda v: v in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "learning_rate": _POSITIVE,
     "schedule": (lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
     "loss": (lambda v: v in LOSSES, f"one of {', '.join(LOSSES)}"),

@@ -18,6 +18,7 @@ from ..models.stage import build_network
 from .checkpoint import fitting
 from .config import StageTraining
 from .distributed import gradients_stay_here, rank_and_world, sum_over_ranks, wrap
+from .optimizers import make_optimizer
 
 LARGEST_GRADIENT = 1.0
 _SMALLEST_SCALE = 2.0**-10
@@ -50,7 +51,7 @@ class StageRun:
         self.network.checkpointing = training.checkpointing
         self.ema = build_network(spec, self.stage).to(device, memory_format=torch.channels_last_3d)
         self.ema.requires_grad_(False).load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=training.learning_rate)
+        self.optimizer = make_optimizer(training.optimizer, self.network, training.learning_rate)
         self.precision = pick_precision(training.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.schedule = Schedule.cosine(self.stage.timesteps)
