@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .edit_region import distance
+from ..distance import signed_distance
 from .lesion_shapes import bounding_box
 
 BAND_MM = 12.0
@@ -30,7 +30,7 @@ def matched(
     harmonic function (the membrane of Perez et al., Poisson Image Editing, 2003) and added.
     """
     inside = unknown > 0
-    away = distance(inside, spacing)
+    away = signed_distance(inside, spacing)
     gain, offset = _affine(made, known, (away > 0) & (away <= BAND_MM) & head)
     made = gain * (made + 1) - 1 + offset
     difference = np.where(inside, 0, known - made)
@@ -56,7 +56,7 @@ def levelled(
     bool. As it was where there is too little healthy tissue.
     """
     inside = unknown > 0.5
-    away = distance(inside, spacing)
+    away = signed_distance(inside, spacing)
     around, rim = healthy & (away > 0) & (away <= BAND_MM), healthy & inside & (away > -RIM_MM)
     if min(around.sum(), rim.sum()) < _FEWEST:
         return made
@@ -85,7 +85,7 @@ def contrast(
         return None, 0.0
     box = bounding_box(lesion, int(np.ceil(8 / min(spacing))))
     image, lesion = image[box], lesion[box]
-    away = distance(lesion, spacing)
+    away = signed_distance(lesion, spacing)
     around = healthy[box] & (away > 1) & (away <= 7)
     if around.sum() < _FEWEST:
         return None, 0.0

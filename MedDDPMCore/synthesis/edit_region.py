@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..distance import signed_distance
 from ..errors import LabelError, VolumeError
 from ..volume import Geometry, Volume
 from .lesion_shapes import Lesion, bounding_box
@@ -45,7 +46,7 @@ def changed_region(
     voxels = int(np.ceil(margin_mm / min(geometry.spacing))) + 1
     window = bounding_box(changed, voxels)
     region = np.zeros(changed.shape, bool)
-    region[window] = distance(changed[window], geometry.spacing) <= margin_mm
+    region[window] = signed_distance(changed[window], geometry.spacing) <= margin_mm
     return region & head
 
 
@@ -53,7 +54,7 @@ def weights(region: np.ndarray, geometry: Geometry, blend_mm: float = BLEND_MM) 
     """How much of each voxel (z, y, x) is to be the made image: 0 outside the region, rising smoothly to 1 over
     blend_mm of depth, or over half its greatest depth where it is thinner; float32."""
     window = bounding_box(region, 2)
-    depth = distance(~np.pad(region[window], 1), geometry.spacing)[1:-1, 1:-1, 1:-1]
+    depth = signed_distance(~np.pad(region[window], 1), geometry.spacing)[1:-1, 1:-1, 1:-1]
     share = np.clip(depth / min(blend_mm, max(float(depth.max()) / 2, 1e-3)), 0, 1)
     result = np.zeros(region.shape, np.float32)
     result[window] = np.where(region[window], share * share * (3 - 2 * share), 0)
@@ -96,22 +97,13 @@ def pushed(
     return image, moved, furthest
 
 
-def distance(inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Distance in mm (z, y, x) to a region's outermost voxels, negative inside; spacing (x, y, z)."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(inside.astype(np.uint8))
-    image.SetSpacing(spacing)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
-
-
 def _free(head: np.ndarray, window: tuple[slice, slice, slice], geometry: Geometry) -> np.ndarray:
     """How freely tissue moves in a window (z, y, x): 0 in the skull and outside the head, 1 well inside; float32."""
     border = [int(np.ceil(SKULL_MM[1] / step)) + 1 for step in geometry.spacing[::-1]]
     wide = tuple(
         slice(max(0, w.start - b), min(n, w.stop + b)) for w, b, n in zip(window, border, head.shape, strict=True)
     )
-    depth = -distance(head[wide], geometry.spacing)
+    depth = -signed_distance(head[wide], geometry.spacing)
     inner = tuple(slice(w.start - v.start, w.stop - v.start) for w, v in zip(window, wide, strict=True))
     share = np.clip((depth[inner] - SKULL_MM[0]) / (SKULL_MM[1] - SKULL_MM[0]), 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)

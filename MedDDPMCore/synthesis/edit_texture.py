@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..distance import signed_distance
 from ..geometry import Geometry
-from .edit_region import distance
 
 SIGMA_MM = 1.0
 SHELL_MM = 16.0
@@ -31,7 +31,7 @@ def texture(
     head: bool, where tissue is. The same seed gives the same texture. Nothing is added where what was made is as fine
     as its surroundings, or where these are too small to tell.
     """
-    away = distance(weight > 0, geometry.spacing)
+    away = signed_distance(weight > 0, geometry.spacing)
     around, inside = (away > 0) & (away <= SHELL_MM) & head, weight > 0.5
     fine = _fine(scan, geometry)
     wanted = _spread(fine[around]) if around.sum() >= _FEWEST else 0.0

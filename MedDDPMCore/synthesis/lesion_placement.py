@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..distance import signed_distance
 from ..errors import LabelError
 from ..volume import Geometry, Volume, reorient, resample_labels
 
@@ -51,7 +52,7 @@ def brain_in_head(mask: Volume) -> Volume:
     no such guess. LabelError where the head is too small to hold a brain.
     """
     head = _working(mask)
-    depth = -_distance(head)
+    depth = -signed_distance(head.array, head.geometry.spacing)
     slices = np.flatnonzero(head.array.any(axis=(1, 2)))
     step_y, step_z = head.geometry.spacing[1:]
     below_top = (slices[-1] - np.arange(head.array.shape[0])) * step_z
@@ -76,7 +77,7 @@ def midsagittal_plane(mask: Volume, estimate: bool = True) -> MidsagittalPlane:
     mirror image.
     """
     head = _working(mask)
-    outside = _distance(head)
+    outside = signed_distance(head.array, head.geometry.spacing)
     top = int(np.flatnonzero(head.array.any(axis=(1, 2)))[-1])
     inside = np.argwhere(head.array > 0)[:, ::-1]
     centre = inside.mean(axis=0)
@@ -119,7 +120,7 @@ def random_points(
     taken: (m, 4) LPS mm and radius of balls to keep clear of. Where no place is deep enough in the brain, the deepest
     serve; where none is clear, LabelError.
     """
-    depth = -_distance(brain)
+    depth = -signed_distance(brain.array, brain.geometry.spacing)
     fits = (brain.array > 0) & (depth >= min(radius_mm, 0.9 * float(depth.max())))
     points = brain.geometry.to_world(np.argwhere(fits)[:, ::-1])
     for x, y, z, radius in taken:
@@ -149,12 +150,3 @@ def _working(mask: Volume) -> Volume:
     if not head.array.any():
         raise LabelError("The mask has no head.", "Make a head label from an MRI with `medddpm head-mask MRI OUT`.")
     return head
-
-
-def _distance(mask: Volume) -> np.ndarray:
-    """Distance in mm from the surface of a mask, negative inside."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(mask.array)
-    image.SetSpacing(mask.geometry.spacing)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))

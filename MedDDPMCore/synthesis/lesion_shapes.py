@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..distance import signed_distance
 from ..errors import LabelError
 from ..labels import LabelScheme
 from ..volume import Geometry, Volume, resample_image, where_labels
@@ -144,9 +145,10 @@ def grown(piece: Volume, mm: float) -> Volume:
     fine, factors, spacing = _refined(padded)
     region = _rounded(fine > 0, factors)
     # grown by what its voxels reach, shrunk by what its surroundings' reach: of spheres, both are right to 0.3 voxels
-    region = _distance(region, spacing) <= mm if mm > 0 else _distance(~region, spacing) > -mm
+    away = signed_distance(region if mm > 0 else ~region, spacing[::-1])
+    region = away <= mm if mm > 0 else away > -mm
     values = np.unique(fine[fine > 0])
-    nearest = values[np.stack([_distance(fine == value, spacing) for value in values]).argmin(axis=0)]
+    nearest = values[np.stack([signed_distance(fine == value, spacing[::-1]) for value in values]).argmin(axis=0)]
     labels = np.where(fine > 0, fine, nearest)
     array = _coarsened(np.where(region, labels, 0), factors)
     kept = np.where(padded.array > 0, padded.array, array) if mm > 0 else np.where(padded.array > 0, array, 0)
@@ -213,15 +215,6 @@ def _coarsened(fine: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
         return np.zeros([n // f for n, f in zip(fine.shape, factors, strict=True)], fine.dtype)
     shares = np.stack([_block_means(fine == value, factors) for value in values])
     return np.where(shares.sum(axis=0) >= 0.5, values[shares.argmax(axis=0)], 0)
-
-
-def _distance(inside: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """Distance in mm from the outermost voxels of a region, negative inside it."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(inside.astype(np.uint8))
-    image.SetSpacing(spacing[::-1])
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
 
 
 def _gaussian(inside: np.ndarray, sigma_mm: float, spacing: tuple[float, ...]) -> np.ndarray:

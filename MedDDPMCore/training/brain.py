@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..distance import signed_distance
 from ..errors import TrainingError
 from ..volume import Geometry, Volume, direction_of_axes, reorient
 
@@ -42,10 +43,7 @@ def _brain_upright(
     def voxels(mm):
         return [max(1, int(round(mm / s))) for s in spacing]
 
-    distance = sitk.SignedMaurerDistanceMap(
-        as_image(head.astype(np.uint8)), insideIsPositive=True, squaredDistance=False, useImageSpacing=True
-    )
-    depth = sitk.GetArrayFromImage(distance)
+    depth = -signed_distance(head, spacing)
     slices = np.flatnonzero(head.any(axis=(1, 2)))
     if len(slices) == 0:
         raise TrainingError("The head mask is empty.")

@@ -11,6 +11,7 @@ import vtk
 from slicer.util import arrayFromVolume
 from vtk.util.numpy_support import vtk_to_numpy
 
+from MedDDPMCore.distance import signed_distance
 from MedDDPMCore.errors import LabelError, VolumeError
 
 from . import grids, pieces, results, scene
@@ -109,8 +110,6 @@ def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], h
     Drawn: the segments' volume. Around: the head from 2 to 6 mm outside of them. Seen: the voxels within 5 mm of the
     segments that are nearer to the mean inside than to that around. Contrast: (inside - around) / around.
     """
-    import SimpleITK
-
     geometry = grids.geometry_of_volume(samples.shown)
     painted = [s for s in lesion_ids if not scene.is_empty(segmentation, s)]
     if not painted:
@@ -125,10 +124,8 @@ def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], h
         slice(max(0, int(where.min()) - more), int(where.max()) + 1 + more)
         for where, more in zip(np.nonzero(lesion), margin, strict=True)
     )
-    image = SimpleITK.GetImageFromArray(lesion[box].astype(np.uint8))
-    image.SetSpacing([float(mm) for mm in reversed(spacing)])
-    distance = SimpleITK.GetArrayFromImage(SimpleITK.SignedMaurerDistanceMap(image, False, False, True))
     inside, head = lesion[box], labels[box] > 0
+    distance = signed_distance(inside, spacing[::-1])
     around = head & ~inside & (distance >= _AROUND_MM[0]) & (distance <= _AROUND_MM[1])
     if not around.any():
         raise LabelError("There is no head around the lesion to compare it with.", "Make the head segment larger.")

@@ -1,4 +1,4 @@
-"""Which prediction, noise schedule, width and augmentation? Short trainings from nothing, all else equal, side by side.
+"""Which prediction, noise schedule, width, augmentation and optimiser? Short trainings from nothing, all else equal, side by side.
 
     medddpm prepare IXI_FOLDER packed8 --config Resources/studies/small/med_ddpm.json --image-suffix _T1
     python Testing/benchmarks/choices.py packed8 OUT [--steps 400] [--seeds 2]
@@ -58,6 +58,8 @@ class Choice:
     low_band: float = 3.0
     schedule: Callable[[int], Schedule] = Schedule.cosine
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
 
 
 CHOICES = {
@@ -69,6 +71,10 @@ CHOICES = {
     "width 8": Choice(width=8),
     "width 32": Choice(width=32),
     "no augmentation": Choice(augmentation=NO_AUGMENTATION),
+    "half the learning rate": Choice(learning_rate=5e-4),
+    "twice the learning rate": Choice(learning_rate=2e-3),
+    "Muon at twice the learning rate": Choice(optimizer="muon", learning_rate=2e-3),
+    "Muon at 4 times the learning rate": Choice(optimizer="muon", learning_rate=4e-3),
 }
 COLUMNS = ("error of the image", "histogram distance", "sharpness over the real", "tumour over surroundings", "seconds")
 
@@ -108,8 +114,8 @@ def tried(choice: Choice, data: PackedDataset, steps: int, seed: int) -> dict[st
     """One training, and its figures on the held-out heads."""
     lesions = LesionSettings(probability=1.0, smallest_ml=2.0)
     training = StageTraining(
-        steps=steps, batch_size=4, repeats=2, learning_rate=1e-3, warmup=50, ema_decay=0.99, lesion_weight=10,
-        precision="float32", augmentation=choice.augmentation, lesions=lesions,
+        steps=steps, batch_size=4, repeats=2, optimizer=choice.optimizer, learning_rate=choice.learning_rate, warmup=50,
+        ema_decay=0.99, lesion_weight=10, precision="float32", augmentation=choice.augmentation, lesions=lesions,
     )  # fmt: skip
     spec = spec_of(choice, data)
     with mock.patch.object(Schedule, "cosine", staticmethod(choice.schedule)):

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from MedDDPMCore.distance import signed_distance
 from MedDDPMCore.errors import TrainingError
 from MedDDPMCore.grid import ModelGrid
 from MedDDPMCore.synthesis.head import head_mask
@@ -134,12 +135,6 @@ def white_matter(image: np.ndarray, head: np.ndarray, lesion: np.ndarray, spacin
     below_top = (np.flatnonzero(head.any(axis=(1, 2)))[-1] - np.arange(head.shape[0])[:, None, None]) * spacing[2]
     deep = (signed_distance(head, spacing) < -35) & (below_top > 40) & (below_top < 110)
     return float(np.percentile(smooth[deep & (signed_distance(lesion, spacing) > 15)], 80))
-
-
-def signed_distance(mask: np.ndarray, spacing) -> np.ndarray:
-    """mm from the mask's surface, negative inside."""
-    image = as_image(mask, spacing)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True))
 
 
 def as_image(array: np.ndarray, spacing) -> sitk.Image:

@@ -17,6 +17,7 @@ FLOORS = (
     (
         "geometry",
         "deformation",
+        "distance",
         "volume",
         "volume_files",
         "volume_writers",

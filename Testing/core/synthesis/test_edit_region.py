@@ -6,9 +6,10 @@ import torch
 from phantoms import box, head, rotation, world
 
 from MedDDPMCore.deformation import jacobian
+from MedDDPMCore.distance import signed_distance
 from MedDDPMCore.labels import WHOLE_HEAD
 from MedDDPMCore.synthesis import lesions
-from MedDDPMCore.synthesis.edit_region import SKULL_MM, distance, pushed
+from MedDDPMCore.synthesis.edit_region import SKULL_MM, pushed
 from MedDDPMCore.synthesis.lesion_library import simulated_shape
 from MedDDPMCore.synthesis.lesion_shapes import lesions_of
 from MedDDPMCore.volume import Volume
@@ -52,6 +53,6 @@ def test_the_middle_of_the_brain_moves_away_from_the_lesion_and_the_skull_and_sk
     shift = there - taken_from  # where tissue went
     midplane = inside & (np.abs(there[..., 0]) < 3) & (np.linalg.norm(there - (0, 0, 10), axis=-1) < 10)
     assert shift[midplane][:, 0].mean() < -1
-    shallow = -distance(inside, geometry.spacing) <= SKULL_MM[0]
+    shallow = -signed_distance(inside, geometry.spacing) <= SKULL_MM[0]
     assert moved.any() and not moved[shallow].any()
     assert np.array_equal(taken_from[shallow], there[shallow].astype(np.float32))
