@@ -15,6 +15,7 @@ from MedDDPMCore.models.catalogue import find_model
 from MedDDPMCore.networks.group_norm import GroupNormSiLU
 from MedDDPMCore.networks.unet import UNet
 from MedDDPMCore.synthesis.synthesize import load_model
+from MedDDPMCore.training.optimizers import make_optimizer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, which is not here")
 
@@ -97,3 +98,15 @@ def test_an_accelerated_network_gives_the_same_output(how):
             torch.testing.assert_close(fast(x, t), wanted, rtol=1e-3, atol=1e-4)
         other = torch.tensor([200]).cuda()
         torch.testing.assert_close(fast(x, other), network(x, other), rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_of_muon_is_the_cpus():
+    steps = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        layer = torch.nn.Conv3d(6, 4, 3).to(device)
+        before = layer.weight.detach().cpu()
+        layer.weight.grad, layer.bias.grad = (draw(n, p.shape).to(device) for n, p in layer.named_parameters())
+        make_optimizer("muon", layer, 0.1).step()
+        steps.append(layer.weight.detach().cpu() - before)
+    assert float((steps[1] - steps[0]).norm() / steps[0].norm()) < 0.05, "it rounds to bfloat16 on both"
