@@ -6,9 +6,10 @@ import numpy as np
 
 
 def signed_distance(inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Distance in mm (z, y, x) to the outermost voxels of a region (not 0), negative inside it; spacing (x, y, z) in mm.
+    """Distance in mm (z, y, x) to the outermost voxels of a region, negative inside it.
 
-    By Maurer et al., "A Linear Time Algorithm for Computing Exact Euclidean Distance Transforms", 2003.
+    inside: (z, y, x), not 0 in the region. spacing: (x, y, z) in mm. By Maurer et al., "A Linear Time Algorithm for
+    Computing Exact Euclidean Distance Transforms", 2003.
     """
     import SimpleITK as sitk
 

@@ -28,9 +28,9 @@ class StageTraining:
     steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0: all of
     a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing
     images is slow. optimizer: "adam" or "muon", which learns more in a step and wants a rate about five times as high
-    (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to 0) or
-    "constant", after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the
-    averaged weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise:
+    (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to
+    0) or "constant", after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of
+    the averaged weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise:
     largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
     Diffusion Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is
     bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import TrainingError
 
@@ -32,6 +32,7 @@ class MuonAndAdam:
                 'Update torch, or set "optimizer": "adam".',
             )
         parameters = list(network.parameters())
+        self.network = network
         self.param_groups = [{"params": parameters, "lr": learning_rate}]
         self.weights = [p for p in parameters if p.ndim > 1]
         self.matrices = [p.detach().flatten(1).clone() for p in self.weights]
@@ -40,8 +41,7 @@ class MuonAndAdam:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients."""
-        for parameter in self.param_groups[0]["params"]:
-            parameter.grad = None if set_to_none or parameter.grad is None else torch.zeros_like(parameter.grad)
+        self.network.zero_grad(set_to_none)
 
     @torch.no_grad()
     def step(self) -> None:

@@ -1,4 +1,4 @@
-"""Which prediction, noise schedule, width, augmentation and optimiser? Short trainings from nothing, all else equal, side by side.
+"""Which prediction, noise schedule, width, augmentation, optimiser? Short trainings from nothing, all else equal.
 
     medddpm prepare IXI_FOLDER packed8 --config Resources/studies/small/med_ddpm.json --image-suffix _T1
     python Testing/benchmarks/choices.py packed8 OUT [--steps 400] [--seeds 2]
