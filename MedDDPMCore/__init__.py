@@ -18,14 +18,14 @@ _HOMES = {
     "load_model": "synthesis.synthesize",
     "Model": "synthesis.synthesize",
     "Settings": "synthesis.synthesize",
-    "Volume": "volume",
-    "Geometry": "volume",
-    "ModelGrid": "grid",
-    "LabelScheme": "labels",
-    "WHOLE_HEAD": "labels",
-    "BRATS": "labels",
-    "MedDDPMError": "errors",
-    "head_mask": "synthesis.head",
+    "Volume": "volumes.volume",
+    "Geometry": "volumes.volume",
+    "ModelGrid": "volumes.grid",
+    "LabelScheme": "volumes.labels",
+    "WHOLE_HEAD": "volumes.labels",
+    "BRATS": "volumes.labels",
+    "MedDDPMError": "base.errors",
+    "head_mask": "anatomy.head",
 }
 __all__ = ["__version__", *_HOMES]
 

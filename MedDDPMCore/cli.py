@@ -7,7 +7,7 @@ import sys
 
 from .commands import evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
 from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
-from .errors import MedDDPMError
+from .base.errors import MedDDPMError
 from .version import __version__
 
 GROUPS = (synthesis, lesions, models, training, evaluation, study, export, reader_study, privacy)

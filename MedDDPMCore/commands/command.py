@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import MedDDPMError, ResourceError
+from ..base.errors import MedDDPMError, ResourceError
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import EvaluationError
+from ..base.errors import EvaluationError
 from .command import add_command
 
 
@@ -44,7 +44,7 @@ def add(commands) -> None:
 
 def figures(args: argparse.Namespace) -> int:
     """Images and masks -> one PNG."""
-    from ..evaluation import figures as draw
+    from ..evaluation.metrics import figures as draw
 
     if args.kind == "compare":
         draw.compare(args.out, args.images, args.names)
@@ -67,11 +67,11 @@ def evaluate(args: argparse.Namespace) -> int:
     """Two folders of images -> a report."""
     from tqdm import tqdm
 
-    from ..device import pick_device
-    from ..evaluation.evaluate import Settings
-    from ..evaluation.evaluate import evaluate as compare
-    from ..evaluation.features import load_features
-    from ..evaluation.report import MARKDOWN_FILE, write_report
+    from ..base.device import pick_device
+    from ..evaluation.metrics.evaluate import Settings
+    from ..evaluation.metrics.evaluate import evaluate as compare
+    from ..evaluation.metrics.features import load_features
+    from ..evaluation.metrics.report import MARKDOWN_FILE, write_report
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
 

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from ..errors import MedDDPMError
+from ..base.errors import MedDDPMError
 from .command import EXIT_ERROR, add_command
 from .synthesis import add_synthesis_options, picked_device
 
@@ -48,10 +48,10 @@ def add(commands) -> None:
 def dataset(args: argparse.Namespace) -> int:
     """Masks -> data set."""
     from ..export.dataset import make_dataset
-    from ..labels import parse_label_mapping
+    from ..volumes.labels import parse_label_mapping
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
-    from ..training.distributed import rank_and_world
+    from ..training.stages.distributed import rank_and_world
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)
@@ -104,8 +104,8 @@ def dicom(args: argparse.Namespace) -> int:
     """Synthetic image -> DICOM study."""
     from ..export.dicom import export_dicom, require_dicom
     from ..export.record import read_record, record_of
-    from ..labels import parse_label_mapping
-    from ..volume import Volume
+    from ..volumes.labels import parse_label_mapping
+    from ..volumes.volume import Volume
 
     if bool(args.source) != args.keep_identity:
         raise MedDDPMError(

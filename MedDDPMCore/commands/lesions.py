@@ -7,7 +7,7 @@ import csv
 import sys
 from pathlib import Path
 
-from ..errors import LabelError, MedDDPMError, VolumeError
+from ..base.errors import LabelError, MedDDPMError, VolumeError
 from .command import add_command, require_new
 
 _RAS = "R,A,S: to the patient's right, to the front and up, in mm, as 3D Slicer shows them"
@@ -91,8 +91,8 @@ def _common(p: argparse.ArgumentParser) -> None:
 
 def _read(args: argparse.Namespace):
     """The mask in its scheme's values, and the scheme."""
-    from ..labels import BRATS, WHOLE_HEAD, parse_label_mapping
-    from ..volume import Volume
+    from ..volumes.labels import BRATS, WHOLE_HEAD, parse_label_mapping
+    from ..volumes.volume import Volume
 
     scheme = BRATS if args.scheme == "brats" else WHOLE_HEAD
     mapping = parse_label_mapping(args.labels) if args.labels else None
@@ -117,10 +117,10 @@ def _lps(text: str) -> list[float]:
 
 
 def _change(args: argparse.Namespace, tool: str, *by) -> int:
-    from ..synthesis import lesions
+    from ..lesions import tools
 
     mask, scheme = _read(args)
-    return _write(args, getattr(lesions, tool)(mask, *by, number=args.number, scheme=scheme))
+    return _write(args, getattr(tools, tool)(mask, *by, number=args.number, scheme=scheme))
 
 
 def _write(args: argparse.Namespace, edited) -> int:
@@ -138,37 +138,37 @@ def _say(edited) -> None:
 
 def mirror(args: argparse.Namespace) -> int:
     """To the other side."""
-    from ..synthesis import lesions
+    from ..lesions import tools
 
     mask, scheme = _read(args)
-    return _write(args, lesions.mirror(mask, args.number, not args.geometric, scheme))
+    return _write(args, tools.mirror(mask, args.number, not args.geometric, scheme))
 
 
 def duplicate(args: argparse.Namespace) -> int:
     """As metastases."""
-    from ..synthesis import lesions
+    from ..lesions import tools
 
     mask, scheme = _read(args)
     low, high = _numbers(args.scales, 2)
-    return _write(args, lesions.duplicate(mask, args.count, (low, high), args.seed, args.number, None, scheme))
+    return _write(args, tools.duplicate(mask, args.count, (low, high), args.seed, args.number, None, scheme))
 
 
 def place(args: argparse.Namespace) -> int:
     """From the library."""
-    from ..synthesis import lesions
-    from ..synthesis.lesion_library import load_shape, simulated_shape
+    from ..lesions import tools
+    from ..lesions.library import load_shape, simulated_shape
 
     mask, scheme = _read(args)
     if args.shape:
         shape = load_shape(args.shape, scheme, args.library)
     else:
         shape = simulated_shape(args.ml, args.seed, scheme.values[scheme.lesions[-1]])
-    return _write(args, lesions.place(mask, shape, _lps(args.at) if args.at else None, args.seed, None, scheme))
+    return _write(args, tools.place(mask, shape, _lps(args.at) if args.at else None, args.seed, None, scheme))
 
 
 def sweep(args: argparse.Namespace) -> int:
     """A folder of masks, and sweep.csv that says what each holds. A shift that leaves the head is passed over."""
-    from ..synthesis import lesions
+    from ..lesions import tools
     from ..synthesis.output import stem
 
     mask, scheme = _read(args)
@@ -184,7 +184,7 @@ def sweep(args: argparse.Namespace) -> int:
     tries += [((), [[k * s for s in step]]) for k in counts]
     for scales, shifts in tries:
         try:
-            [(name, edited)] = lesions.sweep(mask, scales, shifts, args.number, scheme)
+            [(name, edited)] = tools.sweep(mask, scales, shifts, args.number, scheme)
         except LabelError as error:
             if scales:
                 raise
@@ -201,7 +201,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """What is there."""
-    from ..synthesis.lesions import list_lesions
+    from ..lesions.tools import list_lesions
 
     mask, scheme = _read(args)
     for lesion in list_lesions(mask, scheme):
@@ -212,8 +212,8 @@ def show(args: argparse.Namespace) -> int:
 
 def save(args: argparse.Namespace) -> int:
     """To the library."""
-    from ..synthesis.lesion_library import save_shape
-    from ..synthesis.lesions import list_lesions
+    from ..lesions.library import save_shape
+    from ..lesions.tools import list_lesions
 
     mask, scheme = _read(args)
     found = list_lesions(mask, scheme)
@@ -228,12 +228,12 @@ def edit(args: argparse.Namespace) -> int:
     """The patient's MRI with a region made anew."""
     from tqdm import tqdm
 
-    from ..labels import parse_label_mapping
-    from ..synthesis.edit import EditOptions, plan_edit, run_edit
-    from ..synthesis.edit_output import edited_path, write_edited
+    from ..volumes.labels import parse_label_mapping
+    from ..editing.plan import EditOptions, plan_edit, run_edit
+    from ..editing.output import edited_path, write_edited
     from ..synthesis.output import stem
     from ..synthesis.synthesize import Settings, load_model
-    from ..volume import Volume
+    from ..volumes.volume import Volume
 
     usual = EditOptions()
     options = EditOptions(

@@ -37,10 +37,10 @@ def add(commands) -> None:
 def deface(args: argparse.Namespace) -> int:
     """Head image -> the same without its face."""
     from ..export.record import read_record, record_of
-    from ..synthesis.deface import deface as without_face
-    from ..synthesis.head import head_mask
+    from ..anatomy.deface import deface as without_face
+    from ..anatomy.head import head_mask
     from ..synthesis.output import write_text
-    from ..volume import Volume
+    from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
     record = _record_beside(image)
@@ -70,14 +70,14 @@ def privacy(args: argparse.Namespace) -> int:
     """Synthetic and real images -> what they have in common."""
     from tqdm import tqdm
 
-    from ..device import pick_device
-    from ..evaluation.features import load_features
-    from ..evaluation.privacy import closest_pairs, compare, markdown, table
-    from ..evaluation.standard_head import find_images
+    from ..base.device import pick_device
+    from ..evaluation.metrics.features import load_features
+    from ..evaluation.privacy.compare import closest_pairs, compare, markdown, table
+    from ..evaluation.metrics.standard_head import find_images
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
     from ..synthesis.output import write_text
-    from ..synthesis.preview import save_png
+    from ..base.pictures import save_png
 
     grid = ModelSpec.read(find_model(args.model)).grid
     synthetic = find_images(args.synthetic, args.synthetic_suffix)

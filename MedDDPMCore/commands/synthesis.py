@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import MedDDPMError
+from ..base.errors import MedDDPMError
 from .command import EXIT_ERROR, add_command
 
 
@@ -47,10 +47,10 @@ def synthesize(args: argparse.Namespace) -> int:
     """Mask in, MRI out."""
     from tqdm import tqdm
 
-    from ..labels import parse_label_mapping
+    from ..volumes.labels import parse_label_mapping
     from ..synthesis.batch import find_masks, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
-    from ..training.distributed import rank_and_world
+    from ..training.stages.distributed import rank_and_world
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
@@ -79,7 +79,7 @@ def picked_device(name: str) -> str:
     """The device of that name; under torchrun "auto" is this process's own GPU, where there are any."""
     import torch
 
-    from ..training.distributed import rank_and_world
+    from ..training.stages.distributed import rank_and_world
 
     if rank_and_world()[1] > 1 and name == "auto" and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
@@ -90,7 +90,7 @@ def _check(masks: list[Path], model: str, mapping) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..volume import Volume
+    from ..volumes.volume import Volume
 
     scheme = ModelSpec.read(find_model(model)).labels
     worst = 0
@@ -108,8 +108,8 @@ def _check(masks: list[Path], model: str, mapping) -> int:
 
 def head_mask(args: argparse.Namespace) -> int:
     """Head mask from an MRI."""
-    from ..synthesis.head import head_mask as make
-    from ..volume import Volume
+    from ..anatomy.head import head_mask as make
+    from ..volumes.volume import Volume
 
     make(Volume.read(args.image)).write(args.out)
     print(args.out)

@@ -52,14 +52,14 @@ def prepare(args: argparse.Namespace) -> int:
     """Images -> packed training set."""
     from tqdm import tqdm
 
-    from ..labels import parse_label_mapping
+    from ..volumes.labels import parse_label_mapping
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec, read_json
-    from ..training.cases import find_cases, read_csv
-    from ..training.prepare import Steps
-    from ..training.prepare import prepare as pack
-    from ..training.recipes import RECIPES, TEMPLATE
-    from ..volume import Volume
+    from ..training.data.cases import find_cases, read_csv
+    from ..training.data.prepare import Steps
+    from ..training.data.prepare import prepare as pack
+    from ..training.data.recipes import RECIPES, TEMPLATE
+    from ..volumes.volume import Volume
 
     recipe = RECIPES[args.recipe or "bundled"]
     if args.config:
@@ -106,8 +106,8 @@ def train(args: argparse.Namespace) -> int:
     """Packed training set -> model."""
     from tqdm import tqdm
 
-    from ..baselines.adversarial_run import as_baseline
-    from ..training.config import TrainingConfig
+    from ..training.baselines.adversarial_run import as_baseline
+    from ..training.stages.config import TrainingConfig
     from ..training.run import train as run
     from ..training.train import RunOptions
 

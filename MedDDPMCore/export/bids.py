@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from ..errors import MedDDPMError
+from ..base.errors import MedDDPMError
 from ..models.spec import ModelSpec
 from ..version import __version__
 from .case import PROVENANCE, Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import VolumeError
+from ..base.errors import VolumeError
 
 WORD = "SYNTHETIC"
 _GLYPHS = {

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LabelError, MedDDPMError, ResourceError, VolumeError
-from ..labels import LabelMapping
-from ..synthesis.deface import face_region
+from ..base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
+from ..volumes.labels import LabelMapping
+from ..anatomy.deface import face_region
 from ..synthesis.output import identity, provenance, scanner_units, stem, write_text
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
-from ..training.contact_sheet import case_picture, save_sheet
-from ..volume import Geometry, Volume, reorient
+from ..training.data.contact_sheet import case_picture, save_sheet
+from ..volumes.volume import Geometry, Volume, reorient
 from .bids import Bids
 from .case import PROVENANCE, STAGING, Case, Staging, read_case, sha256, whole_cases
 from .data_card import data_card

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MedDDPMError, ResourceError, VolumeError
-from ..labels import LabelMapping
+from ..base.errors import MedDDPMError, ResourceError, VolumeError
+from ..volumes.labels import LabelMapping
 from ..version import __version__
-from ..volume import Geometry, Volume, reorient
+from ..volumes.volume import Geometry, Volume, reorient
 from .burn_in import burn_in as with_word
 from .record import Record
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import LabelError, VolumeError
-from ..labels import BRATS, WHOLE_HEAD, LabelMapping
+from ..base.errors import LabelError, VolumeError
+from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
 from ..version import __version__
-from ..volume import Geometry, Volume, resample_labels
+from ..volumes.volume import Geometry, Volume, resample_labels
 from .record import Record
 
 _ANATOMY, _ALTERED = ("123037004", "Anatomical Structure"), ("49755003", "Morphologically Altered Structure")

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import VolumeError
-from ..volume_files import ENDINGS
+from ..base.errors import VolumeError
+from ..volumes.files import ENDINGS
 
 _YES = (True, "true")
 """As JSON says it, and as attributes of a Slicer scene hold it."""

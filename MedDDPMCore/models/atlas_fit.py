@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..deformation import linear_weights
+from ..base.deformation import linear_weights
 from ..diffusion.domain import shrink
 
 SHRINK = 2

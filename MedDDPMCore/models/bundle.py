@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import ModelError, ResourceError
+from ..base.errors import ModelError, ResourceError
 from .atlas import FACTOR, Atlas
 from .catalogue import SPEC_FILE
 from .spec import ModelSpec, read_json

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import ModelError
-from ..resource_files import resource
+from ..base.errors import ModelError
+from ..base.resources import resource
 
 SPEC_FILE = "model.json"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
+from ..base.errors import ModelError
 from .bundle import read_safetensors
 
 _PLAIN_PICKLE = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from ..errors import ModelError
+from ..base.errors import ModelError
 
 Kind = type | list | dict
 """A type, [kind] for a list of that kind, {str: kind} for an object with any keys."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..memory import PeakMemory
+from ..base.memory import PeakMemory
 from ..networks.unet import UNet
 from .spec import ModelSpec, StageSpec
 from .stage import build_network, in_precision

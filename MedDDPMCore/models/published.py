@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ..diffusion.domain import Domain
 from ..diffusion.schedule import Schedule
-from ..errors import ModelError
-from ..grid import ModelGrid
-from ..labels import BRATS, WHOLE_HEAD
+from ..base.errors import ModelError
+from ..volumes.grid import ModelGrid
+from ..volumes.labels import BRATS, WHOLE_HEAD
 from ..networks.unet import UNet
 from .bundle import load_bundle, load_checked, save_bundle
 from .catalogue import SPEC_FILE

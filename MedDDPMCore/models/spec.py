@@ -10,9 +10,9 @@ from pathlib import Path
 from ..diffusion.domain import DOMAINS, Domain
 from ..diffusion.objective import PREDICTIONS
 from ..diffusion.samplers import SAMPLERS
-from ..errors import ModelError, VolumeError
-from ..grid import ModelGrid
-from ..labels import LabelScheme
+from ..base.errors import ModelError, VolumeError
+from ..volumes.grid import ModelGrid
+from ..volumes.labels import LabelScheme
 from .atlas import BLOCK
 from .catalogue import SPEC_FILE
 from .checks import check_choice, check_entries, check_range

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LabelError, VolumeError
-from ..labels import LabelMapping
-from ..volume import Volume
-from ..volume_files import ENDINGS
+from ..base.errors import LabelError, VolumeError
+from ..volumes.labels import LabelMapping
+from ..volumes.volume import Volume
+from ..volumes.files import ENDINGS
 from .output import identity, output_path, sidecar, stem, write_synthesis
-from .preview import overview, save_png
+from ..base.pictures import overview, save_png
 from .synthesize import Model, Plan, Progress, Settings
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ..device import pick_precision
-from ..errors import ResourceError
-from ..memory import free_memory
+from ..base.device import pick_precision
+from ..base.errors import ResourceError
+from ..base.memory import free_memory
 from ..models.footprint import SLABS, weight_memory, working_memory
 from ..models.spec import ModelSpec
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ResourceError
+from ..base.errors import ResourceError
 from ..version import __version__
-from ..volume import Volume
+from ..volumes.volume import Volume
 from .synthesize import Model, Plan, Settings, Synthesis
 
 FULL_SCALE = 1000

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..device import pick_device, pick_precision
+from ..base.device import pick_device, pick_precision
 from ..diffusion.samplers import SAMPLERS, noise_like
 from ..diffusion.schedule import Schedule
-from ..errors import LabelError, MedDDPMError, ResourceError
-from ..labels import LabelMapping
+from ..base.errors import LabelError, MedDDPMError, ResourceError
+from ..volumes.labels import LabelMapping
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import denoiser, in_precision
 from ..networks.unet import UNet
-from ..volume import Geometry, Volume, resample_image, resample_labels
+from ..volumes.volume import Geometry, Volume, resample_image, resample_labels
 from .fitting import Fit, fit
 
 AIR = -1.0

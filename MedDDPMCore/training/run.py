@@ -16,18 +16,18 @@ from pathlib import Path
 
 import torch
 
-from ..device import pick_device
-from ..errors import ResourceError, TrainingError
+from ..base.device import pick_device
+from ..base.errors import ResourceError, TrainingError
 from ..models.bundle import load_atlas, load_bundle, save_bundle
 from ..models.catalogue import find_model
 from ..models.spec import ModelSpec
-from .atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
-from .checkpoint import load_checkpoint
-from .config import TrainingConfig
-from .dataset import PackedDataset, check_fits
-from .distributed import join, rank_and_world, wait_for_all
-from .intensity import CONVENTIONS
-from .statistics import with_band_statistics
+from .data.atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
+from .stages.checkpoint import load_checkpoint
+from .stages.config import TrainingConfig
+from .data.dataset import PackedDataset, check_fits
+from .stages.distributed import join, rank_and_world, wait_for_all
+from ..anatomy.intensity import CONVENTIONS
+from .stages.statistics import with_band_statistics
 from .train import Report, RunOptions, checkpoint_path, train_stage
 
 CONFIG_FILE = "config.json"

@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..baselines.discogan import DiscoGANRun
-from ..baselines.pix2pix import Pix2PixRun
-from ..device import pick_device
-from ..errors import ResourceError, TrainingError
+from .baselines.discogan import DiscoGANRun
+from .baselines.pix2pix import Pix2PixRun
+from ..base.device import pick_device
+from ..base.errors import ResourceError, TrainingError
 from ..models.spec import ModelSpec
-from .checkpoint import load_checkpoint, save_checkpoint
-from .config import TrainingConfig
-from .dataset import PackedDataset, check_fits
-from .distributed import join, loading_threads, rank_and_world, share, sum_over_ranks
+from .stages.checkpoint import load_checkpoint, save_checkpoint
+from .stages.config import TrainingConfig
+from .data.dataset import PackedDataset, check_fits
+from .stages.distributed import join, loading_threads, rank_and_world, share, sum_over_ranks
 from .interrupt import StopRequest
 from .log import TrainingLog
-from .samples import Batches, Samples
-from .stage_run import StageRun
-from .statistics import with_band_statistics
-from .validation import Validation
+from .data.samples import Batches, Samples
+from .stages.stage_run import StageRun
+from .stages.statistics import with_band_statistics
+from .stages.validation import Validation
 
 Report = Callable[[dict], None]
 """Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then

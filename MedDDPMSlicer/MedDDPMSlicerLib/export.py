@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 
-from MedDDPMCore.errors import LabelError, MedDDPMError, ResourceError, VolumeError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 
 from . import grids, nrrd, results, scene
 from .command_process import CommandProcess

@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 import vtk
 
-from MedDDPMCore.errors import VolumeError
+from MedDDPMCore.base.errors import VolumeError
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from . import grids
 
 def head_array(volume_node) -> np.ndarray:
     """The head as a (k, j, i) array of 0 and 1 on the volume's own voxels."""
-    from MedDDPMCore.geometry import Geometry
-    from MedDDPMCore.synthesis.head import head_mask
-    from MedDDPMCore.volume import Volume
+    from MedDDPMCore.volumes.geometry import Geometry
+    from MedDDPMCore.anatomy.head import head_mask
+    from MedDDPMCore.volumes.volume import Volume
 
     grid = grids.geometry_of_volume(volume_node)
     geometry = Geometry.from_affine_ras(grid.ijk_to_ras, grid.dimensions[::-1])

@@ -14,7 +14,7 @@ import numpy as np
 import slicer
 import vtk
 
-from MedDDPMCore.errors import LabelError, MedDDPMError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from . import grids, scene, surfaces
 from .roles import Role
@@ -43,9 +43,9 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
 
     MedDDPMError without a head, or where the segments are surfaces.
     """
-    from MedDDPMCore.geometry import Geometry
-    from MedDDPMCore.labels import LabelScheme
-    from MedDDPMCore.volume import Volume
+    from MedDDPMCore.volumes.geometry import Geometry
+    from MedDDPMCore.volumes.labels import LabelScheme
+    from MedDDPMCore.volumes.volume import Volume
 
     surfaces.require_voxels(segmentation_node)
     head, *_ = (role for role in roles if role.rank == 0)
@@ -82,7 +82,7 @@ def require_painted(lesions: Lesions) -> None:
 
 def piece_at(lesions: Lesions, ras) -> int:
     """The number of the piece that lies nearest to a point (RAS, mm), as the core counts them; there must be one."""
-    from MedDDPMCore.synthesis.lesions import list_lesions
+    from MedDDPMCore.lesions.tools import list_lesions
 
     point = np.array(ras) * (-1, -1, 1)
 
@@ -95,11 +95,11 @@ def piece_at(lesions: Lesions, ras) -> int:
 
 def shape_for(lesions: Lesions, segment_id: str, path, millilitres: float):
     """A shape of the library, of a volume in ml, as a label Volume to be placed in a segment."""
-    from MedDDPMCore.labels import WHOLE_HEAD
-    from MedDDPMCore.synthesis.lesion_library import load_shape
-    from MedDDPMCore.synthesis.lesion_shapes import about, transformed
-    from MedDDPMCore.synthesis.lesion_shapes import millilitres as volume_of
-    from MedDDPMCore.volume import Volume
+    from MedDDPMCore.volumes.labels import WHOLE_HEAD
+    from MedDDPMCore.lesions.library import load_shape
+    from MedDDPMCore.lesions.shapes import about, transformed
+    from MedDDPMCore.lesions.shapes import millilitres as volume_of
+    from MedDDPMCore.volumes.volume import Volume
 
     shape = load_shape(path, WHOLE_HEAD)
     factor = (millilitres / volume_of(shape.array, shape.geometry)) ** (1 / 3)
@@ -110,7 +110,7 @@ def shape_for(lesions: Lesions, segment_id: str, path, millilitres: float):
 
 def shapes(bundled) -> dict[str, object]:
     """Title -> file: the shapes in the folder of bundled ones, then those that the user has saved."""
-    from MedDDPMCore.synthesis.lesion_library import saved_shapes
+    from MedDDPMCore.lesions.library import saved_shapes
 
     known = {name.replace("_", " ").capitalize(): path for name, path in saved_shapes(bundled).items()}
     return {**known, **{name if name not in known else f"{name} (saved)": p for name, p in saved_shapes().items()}}
@@ -118,9 +118,9 @@ def shapes(bundled) -> dict[str, object]:
 
 def save_shape(lesions: Lesions, number: int, name: str):
     """Keep a piece in the user's library as a shape of one label; returns its file."""
-    from MedDDPMCore.labels import WHOLE_HEAD
-    from MedDDPMCore.synthesis import lesion_library
-    from MedDDPMCore.synthesis.lesions import list_lesions
+    from MedDDPMCore.volumes.labels import WHOLE_HEAD
+    from MedDDPMCore.lesions import library
+    from MedDDPMCore.lesions.tools import list_lesions
 
     pieces = list_lesions(lesions.mask, lesions.scheme)
     if not pieces:
@@ -128,7 +128,7 @@ def save_shape(lesions: Lesions, number: int, name: str):
     piece = pieces[number - 1]
     tumor = WHOLE_HEAD.values[WHOLE_HEAD.lesions[0]]
     labels = replace(piece.labels, array=np.where(piece.labels.array > 0, tumor, 0).astype(np.uint8))
-    return lesion_library.save_shape(replace(piece, labels=labels), name)
+    return library.save_shape(replace(piece, labels=labels), name)
 
 
 def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
-from MedDDPMCore.errors import VolumeError
+from MedDDPMCore.base.errors import VolumeError
 
 _PIECE = 1 << 20  # bytes that are read in one go: some milliseconds, unpacking included
 _HEADER = np.dtype(

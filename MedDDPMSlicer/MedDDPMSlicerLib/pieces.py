@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 
 import numpy as np
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.base.errors import MedDDPMError
 
 SLAB_BYTES = 1 << 21
 ERRORS = (MedDDPMError, OSError, KeyError, TypeError, ValueError)

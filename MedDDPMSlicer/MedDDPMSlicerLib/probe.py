@@ -42,7 +42,7 @@ def package(name: str) -> dict:
 def devices() -> list[dict]:
     """What torch can compute on, as the worker tells it; none where the driver fails."""
     paths.make_core_importable()
-    from MedDDPMCore.device import describe_devices
+    from MedDDPMCore.base.device import describe_devices
 
     try:
         return describe_devices()

@@ -15,8 +15,8 @@ from pathlib import Path
 import slicer
 import vtk
 
-from MedDDPMCore.errors import EvaluationError
-from MedDDPMCore.evaluation.reader_files import Answer, answer_from, read_study, write_answers
+from MedDDPMCore.base.errors import EvaluationError
+from MedDDPMCore.evaluation.readers.files import Answer, answer_from, read_study, write_answers
 
 from . import nifti, results, views
 

@@ -11,7 +11,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-from MedDDPMCore.errors import VolumeError
+from MedDDPMCore.base.errors import VolumeError
 
 from . import nifti
 from .grids import Geometry

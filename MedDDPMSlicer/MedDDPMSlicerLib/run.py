@@ -10,7 +10,7 @@ from pathlib import Path
 
 import vtk
 
-from MedDDPMCore.errors import LabelError, MedDDPMError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from . import grids, nrrd, results, scene, views
 from .pieces import Pieces

@@ -10,7 +10,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from MedDDPMCore.errors import LabelError
+from MedDDPMCore.base.errors import LabelError
 
 from .grids import Geometry, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
 from .nrrd import write_array

@@ -13,7 +13,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 
-from MedDDPMCore.errors import LabelError
+from MedDDPMCore.base.errors import LabelError
 
 from .grids import Geometry, between, image_to_world, oriented
 

@@ -11,8 +11,8 @@ import vtk
 from slicer.util import arrayFromVolume
 from vtk.util.numpy_support import vtk_to_numpy
 
-from MedDDPMCore.distance import signed_distance
-from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.base.distance import signed_distance
+from MedDDPMCore.base.errors import LabelError, VolumeError
 
 from . import grids, pieces, results, scene
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from MedDDPMCore.training.dataset import PackedDataset
-from MedDDPMCore.volume import Geometry, Volume
+from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.volumes.volume import Geometry, Volume
 
 SMOOTHING_MM = 4.0
 

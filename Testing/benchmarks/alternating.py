@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 
-from MedDDPMCore.memory import PeakMemory
+from MedDDPMCore.base.memory import PeakMemory
 
 
 def alternate(rivals: dict[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, dict]:

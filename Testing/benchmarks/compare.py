@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of torch")
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
-    from MedDDPMCore.device import pick_device
+    from MedDDPMCore.base.device import pick_device
 
     if args.threads:
         torch.set_num_threads(args.threads)

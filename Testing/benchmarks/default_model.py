@@ -22,13 +22,13 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
-from MedDDPMCore.synthesis.head import head_mask
-from MedDDPMCore.synthesis.preview import save_png, three_planes
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.training.dataset import PackedDataset
-from MedDDPMCore.training.lesion_simulation import LesionSettings
-from MedDDPMCore.training.samples import NO_AUGMENTATION, Samples, generator_for
-from MedDDPMCore.volume import Geometry, Volume
+from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.lesions.simulation import LesionSettings
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples, generator_for
+from MedDDPMCore.volumes.volume import Geometry, Volume
 
 SHELL_VOXELS = 3
 

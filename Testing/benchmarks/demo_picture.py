@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from MedDDPMCore.synthesis.preview import overview, save_png
+from MedDDPMCore.base.pictures import overview, save_png
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 MASKS = Path(__file__).resolve().parents[2] / "Resources" / "masks"
 

@@ -22,16 +22,16 @@ import torch
 from default_model import contrast
 from skimage.metrics import structural_similarity
 
-from MedDDPMCore.synthesis.edit import EditOptions, plan_edit, run_edit
-from MedDDPMCore.synthesis.edit_match import harmonic, matched
-from MedDDPMCore.synthesis.lesion_library import simulated_shape
-from MedDDPMCore.synthesis.lesion_placement import midsagittal_plane
-from MedDDPMCore.synthesis.lesion_shapes import bounding_box, transformed
-from MedDDPMCore.synthesis.lesions import place
-from MedDDPMCore.synthesis.preview import save_png, three_planes
+from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
+from MedDDPMCore.editing.match import harmonic, matched
+from MedDDPMCore.lesions.library import simulated_shape
+from MedDDPMCore.lesions.placement import midsagittal_plane
+from MedDDPMCore.lesions.shapes import bounding_box, transformed
+from MedDDPMCore.lesions.tools import place
+from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
-from MedDDPMCore.training.dataset import PackedDataset, from_bytes
-from MedDDPMCore.volume import Geometry, Volume, resample_image
+from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
+from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image
 
 RADIUS_MM = 14.0
 LESION_ML = 6.0

@@ -22,16 +22,16 @@ import SimpleITK as sitk
 from edit import RADIUS_MM, seam
 from skimage.metrics import structural_similarity
 
-from MedDDPMCore.evaluation.bootstrap import mean_interval
-from MedDDPMCore.synthesis.edit import plan_edit, run_edit
-from MedDDPMCore.synthesis.edit_match import contrast, harmonic, matched
-from MedDDPMCore.synthesis.head import head_mask
-from MedDDPMCore.synthesis.lesion_library import simulated_shape
-from MedDDPMCore.synthesis.lesion_placement import brain_in_head, midsagittal_plane, random_points
-from MedDDPMCore.synthesis.lesion_shapes import bounding_box, shifted, transformed
-from MedDDPMCore.synthesis.lesions import place, scale
+from MedDDPMCore.evaluation.metrics.bootstrap import mean_interval
+from MedDDPMCore.editing.plan import plan_edit, run_edit
+from MedDDPMCore.editing.match import contrast, harmonic, matched
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.lesions.library import simulated_shape
+from MedDDPMCore.lesions.placement import brain_in_head, midsagittal_plane, random_points
+from MedDDPMCore.lesions.shapes import bounding_box, shifted, transformed
+from MedDDPMCore.lesions.tools import place, scale
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
-from MedDDPMCore.volume import Volume, resample_image, resample_labels
+from MedDDPMCore.volumes.volume import Volume, resample_image, resample_labels
 
 LESION_ML, ENLARGED, AWAY_MM = 6.0, 1.4, 30.0
 THICK_MM = 3.0
@@ -123,7 +123,7 @@ def picture(mri: Volume, results: dict) -> np.ndarray:
 
 
 def main() -> None:
-    from MedDDPMCore.synthesis.preview import save_png
+    from MedDDPMCore.base.pictures import save_png
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 MASK = Path(__file__).resolve().parents[2] / "Resources/masks/one_tumor.nii.gz"
 

@@ -23,17 +23,17 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from MedDDPMCore.distance import signed_distance
-from MedDDPMCore.errors import TrainingError
-from MedDDPMCore.grid import ModelGrid
-from MedDDPMCore.synthesis.head import head_mask
-from MedDDPMCore.synthesis.preview import save_png, three_planes
-from MedDDPMCore.training.brain import brain_region
-from MedDDPMCore.training.dataset import PackedDataset
-from MedDDPMCore.training.intensity import robust
-from MedDDPMCore.training.lesion_simulation import LesionSettings
-from MedDDPMCore.training.samples import NO_AUGMENTATION, Samples, generator_for
-from MedDDPMCore.volume import Volume, resample_image, resample_labels
+from MedDDPMCore.base.distance import signed_distance
+from MedDDPMCore.base.errors import TrainingError
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.base.pictures import save_png, three_planes
+from MedDDPMCore.anatomy.brain import brain_region
+from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.anatomy.intensity import robust
+from MedDDPMCore.lesions.simulation import LesionSettings
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples, generator_for
+from MedDDPMCore.volumes.volume import Volume, resample_image, resample_labels
 
 SHELLS = {"-12..-6": (-12, -6), "-6..-3": (-6, -3), "-3..0": (-3, 0), "0..3": (0, 3), "3..6": (3, 6),
           "6..10": (6, 10), "10..15": (10, 15), "15..20": (15, 20), "far": (25, 45)}  # fmt: skip

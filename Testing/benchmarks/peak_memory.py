@@ -44,7 +44,7 @@ def run(case: Case, edge: int) -> dict:
     from MedDDPMCore.models.footprint import working_memory
     from MedDDPMCore.synthesis import synthesize
     from MedDDPMCore.synthesis.fitting import Fit, needed
-    from MedDDPMCore.volume import Volume
+    from MedDDPMCore.volumes.volume import Volume
 
     mask = Volume.read(MASK, labels=True)
     with tempfile.TemporaryDirectory() as folder:

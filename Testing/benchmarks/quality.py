@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import quality_figures as figures
+from quality import figures
 import torch
 from default_model import contrast
-from quality_images import (
+from quality.images import (
     TUMOR,
     Heads,
     geometry_of,
@@ -35,8 +35,8 @@ from quality_images import (
     with_lesions,
     without_tumor,
 )
-from quality_judge import FEATURES, dices, feature_scale, features, lesion_set, train_judge, training_features
-from quality_measures import (
+from quality.judge import FEATURES, dices, feature_scale, features, lesion_set, train_judge, training_features
+from quality.measures import (
     contrasts,
     distribution_distances,
     head_dice,
@@ -45,14 +45,14 @@ from quality_measures import (
     measured,
     sharpness,
 )
-from quality_privacy import nearest_features, nearest_images, training_images
-from quality_report import write_report
+from quality.privacy import nearest_features, nearest_images, training_images
+from quality.report import write_report
 
-from MedDDPMCore.evaluation.bootstrap import Interval, mean_interval, pair_interval
-from MedDDPMCore.evaluation.metrics import ms_ssim, random_pairs
+from MedDDPMCore.evaluation.metrics.bootstrap import Interval, mean_interval, pair_interval
+from MedDDPMCore.evaluation.metrics.metrics import ms_ssim, random_pairs
 from MedDDPMCore.synthesis.synthesize import Model, load_model
-from MedDDPMCore.training.dataset import PackedDataset
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.volumes.volume import Volume
 
 SAMPLE_MASK = Path(__file__).parents[2] / "Resources" / "masks" / "one_tumor.nii.gz"
 STEPS = (5, 8, 10, 15, 25, 50, 250)

@@ -20,7 +20,7 @@ from rivals import ours
 
 from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 MASK = Path(__file__).resolve().parents[2] / "Resources/masks/one_tumor.nii.gz"
 

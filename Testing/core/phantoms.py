@@ -6,7 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from MedDDPMCore.volume import Geometry, Volume
+from MedDDPMCore.volumes.volume import Geometry, Volume
 
 AXES = ["".join(axes) for trio in product("LR", "AP", "SI") for axes in permutations(trio)]
 """All 48 ways that array axes can run."""

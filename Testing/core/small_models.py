@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.grid import ModelGrid
-from MedDDPMCore.labels import BRATS, WHOLE_HEAD
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network

@@ -15,7 +15,7 @@ from published_networks import WHOLE_HEAD
 from small_models import write_model
 
 from MedDDPMCore.cli import main
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from small_models import write_model
 from small_training import write_data
 
-from MedDDPMCore.grid import ModelGrid
+from MedDDPMCore.volumes.grid import ModelGrid
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = ModelGrid((32, 32, 32), (5.0, 5.0, 5.0))

@@ -13,8 +13,8 @@ import pytest
 from MedDDPMCore.cli import parser
 from MedDDPMCore.models.bundle import load_bundle
 from MedDDPMCore.models.catalogue import bundled_folder
-from MedDDPMCore.synthesis.head import head_mask
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

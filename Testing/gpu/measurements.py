@@ -20,7 +20,7 @@ from growth import published_spec
 from rivals import filled, published
 from torch.utils.flop_counter import FlopCounterMode
 
-from MedDDPMCore.device import pick_precision
+from MedDDPMCore.base.device import pick_precision
 from MedDDPMCore.diffusion.samplers import SAMPLERS
 from MedDDPMCore.diffusion.schedule import Schedule
 from MedDDPMCore.models.footprint import working_memory
@@ -28,7 +28,7 @@ from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.models.stage import build_network, denoiser, in_precision
 from MedDDPMCore.synthesis.fitting import MARGIN
 from MedDDPMCore.synthesis.synthesize import Model, Plan, Settings, load_model
-from MedDDPMCore.volume import Geometry
+from MedDDPMCore.volumes.volume import Geometry
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 

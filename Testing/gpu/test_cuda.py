@@ -15,7 +15,7 @@ from MedDDPMCore.models.catalogue import find_model
 from MedDDPMCore.networks.group_norm import GroupNormSiLU
 from MedDDPMCore.networks.unet import UNet
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.training.optimizers import make_optimizer
+from MedDDPMCore.training.stages.optimizers import make_optimizer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, which is not here")
 

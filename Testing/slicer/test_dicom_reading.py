@@ -12,7 +12,7 @@ import slicer.util
 import vtk
 from MedDDPMCore.export.dicom import export_dicom
 from MedDDPMCore.export.record import Record
-from MedDDPMCore.volume import Geometry, Volume
+from MedDDPMCore.volumes.volume import Geometry, Volume
 
 
 @pytest.mark.usefixtures("host")

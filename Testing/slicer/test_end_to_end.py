@@ -47,9 +47,9 @@ def test_the_modules_own_test_passes(window):
 
 @needs_the_bundled_model
 def test_two_clicks_from_an_empty_scene_to_an_mri(first_window):
-    import MedDDPMCore.synthesis.head as head
-    from MedDDPMCore.geometry import Geometry
-    from MedDDPMCore.volume import Volume
+    import MedDDPMCore.anatomy.head as head
+    from MedDDPMCore.volumes.geometry import Geometry
+    from MedDDPMCore.volumes.volume import Volume
 
     window = first_window
     assert window.widget.panels["setup"].state.is_complete

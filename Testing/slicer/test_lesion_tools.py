@@ -12,8 +12,8 @@ from MedDDPMSlicerLib import lesions, roles, scene
 from test_window import combo, drawn_head  # noqa: F401
 from window import open_window, packages_are_there  # noqa: F401
 
-from MedDDPMCore.errors import LabelError, MedDDPMError
-from MedDDPMCore.synthesis import lesions as tools
+from MedDDPMCore.base.errors import LabelError, MedDDPMError
+from MedDDPMCore.lesions import tools
 
 ROLES = roles.roles_for(roles.WHOLE_HEAD)
 SHAPE = (60, 72, 66)

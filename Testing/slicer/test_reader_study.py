@@ -17,7 +17,7 @@ import slicer
 import slicer.util
 from window import open_window, packages_are_there  # noqa: F401
 
-from MedDDPMCore.evaluation.reader_files import FORM_FILE, read_answers, read_study, write_answers
+from MedDDPMCore.evaluation.readers.files import FORM_FILE, read_answers, read_study, write_answers
 
 TRUTHS = ("real", "synthetic", "synthetic", "real")
 SHAPE = (40, 48, 44)

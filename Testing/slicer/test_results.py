@@ -11,7 +11,7 @@ import phantom
 import SimpleITK
 import slicer
 import slicer.util
-from MedDDPMCore.errors import VolumeError
+from MedDDPMCore.base.errors import VolumeError
 from MedDDPMSlicerLib import grids, nifti, results, views
 
 

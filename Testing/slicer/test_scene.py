@@ -10,7 +10,7 @@ import SimpleITK
 import slicer
 import slicer.util
 import vtk
-from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.base.errors import LabelError, VolumeError
 from MedDDPMSlicerLib import grids, scene
 from MedDDPMSlicerLib import roles as roles_module
 

@@ -13,7 +13,7 @@ from test_lesion_tools import CENTRE, SHAPE, ball, head_with
 from test_results import added, written
 from window import open_window, packages_are_there  # noqa: F401
 
-from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.base.errors import LabelError, VolumeError
 
 ROLES = roles.roles_for(roles.WHOLE_HEAD)
 MATRIX = phantom.oblique(True, spacing=(3.0, 3.0, 3.0), origin=(-90.0, -110.0, 100.0))

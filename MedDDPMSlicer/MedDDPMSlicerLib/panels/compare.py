@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import lesions, variants, views
 from ..pieces import Pieces

@@ -5,7 +5,7 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import samples
 from .panel import Panel

@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import grids, head, parameters, samples, scene, surfaces
 from ..roles import Role

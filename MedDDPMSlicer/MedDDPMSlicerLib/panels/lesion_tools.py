@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import LabelError, MedDDPMError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from .. import lesions, paths, scene
 from .panel import Panel
@@ -108,39 +108,39 @@ class LesionToolsPanel(Panel):
         return lesions.piece_at(of, lesions.crosshair(slicer.mrmlScene)) if chosen == AT_CROSSHAIR else None
 
     def _move(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import move
+        from MedDDPMCore.lesions.tools import move
 
         shift = (-self.ui.moveRSpinBox.value, -self.ui.moveASpinBox.value, self.ui.moveSSpinBox.value)
         return self._each(of, lambda mask, number, scheme: move(mask, shift, number, scheme))
 
     def _turn(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import rotate
+        from MedDDPMCore.lesions.tools import rotate
 
         degrees = (self.ui.turnLSpinBox.value, self.ui.turnPSpinBox.value, self.ui.turnSSpinBox.value)
         return self._each(of, lambda mask, number, scheme: rotate(mask, degrees, number, scheme))
 
     def _scale(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import scale
+        from MedDDPMCore.lesions.tools import scale
 
         return self._each(of, lambda mask, number, scheme: scale(mask, self.ui.scaleSpinBox.value, number, scheme))
 
     def _grow(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import grow
+        from MedDDPMCore.lesions.tools import grow
 
         return self._each(of, lambda mask, number, scheme: grow(mask, self.ui.growSpinBox.value, number, scheme))
 
     def _smooth(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import smooth
+        from MedDDPMCore.lesions.tools import smooth
 
         return self._each(of, lambda mask, number, scheme: smooth(mask, self.ui.smoothSpinBox.value, number, scheme))
 
     def _mirror(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import mirror
+        from MedDDPMCore.lesions.tools import mirror
 
         return self._each(of, lambda mask, number, scheme: mirror(mask, number, scheme=scheme))
 
     def _copies(self, of) -> str:
-        from MedDDPMCore.synthesis.lesions import duplicate
+        from MedDDPMCore.lesions.tools import duplicate
 
         count, seed = self.ui.copiesSpinBox.value, random.randint(0, _LARGEST_SEED)
         return self._each(
@@ -160,7 +160,7 @@ class LesionToolsPanel(Panel):
         return self._place(of, None)
 
     def _place(self, of: lesions.Lesions, at) -> str:
-        from MedDDPMCore.synthesis.lesions import place
+        from MedDDPMCore.lesions.tools import place
 
         chosen = self.ui.lesionSegmentCombo.itemData(self.ui.lesionSegmentCombo.currentIndex)
         segment = chosen or next(reversed(of.segments.values()))  # the highest rank: what lies inside of all others

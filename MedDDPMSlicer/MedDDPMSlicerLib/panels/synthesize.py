@@ -7,7 +7,7 @@ import random
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.errors import MedDDPMError
+from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import scene, views
 from ..run import Edit, Settings, Status

@@ -17,13 +17,13 @@ from phantoms import box, head, rotation
 from small_models import write_model
 
 from MedDDPMCore.cli import main
-from MedDDPMCore.errors import MedDDPMError, ResourceError, VolumeError
+from MedDDPMCore.base.errors import MedDDPMError, ResourceError, VolumeError
 from MedDDPMCore.export import case as cases_on_disk
 from MedDDPMCore.export.case import whole_cases
 from MedDDPMCore.export.dataset import make_dataset
-from MedDDPMCore.synthesis.deface import face_region
+from MedDDPMCore.anatomy.deface import face_region
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[3]
 BOX = box((7, 8, 9), (190, 230, 220))

@@ -18,11 +18,11 @@ import pydicom
 import SimpleITK as sitk
 
 from MedDDPMCore.cli import main
-from MedDDPMCore.errors import LabelError, ResourceError, VolumeError
+from MedDDPMCore.base.errors import LabelError, ResourceError, VolumeError
 from MedDDPMCore.export import dicom as export
 from MedDDPMCore.export.dicom import export_dicom, stored_values
 from MedDDPMCore.export.record import Record
-from MedDDPMCore.volume import Geometry, Volume, direction_of_axes, resample_image, resample_labels
+from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, resample_image, resample_labels
 
 RECORD = Record("small", "0123456789abcdef" * 4, 7, "T1", "ddpm", 30)
 NEWER_THAN_DCIODVFY = "(0x0008,0x001c)"

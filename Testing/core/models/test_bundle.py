@@ -12,9 +12,9 @@ from published_networks import fill
 from safetensors.torch import load_file, save_file
 
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.errors import ModelError, ResourceError
-from MedDDPMCore.grid import ModelGrid
-from MedDDPMCore.labels import WHOLE_HEAD
+from MedDDPMCore.base.errors import ModelError, ResourceError
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, save_bundle, sha256_of
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network

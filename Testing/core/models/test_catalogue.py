@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from MedDDPMCore.errors import ModelError
+from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.models.catalogue import find_model, find_models
 
 

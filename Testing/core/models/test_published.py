@@ -16,7 +16,7 @@ from published_networks import BRATS, WHOLE_HEAD, Case, fill
 from safetensors.torch import save_file
 
 from MedDDPMCore.diffusion.schedule import Schedule
-from MedDDPMCore.errors import ModelError
+from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.models.bundle import SPEC_FILE, load_bundle
 from MedDDPMCore.models.published import FLOAT16_TOLERANCE, import_published
 from MedDDPMCore.networks.unet import UNet

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.errors import ModelError
-from MedDDPMCore.grid import ModelGrid
-from MedDDPMCore.labels import WHOLE_HEAD
+from MedDDPMCore.base.errors import ModelError
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.models.spec import ModelSpec, StageSpec, read_json
 from MedDDPMCore.models.stage import build_network
 

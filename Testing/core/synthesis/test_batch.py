@@ -8,11 +8,11 @@ import pytest
 from phantoms import box, head
 from small_models import write_model
 
-from MedDDPMCore.errors import LabelError, VolumeError
+from MedDDPMCore.base.errors import LabelError, VolumeError
 from MedDDPMCore.synthesis.batch import find_masks, synthesize_files
 from MedDDPMCore.synthesis.output import stem
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
-from MedDDPMCore.volume import Volume
+from MedDDPMCore.volumes.volume import Volume
 
 
 @pytest.fixture(scope="module")

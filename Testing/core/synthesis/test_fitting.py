@@ -11,7 +11,7 @@ import torch
 from phantoms import box, head
 from small_models import write_model
 
-from MedDDPMCore.errors import ResourceError
+from MedDDPMCore.base.errors import ResourceError
 from MedDDPMCore.models import footprint
 from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.models.spec import ModelSpec

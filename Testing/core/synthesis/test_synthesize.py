@@ -6,9 +6,9 @@ import torch
 from phantoms import box, head, rotation
 from small_models import write_model
 
-from MedDDPMCore.errors import LabelError, MedDDPMError, ModelError, ResourceError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError, ModelError, ResourceError
 from MedDDPMCore.synthesis.synthesize import load_model
-from MedDDPMCore.volume import Volume, reorient, resample_image
+from MedDDPMCore.volumes.volume import Volume, reorient, resample_image
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from MedDDPMCore.errors import ModelError, TrainingError
+from MedDDPMCore.base.errors import ModelError, TrainingError
 from MedDDPMCore.models.bundle import load_bundle
-from MedDDPMCore.training.checkpoint import load_checkpoint
-from MedDDPMCore.training.config import TrainingConfig
+from MedDDPMCore.training.stages.checkpoint import load_checkpoint
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.run import differences, train
 from MedDDPMCore.training.train import RunOptions
 

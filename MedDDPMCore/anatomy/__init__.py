@@ -1,0 +1,1 @@
+"""What is found in an MRI of a head: the head, its face and brain, its intensities, its place."""

@@ -1,0 +1,67 @@
+"""A rough brain region and white-matter intensity of a T1-like head, for placing simulated lesions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base.distance import signed_distance
+from ..base.errors import TrainingError
+from ..volumes.volume import Geometry, Volume, direction_of_axes, reorient
+
+SCALP_MM = 12.0
+HEIGHT_MM = 125.0
+ORBIT_BELOW_MM, ORBIT_DEPTH_MM = 80.0, 48.0
+"""Below this from the head's top, what is less than this behind the forehead is orbit and nose, not brain."""
+
+
+def brain_region(
+    image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float], axes: str = "RAS"
+) -> tuple[np.ndarray, float]:
+    """image (z, y, x) with air darkest, head (z, y, x) bool, spacing (x, y, z) mm; axes: where x, y and z point.
+
+    Returns the brain (z, y, x) bool, which may hold some skull base, and the intensity of white matter. It looks for
+    the largest white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the head's top.
+    TrainingError where there is no head, or too little of one.
+    """
+    geometry = Geometry(image.shape, spacing, (0.0, 0.0, 0.0), direction_of_axes(axes))
+    upright, head = (reorient(Volume(array, geometry), "RAS") for array in (image, head.astype(np.uint8)))
+    brain, white_matter = _brain_upright(upright.array, head.array > 0, upright.geometry.spacing)
+    return reorient(Volume(brain.astype(np.uint8), upright.geometry), axes).array > 0, white_matter
+
+
+def _brain_upright(
+    image: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, float]:
+    """Of an image with z upward and y to the front."""
+    import SimpleITK as sitk
+
+    def as_image(array):
+        result = sitk.GetImageFromArray(array)
+        result.SetSpacing(spacing)
+        return result
+
+    def voxels(mm):
+        return [max(1, int(round(mm / s))) for s in spacing]
+
+    depth = -signed_distance(head, spacing)
+    slices = np.flatnonzero(head.any(axis=(1, 2)))
+    if len(slices) == 0:
+        raise TrainingError("The head mask is empty.")
+    below_top = (slices[-1] - np.arange(head.shape[0])[:, None, None]) * spacing[2]
+    core = (depth > 35) & (below_top > 40) & (below_top < 110)
+    if not core.any():
+        raise TrainingError("The head is too small, or too little of it is in view, to find its brain.")
+    smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(as_image(image.astype(np.float32)), 4.0))
+    white_matter = float(np.percentile(smooth[core], 80))
+    forehead = np.flatnonzero((head & (below_top < 70)).any(axis=(0, 2)))[-1]
+    behind = (forehead - np.arange(head.shape[1])[None, :, None]) * spacing[1]
+    face = (below_top > ORBIT_BELOW_MM) & (behind < ORBIT_DEPTH_MM)
+    as_bright = (smooth > 0.5 * white_matter) & (smooth < 1.35 * white_matter)
+    tissue = (depth > SCALP_MM) & (below_top < HEIGHT_MM) & ~face & as_bright
+    opened = sitk.BinaryMorphologicalOpening(as_image(tissue.astype(np.uint8)), voxels(5), sitk.sitkBall)
+    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
+    sizes = np.bincount(parts[core])
+    sizes[0] = 0
+    largest = as_image((parts == max(1, sizes.argmax())).astype(np.uint8))
+    closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(largest, voxels(10), sitk.sitkBall))
+    return (sitk.GetArrayFromImage(closed) > 0) & head & ~face, white_matter

@@ -1,0 +1,99 @@
+"""Where the head is in an MRI: a mask from the image alone, for any contrast, spacing and orientation.
+
+The image is brought to 2 mm and smoothed; what stands out from the air by a third of Otsu's threshold (Otsu, IEEE SMC
+1979) is head. The largest piece, closed and with its holes filled, is one solid body, sinuses and airways included.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image
+
+_WORKING_MM = 2.0
+_SMOOTHING_VOXELS = 1.0
+_OTSU_SHARE = 0.35
+_CLOSING_VOXELS = 5
+_BRIDGE_VOXELS = 1
+"""Pieces that hang on the head by less than a ball of this radius, such as wrapped-round tissue, are cut off."""
+
+
+def head_mask(volume: Volume) -> Volume:
+    """The head in an MRI (z, y, x) as 0/1, uint8, on the image's own geometry; of a skull-stripped image, the brain.
+
+    The values may be of any range, with an offset, noise, or a bright even background. The outline lies one to two
+    millimetres outside the skin. Takes about a CPU second. Raises VolumeError for an image with several channels or
+    one that shows nothing.
+    """
+    if volume.array.ndim != 3:
+        raise VolumeError(f"A head mask needs a single (z, y, x) image, not one of shape {volume.array.shape}.")
+    working = _working_geometry(volume.geometry)
+    image = _dark_background(resample_image(volume, working).array)
+    body = _solid(_main_piece(_foreground(image)), working)
+    if working is volume.geometry:
+        return Volume(body, working)
+    smooth = resample_image(Volume(body, working), volume.geometry, 0.0)
+    return Volume((smooth.array >= 0.5).astype(np.uint8), volume.geometry)
+
+
+def _working_geometry(own: Geometry) -> Geometry:
+    """The image's own field of view in 2 mm voxels, or its own geometry if its voxels are of that size."""
+    if np.allclose(own.spacing, _WORKING_MM, rtol=0.02):
+        return own
+    size = np.maximum(np.rint(np.array(own.extent_mm) / _WORKING_MM), 1).astype(int)
+    first = (np.array(own.extent_mm) - (size - 1) * _WORKING_MM) / 2 / own.spacing - 0.5
+    return Geometry(tuple(size[::-1]), (_WORKING_MM,) * 3, tuple(own.to_world(first)), own.direction)
+
+
+def _dark_background(image: np.ndarray) -> np.ndarray:
+    """The image (z, y, x) in 0..1, or its distance from its corners where these are one bright background."""
+    low, high = (float(value) for value in np.percentile(image, (0.1, 99.8)))
+    if not high > low:
+        low, high = float(image.min()), float(image.max())
+    if not high > low:
+        raise VolumeError("No head is seen in the image: all its values are the same.", "Is it the right file?")
+    image = np.clip((image - low) / (high - low), 0, 1)
+    depths = [max(1, n // 12) for n in image.shape]
+    z_ends, y_ends, x_ends = ((slice(0, depth), slice(-depth, None)) for depth in depths)
+    corners = [float(np.median(image[z, y, x])) for z in z_ends for y in y_ends for x in x_ends]
+    level = float(np.median(corners))
+    alike = sum(abs(corner - level) < 0.05 for corner in corners)
+    return np.abs(image - level) if level > 0.4 and alike >= 6 else image
+
+
+def _foreground(image: np.ndarray) -> np.ndarray:
+    """What stands out from the air in an image (z, y, x) of 0..1 with dark air; uint8."""
+    import SimpleITK as sitk
+
+    smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(image), [_SMOOTHING_VOXELS**2] * 3, 32, [0.01] * 3, False)
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.Execute(smooth)
+    array = sitk.GetArrayViewFromImage(smooth)
+    air = float(np.median(array[array <= otsu.GetThreshold()]))
+    return (array > air + _OTSU_SHARE * (otsu.GetThreshold() - air)).astype(np.uint8)
+
+
+def _main_piece(mask: np.ndarray) -> np.ndarray:
+    """The largest connected piece of a mask (z, y, x), without what hangs on it by a thin bridge; uint8."""
+    import SimpleITK as sitk
+
+    whole = sitk.GetImageFromArray(mask)
+    core = sitk.BinaryMorphologicalOpening(whole, [_BRIDGE_VOXELS] * 3)
+    largest = sitk.RelabelComponent(sitk.ConnectedComponent(core), 0, True) == 1
+    return sitk.GetArrayFromImage(sitk.And(whole, sitk.BinaryDilate(largest, [_BRIDGE_VOXELS + 1] * 3)))
+
+
+def _solid(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """A mask (z, y, x) closed, and with its holes filled in space and in each axial slice; uint8."""
+    import SimpleITK as sitk
+
+    margin = [_CLOSING_VOXELS + 1] * 3
+    padded = sitk.ConstantPad(sitk.GetImageFromArray(mask), margin, margin, 0)
+    closed = sitk.Crop(sitk.BinaryMorphologicalClosing(padded, [_CLOSING_VOXELS] * 3), margin, margin)
+    body = sitk.GetArrayFromImage(sitk.BinaryFillhole(closed))
+    axial = np.moveaxis(body, 2 - int(np.abs(geometry.direction[2]).argmax()), 0)
+    framed = np.pad(axial, ((0, 0), (1, 1), (1, 1)))  # slices below each other in one image, air between them
+    filled = sitk.BinaryFillhole(sitk.GetImageFromArray(framed.reshape(-1, framed.shape[2])))
+    axial[:] = sitk.GetArrayFromImage(filled).reshape(framed.shape)[:, 1:-1, 1:-1]
+    return body

@@ -1,0 +1,1 @@
+"""What every floor stands on: errors, devices, memory, files that came with the program, pictures."""

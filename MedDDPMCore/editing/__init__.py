@@ -1,0 +1,1 @@
+"""The patient's MRI with a region of it made anew."""

@@ -1,0 +1,63 @@
+"""Edited MRI on disk: files that say in every place they can that part of them is synthetic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..base.errors import ResourceError
+from .plan import Edited, EditPlan, edit_settings
+from ..lesions.shapes import voxel_ml
+from ..synthesis.output import provenance, sidecar, write_text
+from ..synthesis.synthesize import Model, Settings
+
+STATEMENT = (
+    "Partly synthetic image: within the edited region it was made by a generative model, elsewhere it is the source "
+    "image. Shows nothing that was found in the patient. Research only, not for diagnosis."
+)
+
+
+def edited_path(folder: Path, stem: str, seed: int) -> Path:
+    """<folder>/<stem>_edited_synthetic_seed<seed>.nii.gz."""
+    return folder / f"{stem}_edited_synthetic_seed{seed}.nii.gz"
+
+
+def edit_record(model: Model, edit: EditPlan, settings: Settings, seed: int) -> dict:
+    """Everything needed to make this edit again from the same MRI, and the plain statement of what it is."""
+    options = edit.options
+    record = provenance(model, edit.plan, edit_settings(settings), seed, model.spec.modalities[0])
+    record |= {
+        "statement": STATEMENT,
+        "edited": True,
+        "source_mri_sha256": edit.mri_sha256,
+        "region_ml": round(float(edit.region.sum()) * voxel_ml(edit.mri.geometry), 3),
+        "margin_mm": options.margin_mm,
+        "blend_mm": options.blend_mm,
+        "mass_effect": options.mass_effect,
+        "rounds": options.rounds,
+        "intensity": "the source image's own",
+        "warnings": edit.warnings,
+        "notes": edit.notes,
+    }
+    return record
+
+
+def write_edited(
+    model: Model, edit: EditPlan, settings: Settings, result: Edited, folder: str | Path, stem: str
+) -> Path:
+    """Writes an edited MRI as NIfTI with a JSON sidecar of the same name; returns its path.
+
+    Each file is written whole or not at all; an existing one is replaced. ResourceError on a full disk.
+    """
+    path = edited_path(Path(folder), stem, result.seed)
+    record = edit_record(model, edit, settings, result.seed)
+    text = f"edited {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        result.volume.write(path, {"SYNTHETIC": text})
+        write_text(sidecar(path), json.dumps(record, indent=1))
+    except OSError as error:
+        raise ResourceError(
+            f"{path} could not be written: {error}.", "Free disk space, or name another folder."
+        ) from error
+    return path

@@ -1,0 +1,113 @@
+"""Which voxels of a patient's image an edit may change, how softly, and how mass effect bends the image beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base.distance import signed_distance
+from ..base.errors import LabelError, VolumeError
+from ..volumes.volume import Geometry, Volume
+from ..lesions.shapes import Lesion, bounding_box
+
+MARGIN_MM = 8.0
+"""How far beyond changed labels the image is made anew, where no edit mask says it."""
+BLEND_MM = 6.0
+"""Over which depth from the region's edge the patient's image passes into the made one."""
+SKULL_MM = (8.0, 22.0)
+"""Depths under the head's surface between which mass effect fades in: the skull stays where it is."""
+REACH = 3.0
+"""How far mass effect reaches, in radii of the lesion."""
+
+
+def require_fit(name: str, volume: Volume, mri: Volume) -> None:
+    """VolumeError where a mask does not lie on the MRI's own voxels."""
+    if volume.geometry.matches(mri.geometry):
+        return
+    own, other = mri.geometry, volume.geometry
+    at = own.to_index(other.to_world(other.corners))
+    if (at.max(axis=0) < -0.5).any() or (at.min(axis=0) > np.array(own.size) - 0.5).any():
+        raise VolumeError(f"The {name} lies outside the MRI.", "Check in 3D Slicer that the two lie on each other.")
+    raise VolumeError(
+        f"The {name} has another geometry than the MRI: {other.size} voxels of {_mm(other)} mm, the MRI {own.size} of "
+        f"{_mm(own)} mm.",
+        "Paint or export it on the MRI's own voxels (in 3D Slicer: export the segmentation with the MRI as reference).",
+    )
+
+
+def changed_region(
+    changed: np.ndarray, head: np.ndarray, geometry: Geometry, margin_mm: float = MARGIN_MM
+) -> np.ndarray:
+    """What lies within margin_mm of changed voxels, inside the head; all (z, y, x) bool."""
+    if not changed.any():
+        raise LabelError(
+            "There is nothing to edit: the two masks are the same.",
+            "Change the lesion in the new mask, or give the region to make anew with --edit-mask.",
+        )
+    voxels = int(np.ceil(margin_mm / min(geometry.spacing))) + 1
+    window = bounding_box(changed, voxels)
+    region = np.zeros(changed.shape, bool)
+    region[window] = signed_distance(changed[window], geometry.spacing) <= margin_mm
+    return region & head
+
+
+def weights(region: np.ndarray, geometry: Geometry, blend_mm: float = BLEND_MM) -> np.ndarray:
+    """How much of each voxel (z, y, x) is to be the made image: 0 outside the region, rising smoothly to 1 over
+    blend_mm of depth, or over half its greatest depth where it is thinner; float32."""
+    window = bounding_box(region, 2)
+    depth = signed_distance(~np.pad(region[window], 1), geometry.spacing)[1:-1, 1:-1, 1:-1]
+    share = np.clip(depth / min(blend_mm, max(float(depth.max()) / 2, 1e-3)), 0, 1)
+    result = np.zeros(region.shape, np.float32)
+    result[window] = np.where(region[window], share * share * (3 - 2 * share), 0)
+    return result
+
+
+def pushed(
+    mri: Volume, head: np.ndarray, lesions: list[Lesion], strength: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The image (z, y, x) with its tissue pushed outward by lesions that grew in it.
+
+    strength: the share (0..1) of the largest push that does not fold the tissue (`deformation.STEEPEST` of a lesion's
+    radius). Nothing moves in the skull and outside it, so the head's outline stays. Returns the image as float32, where
+    it moved (bool), and the largest displacement in mm.
+    """
+    import torch
+
+    from ..base.deformation import STEEPEST, radial_push, unfolded, warp
+
+    image, moved, furthest = mri.array.astype(np.float32), np.zeros(mri.array.shape, bool), 0.0
+    for lesion in lesions:
+        radius = (3000 * lesion.ml / (4 * np.pi)) ** (1 / 3)
+        reach = REACH * radius
+        middle = mri.geometry.to_index(lesion.centre)[::-1]
+        spacing = np.array(mri.geometry.spacing[::-1])
+        low = np.maximum(np.floor(middle - reach / spacing).astype(int) - 1, 0)
+        high = np.minimum(np.ceil(middle + reach / spacing).astype(int) + 2, mri.array.shape)
+        window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        free = _free(head, window, mri.geometry)
+        shape = free.shape
+        field = radial_push(
+            shape, mri.geometry.spacing, tuple(middle - low), radius, strength * STEEPEST * radius, reach
+        )
+        field = unfolded(field * torch.from_numpy(free), mri.geometry.spacing)
+        length = torch.linalg.vector_norm(field, dim=0).numpy()
+        bent = warp(torch.from_numpy(image[window])[None], field, mri.geometry.spacing)[0].numpy()
+        image[window] = np.where(length > 0, bent, image[window])
+        moved[window] |= length > 0
+        furthest = max(furthest, float(length.max()))
+    return image, moved, furthest
+
+
+def _free(head: np.ndarray, window: tuple[slice, slice, slice], geometry: Geometry) -> np.ndarray:
+    """How freely tissue moves in a window (z, y, x): 0 in the skull and outside the head, 1 well inside; float32."""
+    border = [int(np.ceil(SKULL_MM[1] / step)) + 1 for step in geometry.spacing[::-1]]
+    wide = tuple(
+        slice(max(0, w.start - b), min(n, w.stop + b)) for w, b, n in zip(window, border, head.shape, strict=True)
+    )
+    depth = -signed_distance(head[wide], geometry.spacing)
+    inner = tuple(slice(w.start - v.start, w.stop - v.start) for w, v in zip(window, wide, strict=True))
+    share = np.clip((depth[inner] - SKULL_MM[0]) / (SKULL_MM[1] - SKULL_MM[0]), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _mm(geometry: Geometry) -> str:
+    return " x ".join(f"{step:g}" for step in geometry.spacing)

@@ -1,0 +1,1 @@
+"""Two folders of images compared: figures with intervals, and a report."""

@@ -1,0 +1,129 @@
+"""An evaluation as files: CSV for programs, Markdown for readers, and plots where matplotlib is there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ...base.errors import ResourceError
+from ...synthesis.output import write_text
+from .evaluate import Evaluation, Row
+
+CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
+NO_PLOTS = "No plots: they need matplotlib (pip install matplotlib)."
+
+
+def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
+    """Writes metrics.csv, report.md, with matched images matched.csv, and plots.png; returns what was written.
+
+    Each file whole or not at all. ResourceError on a full disk.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = write_plots(folder / PLOT_FILE, evaluation)
+        notes = evaluation.notes if drawn else [*evaluation.notes, NO_PLOTS]
+        files = {CSV_FILE: _csv(evaluation), MARKDOWN_FILE: _markdown(evaluation, notes, drawn)}
+        if evaluation.pairs:
+            files[PAIRS_FILE] = _table(list(evaluation.pairs[0]), [list(p.values()) for p in evaluation.pairs])
+        for name, text in files.items():
+            write_text(folder / name, text)
+            written.append(folder / name)
+    except OSError as error:
+        raise ResourceError(f"{folder} cannot be written to: {error}.", "Free disk space, or name another.") from error
+    return [*written, folder / PLOT_FILE] if drawn else written
+
+
+def _csv(evaluation: Evaluation) -> str:
+    header = ["metric", "value", "low", "high", "halves_real_real", "halves_real_synthetic", "real", "synthetic"]
+    header.append("pairs")
+    lines = [
+        [
+            row.metric,
+            row.interval.value,
+            row.interval.low,
+            row.interval.high,
+            row.floor,
+            row.equal,
+            *row.images,
+            row.pairs,
+        ]
+        for row in evaluation.rows
+    ]
+    return _table(header, lines)
+
+
+def _table(header: list[str], lines: list[list]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for line in lines:
+        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in line])
+    return text.getvalue()
+
+
+def _markdown(evaluation: Evaluation, notes: list[str], drawn: bool) -> str:
+    lines = ["# Synthetic images against real ones", "", *(f"- {note}" for note in notes), ""]
+    lines += [
+        "| metric | value (95 % interval) | real half against real half | real half against synthetic | better |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in evaluation.rows:
+        halves = ["" if math.isnan(v) else f"{v:.4g}" for v in (row.floor, row.equal)]
+        lines.append(
+            f"| {row.metric}{_rests_on(row)} | {row.interval.text()} | {halves[0]} | {halves[1]} | {row.better} |"
+        )
+    lines += [
+        "",
+        "A distance is 0, or for MMD² about 0, where the sets do not differ, but small sets are far from 0 by chance",
+        "alone: the two columns of halves compare equal numbers of images, and only where the second is clearly above",
+        "the first do synthetic images differ. MS-SSIM between different images measures diversity: synthetic ones",
+        "should be as unlike each other as real ones are. See Documentation/evaluation.md.",
+    ]
+    if drawn:
+        lines += ["", f"![Similarity and features]({PLOT_FILE})"]
+    return "\n".join(lines) + "\n"
+
+
+def _rests_on(row: Row) -> str:
+    """How many pairs of how many images a mean over pairs is of, and why it has no interval, if it has none."""
+    if not row.pairs:
+        return ""
+    words = f", {row.pairs} pair{'s' * (row.pairs > 1)} of {sum(row.images)} images"
+    return words if math.isfinite(row.interval.low) else f"{words}: too few for an interval"
+
+
+def write_plots(path: Path, evaluation: Evaluation) -> bool:
+    """Histograms of MS-SSIM, and features on their first two principal axes; False without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    colours = {"real": "tab:blue", "synthetic": "tab:orange"}
+    pooled = [v for values in evaluation.values.values() for v in values]
+    edges = np.linspace(min(pooled) - 0.01, max(pooled) + 0.01, 25)
+    for name, values in evaluation.values.items():
+        left.hist(values, edges, alpha=0.6, density=True, label=f"{name} ({len(values)} pairs)", color=colours[name])
+    left.set(xlabel="MS-SSIM between two different images", ylabel="density", title="Diversity")
+    left.legend()
+    rows = np.concatenate(evaluation.features)
+    centre = evaluation.features[0].mean(axis=0)
+    axes = np.linalg.svd(evaluation.features[0] - centre, full_matrices=False)[2][:2]
+    points = (rows - centre) @ axes.T
+    count = len(evaluation.features[0])
+    for name, part in (("real", points[:count]), ("synthetic", points[count:])):
+        right.scatter(part[:, 0], part[:, -1], s=18, alpha=0.8, label=f"{name} ({len(part)})", color=colours[name])
+    right.set(xlabel="1st principal axis of the real images", ylabel="2nd", title="Features")
+    right.legend()
+    part = path.with_name(path.name + ".part")
+    figure.savefig(part, format="png", dpi=110)
+    part.replace(path)
+    return True

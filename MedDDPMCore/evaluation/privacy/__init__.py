@@ -1,0 +1,1 @@
+"""Whether synthetic images are copies of training images."""

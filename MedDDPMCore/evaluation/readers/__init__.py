@@ -1,0 +1,1 @@
+"""The reader study: blinded cases, their key, and its score."""

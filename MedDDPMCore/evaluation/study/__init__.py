@@ -1,0 +1,1 @@
+"""The segmentation study: what synthetic images are worth to a segmentation network."""

@@ -1,0 +1,110 @@
+"""A segmentation study as a file: the images, the models that are compared, and how the judge is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from ...base.errors import TrainingError
+from ...models.spec import read_json
+from ...training.data.augment import Augmentation
+from ...training.stages.config import SCHEDULES, parsed
+from ...lesions.simulation import LesionSettings
+from .segmentation_network import SegmentationSettings
+
+REAL, AUGMENTED = "Real", "Real + augmentation"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training set of the judge. sources: names of image sets; count: images of each synthetic one; table: 1 for
+    single sources, 2 for synthetic ones together, 3 for real and synthetic ones together."""
+
+    name: str
+    sources: tuple[str, ...]
+    count: int
+    table: int
+    augmented: bool = False
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """data: packed training set, whose train cases are the real images and whose validation cases are held out. tests:
+    name -> a further packed set, all of whose cases are tested. models: name -> a model (name or folder), or a training
+    configuration that the study trains first; images of a model of another grid are resampled. Paths start from the
+    configuration's folder.
+
+    match_tests: scale the further tests' images so that their white matter is as bright as that of the training images,
+    as those of another scanner or sequence need. synthetic: numbers of synthetic images. real: real images to train on,
+    cycling through the cases with new lesions (0: one a case). mask_augmentation: how head masks are varied before
+    images are made for them. sampler, sampling_steps: of diffusion models; None is each model's own.
+    """
+
+    data: str
+    models: dict[str, str]
+    tests: dict[str, str] = field(default_factory=dict)
+    match_tests: bool = False
+    synthetic: tuple[int, ...] = (1000, 2000, 5000)
+    real: int = 0
+    seed: int = 0
+    sampler: str | None = None
+    sampling_steps: int | None = None
+    lesions: LesionSettings = field(default_factory=lambda: LesionSettings(probability=1.0))
+    mask_augmentation: Augmentation = field(default_factory=Augmentation)
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+
+    @classmethod
+    def read(cls, path: str | Path) -> StudyConfig:
+        """With its paths made absolute. TrainingError naming the entry that is wrong."""
+        path = Path(path)
+        config = parsed(cls, read_json(path), str(path))
+        settings = config.segmentation
+        if not config.models or REAL in config.models:
+            raise TrainingError(f"models of {path} must name one model or more, none of them {REAL}.")
+        if not config.synthetic or min(config.synthetic) < 1:
+            raise TrainingError(f"synthetic of {path} must list numbers of images, each 1 or more.")
+        if min(settings.epochs, settings.batch_size, settings.base_channels, settings.levels) < 1:
+            raise TrainingError(f"{path}: epochs, batch_size, base_channels and levels must be 1 or more.")
+        if min(settings.most_steps, settings.warmup, config.real) < 0:
+            raise TrainingError(f"{path}: most_steps, warmup and real must be 0 or more.")
+        if settings.schedule not in SCHEDULES:
+            raise TrainingError(f"{path}: schedule must be one of {', '.join(SCHEDULES)}, not {settings.schedule!r}.")
+        named = {
+            key: {name: _beside(path, value) for name, value in getattr(config, key).items()}
+            for key in ("models", "tests")
+        }
+        numbers = tuple(sorted(set(config.synthetic)))
+        return dataclasses.replace(config, data=_beside(path, config.data), synthetic=numbers, **named)
+
+    def to_dict(self) -> dict:
+        """As plain data."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def arms(self) -> list[Arm]:
+        """Every training set of the study, in the order of its tables."""
+        several = len(self.synthetic) > 1
+        found = [Arm(REAL, (REAL,), 0, 1), Arm(AUGMENTED, (REAL,), 0, 1, augmented=True)]
+        for count in self.synthetic:
+            end = f" ({count})" if several else ""
+            names = list(self.models)
+            groups = [group for size in range(2, len(names) + 1) for group in combinations(names, size)]
+            found += [Arm(name + end, (name,), count, 1) for name in names]
+            found += [Arm(" + ".join(group) + end, group, count, 2) for group in groups]
+            mixed = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
+            found += [Arm(" + ".join((REAL, *group)) + end, (REAL, *group), count, 3) for group in mixed]
+        return sorted(found, key=lambda arm: arm.table)
+
+
+def slug(name: str) -> str:
+    """A name as a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _beside(path: Path, value: str) -> str:
+    """The path beside the configuration, where there is something; a model's name stays as it is."""
+    beside = path.parent / value
+    return str(beside.resolve()) if beside.exists() else value

@@ -1,0 +1,1 @@
+"""Lesions of a mask: outlined, simulated, taken out, shaped and put back."""

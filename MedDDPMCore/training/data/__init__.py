@@ -1,0 +1,1 @@
+"""From images to packed sets, and from packed sets to batches."""

@@ -1,0 +1,95 @@
+"""Random flips, rotations, scalings and smooth warps of a head, as one resampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...base.deformation import linear_weights
+
+Window = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""A part of a grid: first voxel (z, y, x) and size (z, y, x)."""
+_KNOT = 4
+"""Voxels between the points at which a transform is computed; it is interpolated in between."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far each case is varied; zeros leave it alone.
+
+    flip: mirror left and right in half of the cases. degrees: largest rotation about each axis. scale: largest relative
+    change of size. shift_mm: largest shift. warp_mm: size of a smooth random warp. gain: largest relative change of
+    intensity.
+    """
+
+    flip: bool = True
+    degrees: float = 6.0
+    scale: float = 0.05
+    shift_mm: float = 4.0
+    warp_mm: float = 2.0
+    gain: float = 0.04
+
+
+def uniform(generator: torch.Generator, low: float, high: float, size: tuple[int, ...] = (1,)) -> Tensor:
+    """Uniform random numbers, float32."""
+    return torch.rand(size, generator=generator) * (high - low) + low
+
+
+def sampling_grid(
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    settings: Augmentation,
+    window: Window,
+    generator: torch.Generator,
+    sideways: int = 0,
+) -> Tensor:
+    """Where each voxel of the window is taken from: (1, z, y, x, 3), x y z in -1..1 over the whole (z, y, x) shape.
+
+    spacing: (x, y, z) mm. sideways: which of x, y, z runs from left to right, and is flipped.
+    """
+    start, size = window
+    coarse = [max(2, n // _KNOT + 1) for n in size]
+    lines = [torch.linspace(start[i], start[i] + size[i] - 1, coarse[i]) for i in range(3)]
+    centred = [(line - (n - 1) / 2) * s for line, n, s in zip(lines, shape, spacing[::-1], strict=True)]
+    z, y, x = torch.meshgrid(*centred, indexing="ij")
+    points = torch.stack([x, y, z], dim=-1)  # mm from the grid's centre
+    warp = _smooth_warp(points, settings, shape, spacing, generator)
+    points = points @ _affine(settings, generator).T + uniform(generator, -1, 1, (3,)) * settings.shift_mm + warp
+    half = torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
+    if settings.flip and torch.rand((), generator=generator) < 0.5:
+        half[sideways] = -half[sideways]
+    return between_knots(points / half, size)[None]
+
+
+def between_knots(points: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """Trilinear interpolation of (knot z, knot y, knot x, 3) to (z, y, x, 3), by matrix products."""
+    along_z, along_y, along_x = (linear_weights(n, k) for n, k in zip(size, points.shape[:3], strict=True))
+    lines = (points.mT @ along_x.T).mT
+    planes = along_y @ lines.flatten(2)
+    return (along_z @ planes.flatten(1)).view(*size, 3)
+
+
+def _affine(settings: Augmentation, generator: torch.Generator) -> Tensor:
+    matrix = torch.eye(3)
+    for axis, angle in enumerate(uniform(generator, -1, 1, (3,)) * settings.degrees * torch.pi / 180):
+        i, j = [a for a in range(3) if a != axis]
+        turn = torch.eye(3)
+        turn[i, i] = turn[j, j] = angle.cos()
+        turn[i, j], turn[j, i] = -angle.sin(), angle.sin()
+        matrix = matrix @ turn
+    return matrix * (1 + uniform(generator, -1, 1, (3,)) * settings.scale)
+
+
+def _smooth_warp(points: Tensor, settings: Augmentation, shape, spacing, generator: torch.Generator) -> Tensor:
+    """Displacements in mm, shaped as points (z, y, x, 3), from a random field that is drawn for the whole grid."""
+    field = torch.randn((1, 3, 5, 5, 5), generator=generator) * settings.warp_mm
+    half = torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
+    return F.grid_sample(field, (points / half)[None], align_corners=True, padding_mode="border")[0].movedim(0, -1)
+
+
+def resample(volume: Tensor, grid: Tensor, mode: str) -> Tensor:
+    """(channel, z, y, x) at the grid's points; 0 beyond the volume. mode: "bilinear" or "nearest"."""
+    return F.grid_sample(volume[None], grid, mode=mode, align_corners=False)[0]

@@ -1,0 +1,126 @@
+"""Finds the files of each subject: in folders, or in a CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.errors import TrainingError
+from ...volumes.files import ENDINGS
+
+SPLITS = ("train", "validation")
+COLUMNS = ("id", "image", "mask", "tumor", "head", "split")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One subject's files.
+
+    images: one a modality. mask: a whole segmentation in the label scheme's values; without one, the labels are made of
+    head (what is not 0 is head; by default a head mask made from the first image) and tumor (what is not 0 is tumour;
+    by default none). split: "train", "validation" or "" (decided by `prepare`).
+    """
+
+    id: str
+    images: tuple[Path, ...]
+    mask: Path | None = None
+    tumor: Path | None = None
+    head: Path | None = None
+    split: str = ""
+
+
+def find_cases(
+    folder: str | Path,
+    image_suffixes: Sequence[str] = ("",),
+    mask_suffix: str = "_mask",
+    tumor_suffix: str = "_tumor",
+    head_suffix: str = "_head",
+) -> list[Case]:
+    """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .mha, .mhd), sorted by path.
+
+    Files may lie in one folder or in a folder a subject: with the suffixes ("t1", "t2"), s1/t1.nii.gz and s1/t2.nii.gz
+    are the case s1. Ids that would be the same have their folder's name in front. TrainingError naming what is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise TrainingError(f"There is no folder {folder}.")
+    if not image_suffixes:
+        raise TrainingError("No image suffix is given; it takes one for each modality.")
+    named = _volumes(folder)
+    others = tuple(s for s in (mask_suffix, tumor_suffix, head_suffix, *image_suffixes[1:]) if s)
+    found: list[tuple[str, Case]] = []
+    for stem in named:
+        if not stem.endswith(image_suffixes[0]) or _has_longer_suffix(stem, others, image_suffixes[0]):
+            continue
+        base = stem[: len(stem) - len(image_suffixes[0])]
+        images = [named.get(base + suffix) for suffix in image_suffixes]
+        if None in images:
+            raise TrainingError(f"{base} lacks {base}{image_suffixes[images.index(None)]}.nii.gz.")
+        sides = [named.get(base + s) if s else None for s in (mask_suffix, tumor_suffix, head_suffix)]
+        found.append((base, Case(Path(base).name, tuple(images), *sides)))
+    if not found:
+        raise TrainingError(f"{folder} holds no image named *{image_suffixes[0]}.nii.gz (or .nii, .nrrd, .mha, .mhd).")
+    counts = Counter(case.id for _, case in found)
+    return [Case(_id_with_folder(folder, base), *_files(case)) if counts[case.id] > 1 else case for base, case in found]
+
+
+def read_csv(path: str | Path) -> list[Case]:
+    """Cases of a CSV with the columns id and image (several files: separated by ;) and any of mask, tumor, head, split.
+
+    Relative paths start from the CSV's folder. TrainingError naming the line that is wrong.
+    """
+    path = Path(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(f"{path} cannot be read as CSV: {error}.") from error
+    if not rows or not {"id", "image"} <= set(rows[0]):
+        raise TrainingError(f"{path} needs a header line with the columns id and image, and at least one case.")
+    if unknown := sorted(str(name) for name in set(rows[0]) - set(COLUMNS)):
+        raise TrainingError(f"{path} has unknown columns: {', '.join(unknown)}.", f"Known are {', '.join(COLUMNS)}.")
+    cases = [_case_of(row, path, line) for line, row in enumerate(rows, start=2)]
+    repeated = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
+    if repeated:
+        raise TrainingError(f"{path} names the case {repeated[0]!r} twice.", "Give every line an id of its own.")
+    return cases
+
+
+def _case_of(row: dict[str, str | None], path: Path, line: int) -> Case:
+    values = {key: (row.get(key) or "").strip() for key in COLUMNS}
+    if not values["id"] or not values["image"]:
+        raise TrainingError(f"{path} lacks an id or an image in line {line}.")
+    if values["split"] not in ("", *SPLITS):
+        raise TrainingError(f"{path} has the split {values['split']!r} in line {line}; it is {' or '.join(SPLITS)}.")
+    images = tuple(path.parent / name.strip() for name in values["image"].split(";"))
+    sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head")]
+    for file in (*images, *sides):
+        if file is not None and not file.exists():
+            raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
+    return Case(values["id"], images, *sides, split=values["split"])
+
+
+def _volumes(folder: Path) -> dict[str, Path]:
+    """Path without its ending -> file, of every volume in the folder and below."""
+    named = {}
+    for path in sorted(folder.rglob("*")):
+        suffix = next((s for s in ENDINGS if path.name.lower().endswith(s)), None)
+        if suffix and path.is_file():
+            named[path.as_posix()[: -len(suffix)]] = path
+    return named
+
+
+def _has_longer_suffix(stem: str, others: Sequence[str], suffix: str) -> bool:
+    """Whether a name ends as another kind of file does, in a way that says more than `suffix`."""
+    return any(stem.endswith(other) and len(other) > len(suffix) for other in others)
+
+
+def _id_with_folder(folder: Path, base: str) -> str:
+    return Path(base).relative_to(folder).as_posix().replace("/", "_")
+
+
+def _files(case: Case) -> tuple:
+    return case.images, case.mask, case.tumor, case.head, case.split

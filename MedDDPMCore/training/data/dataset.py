@@ -1,0 +1,150 @@
+"""A packed training set: a folder that trains with torch and numpy alone.
+
+dataset.json    grid, labels (the label scheme), modalities, intensity (a convention of `training.intensity`), cases,
+                and left_out and outliers (id -> reason). A case has an id, a split ("train" or "validation") and
+                white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
+images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
+labels.npy      (cases, z, y, x) uint8, in the label scheme's values
+brain.npy       (cases, z, y, x) uint8, 1 where a lesion may be simulated; empty in cases with a tumour
+
+dataset.json is written last: a folder without it is not a training set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...base.errors import MedDDPMError, TrainingError
+from ...volumes.grid import ModelGrid
+from ...volumes.labels import LabelScheme
+from ...models.spec import ModelSpec
+
+DESCRIPTION = "dataset.json"
+LARGEST_LABEL = 63
+ARRAYS = ("images", "labels", "brain")
+
+
+@dataclass(frozen=True)
+class PackedDataset:
+    """The cases of one packed folder; the arrays are memory-mapped."""
+
+    grid: ModelGrid
+    labels_scheme: LabelScheme
+    modalities: tuple[str, ...]
+    cases: tuple[dict, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    brain: np.ndarray
+    intensity: str = ""
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PackedDataset:
+        """Raises TrainingError naming the file that is missing, damaged or of the wrong shape."""
+        folder = Path(folder)
+        try:
+            described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            grid = ModelGrid.from_dict(described["grid"])
+            scheme = LabelScheme.from_dict(described["labels"])
+            modalities, cases = tuple(described["modalities"]), tuple(described["cases"])
+            for case in cases:
+                float(case["white_matter"]), case["id"], case["split"]
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        except (OSError, ValueError, KeyError, TypeError, MedDDPMError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise TrainingError(
+                f"{folder} is not a packed training set: {reason}.", "Make one with `medddpm prepare`."
+            ) from error
+        shape = (len(cases), *grid.shape)
+        wanted = {"images": (len(cases), len(modalities), *grid.shape), "labels": shape, "brain": shape}
+        for name, array in arrays.items():
+            if array.shape != wanted[name] or array.dtype != np.uint8:
+                raise TrainingError(f"{folder / name}.npy holds {array.dtype} {array.shape}, not uint8 {wanted[name]}.")
+        return cls(grid, scheme, modalities, cases, **arrays, intensity=str(described.get("intensity", "")))
+
+    def has(self, split: str) -> bool:
+        """Whether any case is of this split."""
+        return any(case["split"] == split for case in self.cases)
+
+    def indices(self, split: str) -> list[int]:
+        """The case numbers of one split; TrainingError where there are none."""
+        chosen = [i for i, case in enumerate(self.cases) if case["split"] == split]
+        if not chosen:
+            raise TrainingError(f"The training set has no {split} cases.", "Prepare it with more images.")
+        return chosen
+
+
+def check_fits(data: PackedDataset, model: ModelSpec) -> None:
+    """TrainingError naming what of the data's grid, labels or modalities is not the model's."""
+    pairs = [(f"grid {key}", value, model.grid.to_dict()[key]) for key, value in data.grid.to_dict().items()]
+    for key in ("values", "channels", "low", "high"):
+        pairs.append((f"label {key}", getattr(data.labels_scheme, key), getattr(model.labels, key)))
+    pairs.append(("modalities", list(data.modalities), list(model.modalities)))
+    differing = [f"{name} {ours} where the model has {theirs}" for name, ours, theirs in pairs if ours != theirs]
+    if differing:
+        raise TrainingError(
+            f"The training set does not fit the model: it has {'; '.join(differing)}.",
+            "Prepare it with the model's configuration.",
+        )
+
+
+class PackedWriter:
+    """Writes a packed training set case by case; `finish` makes it whole, and until then it cannot be opened.
+
+    OSError where the disk is full.
+    """
+
+    def __init__(self, folder: Path, grid: ModelGrid, modalities: int):
+        self.folder, self.cases = folder, 0
+        self.shapes = {"images": (modalities, *grid.shape), "labels": grid.shape, "brain": grid.shape}
+        self.files = {name: open(folder / f"{name}.npy.part", "wb") for name in ARRAYS}  # noqa: SIM115
+        for name, file in self.files.items():
+            file.write(_npy_header((0, *self.shapes[name])))
+
+    def __enter__(self) -> PackedWriter:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        for file in self.files.values():
+            file.close()
+
+    def add(self, image: np.ndarray, labels: np.ndarray, brain: np.ndarray) -> None:
+        """image (modality, z, y, x) -1..1, labels (z, y, x), brain (z, y, x) bool, all on the grid."""
+        for name, array in (("images", to_bytes(image)), ("labels", labels), ("brain", brain)):
+            self.files[name].write(array.astype(np.uint8).tobytes())
+            self.files[name].flush()
+        self.cases += 1
+
+    def finish(self, description: dict) -> None:
+        """Completes the arrays, and last of all writes dataset.json."""
+        for name, file in self.files.items():
+            file.seek(0)
+            file.write(_npy_header((self.cases, *self.shapes[name])))
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            os.replace(self.folder / f"{name}.npy.part", self.folder / f"{name}.npy")
+        part = self.folder / f"{DESCRIPTION}.part"
+        part.write_text(json.dumps(description, indent=1), encoding="utf-8")
+        os.replace(part, self.folder / DESCRIPTION)
+
+
+def _npy_header(shape: Sequence[int]) -> bytes:
+    """The first 128 bytes of a .npy file of uint8, version 1.0, whatever the number of cases."""
+    text = repr({"descr": "|u1", "fortran_order": False, "shape": tuple(int(n) for n in shape)}).encode("latin1")
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117) + b"\n"
+
+
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """Intensities -1..1 (clipped) -> uint8 0..255."""
+    return np.round((np.clip(image, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def from_bytes(stored: np.ndarray) -> np.ndarray:
+    """uint8 0..255 -> float32 -1..1."""
+    return stored.astype(np.float32) / 127.5 - 1

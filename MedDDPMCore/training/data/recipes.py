@@ -1,0 +1,63 @@
+"""Named ways to prepare images, as Med-DDPM's paper (Dorjsembe et al., IEEE JBHI 2024) prepared its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...base.errors import TrainingError
+from ...models.catalogue import find_model
+from ...models.spec import ModelSpec, read_json
+from ...base.resources import resource
+from ...volumes.volume import Volume
+
+TEMPLATE = resource("templates") / "head.nii.gz"
+"""The mean head of the training heads, smoothed: a mask, 2 mm."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """config: the training configuration that says grid, labels and modalities, or "" for the bundled model.
+    registration: "affine", "rigid" or "none". intensity: a convention of `training.intensity`. outliers: whether cases
+    unlike the rest are taken out. suffixes: of the images, one a modality. mask_suffix: of the mask. relabel: (mask,
+    first image) -> mask, or None.
+    """
+
+    config: str
+    registration: str
+    intensity: str
+    outliers: bool
+    suffixes: tuple[str, ...]
+    mask_suffix: str
+    relabel: Callable[[Volume, Volume], Volume] | None = None
+
+    def spec(self) -> ModelSpec:
+        """The model that is prepared for."""
+        if not self.config:
+            return ModelSpec.read(find_model("default"))
+        return ModelSpec.from_dict(read_json(resource("training") / self.config)["model"])
+
+
+def brats_labels(mask: Volume, t1: Volume) -> Volume:
+    """A BraTS segmentation (0, 1, 2 and 4, or 3 as newer ones have it) -> 0 … 4 as Med-DDPM has them.
+
+    Label 4, enhancing tumour, becomes 3; what is not tumour and brighter than the least value of the skull-stripped T1
+    becomes 4, brain. A mask that has 3 and 4 is taken as it is. TrainingError where the two differ in their voxels.
+    """
+    if not mask.geometry.matches(t1.geometry):
+        raise TrainingError("The segmentation and the T1 image have different voxels.", "Resample one to the other.")
+    labels = mask.array.astype(np.uint8)
+    if (labels == 4).any() and (labels == 3).any():
+        return mask
+    labels[labels == 4] = 3
+    labels[(labels == 0) & (t1.array > t1.array.min())] = 4
+    return Volume(labels, mask.geometry)
+
+
+RECIPES = {
+    "whole-head": Recipe("whole_head_128.json", "affine", "robust", True, ("",), "_mask"),
+    "brats": Recipe("brats.json", "none", "min_max", False, ("_t1", "_t1ce", "_t2", "_flair"), "_seg", brats_labels),
+    "bundled": Recipe("", "none", "robust", False, ("",), "_mask"),
+}

@@ -1,0 +1,66 @@
+"""Checkpoints of a training run: written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from pathlib import Path
+
+import torch
+
+from ...base.errors import ModelError, ResourceError, TrainingError
+
+ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    """Writes beside the file, then renames over it: a kill at any moment leaves the old or the new one.
+
+    ResourceError where it cannot be written, for instance on a full disk.
+    """
+    part = path.with_suffix(".part")
+    try:
+        with open(part, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error  # torch hides the cause
+        raise ResourceError(
+            f"The checkpoint {path} could not be written: {str(reason).splitlines()[0]}.",
+            "Free disk space and resume: the last one is kept.",
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict:
+    """The state that was saved; TrainingError where the file is damaged or is no checkpoint of this program."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(
+            f"{path} cannot be read as a checkpoint: {reason}.", "Delete it to train this stage from its beginning."
+        ) from error
+    if not isinstance(state, dict) or not set(state) >= ENTRIES:
+        raise TrainingError(f"{path} is not a training checkpoint.")
+    return state
+
+
+@contextlib.contextmanager
+def fitting(state: dict, index: int, seed: int):
+    """Around taking over a checkpoint's state for a stage: TrainingError where its seed, or what is loaded, is of
+    another configuration.
+    """
+    try:
+        if state["seed"] != seed:
+            raise ValueError(f"its seed is {state['seed']}, not {seed}")
+        yield
+    except (ModelError, RuntimeError, ValueError, KeyError) as error:
+        reason = error.message if isinstance(error, ModelError) else str(error)
+        raise TrainingError(
+            f"The checkpoint of stage {index} does not fit the configuration: {reason.splitlines()[0]}",
+            "Resume with the configuration that started the run, or name a new run folder.",
+        ) from error

@@ -1,0 +1,168 @@
+"""The state of one stage in training, and one optimiser step of it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ...base.device import pick_precision
+from ...diffusion.domain import shrink
+from ...diffusion.objective import LOSSES, q_sample, target
+from ...diffusion.schedule import Schedule
+from ...base.errors import TrainingError
+from ...models.bundle import load_checked
+from ...models.spec import ModelSpec, StageSpec
+from ...models.stage import build_network
+from .checkpoint import fitting
+from .config import StageTraining
+from .distributed import gradients_stay_here, rank_and_world, sum_over_ranks, wrap
+from .optimizers import make_optimizer
+
+LARGEST_GRADIENT = 1.0
+_SMALLEST_SCALE = 2.0**-10
+"""Below this scale of the loss, float16 gradients are not saved by scaling any more."""
+
+
+class StageRun:
+    """The training of one stage: its network, averaged weights, optimiser and step.
+
+    start: weights to begin with, by name; None begins with random ones, the same for the same seed.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        index: int,
+        training: StageTraining,
+        seed: int,
+        device: torch.device,
+        start: dict[str, Tensor] | None = None,
+    ):
+        self.scheme = spec.labels
+        self.stage, self.training, self.device = spec.stages[index], training, device
+        self.seed, self.index = seed, index
+        torch.manual_seed(seed + index)
+        self.network = build_network(spec, self.stage)
+        if start is not None:
+            load_checked(self.network, start, f"The weights that stage {index} starts from")
+        self.network.to(device, memory_format=torch.channels_last_3d)
+        self.network.checkpointing = training.checkpointing
+        self.ema = build_network(spec, self.stage).to(device, memory_format=torch.channels_last_3d)
+        self.ema.requires_grad_(False).load_state_dict(self.network.state_dict())
+        self.optimizer = make_optimizer(training.optimizer, self.network, training.learning_rate)
+        self.precision = pick_precision(training.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
+        self.schedule = Schedule.cosine(self.stage.timesteps)
+        self.parallel = wrap(self.network, device)
+        self.step = 0
+
+    def load(self, state: dict) -> None:
+        """Continues from a checkpoint of the same stage; TrainingError where its network or seed is another."""
+        with fitting(state, self.index, self.seed):
+            for name in ("network", "ema"):
+                load_checked(getattr(self, name), state[name], "it")
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+        self.step = int(state["step"])
+
+    def state(self) -> dict:
+        """What a checkpoint holds. Random numbers depend on seed and step alone, so these are the random state."""
+        return {
+            "network": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+            "seed": self.seed,
+        }
+
+    def learning_rate(self) -> float:
+        """The rate of the present step."""
+        return self.training.learning_rate_at(self.step)
+
+    def train_step(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> float:
+        """One optimiser step on this rank's samples (batch, channel, z, y, x); returns the mean loss over all ranks'.
+
+        TrainingError, and no step, where the loss or its gradient is not a number.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        here = len(images)
+        size = self.training.micro_batch or here
+        world = rank_and_world()[1]
+        total = 0.0
+        for first in range(0, here, size):
+            part = slice(first, first + size)
+            with gradients_stay_here(self.parallel, first + size < here):
+                loss = self._loss_sum(images[part], labels[part], generators[part])
+                self.scaler.scale(loss * (world / self.training.batch_size)).backward()
+            total += float(loss.detach())
+        mean = sum_over_ranks([total], self.device)[0] / self.training.batch_size
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        self._refuse_not_finite(mean, float(norm))
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
+        decay = min(self.training.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.network.parameters()), 1 - decay)
+        return mean
+
+    def _refuse_not_finite(self, loss: float, gradient: float) -> None:
+        """The loss scaling of float16 leaves out single steps whose gradient overflows; anything else is an end."""
+        what = "loss" if not math.isfinite(loss) else "gradient"
+        if math.isfinite(loss) and (math.isfinite(gradient) or self._scale_can_fall()):
+            return
+        raise TrainingError(
+            f"The {what} of stage {self.index} is not a finite number in step {self.step + 1}.",
+            "The last checkpoint is from before that: lower learning_rate, or use precision float32, and resume.",
+        )
+
+    def _scale_can_fall(self) -> bool:
+        return self.scaler.is_enabled() and self.scaler.get_scale() > _SMALLEST_SCALE
+
+    def _loss_sum(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """The sum over samples of each one's mean loss."""
+        x0, condition, t, noise = noised_batch(self.stage, images, labels, generators, self.training.coarse_noise)
+        x0, condition, t, noise = (v.to(self.device, non_blocking=True) for v in (x0, condition, t, noise))
+        x = torch.cat([q_sample(self.schedule, x0, t, noise), condition], dim=1)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            output = self.parallel(x, t)
+        wanted = target(self.stage.prediction, self.schedule, x0, t, noise)
+        error = LOSSES[self.training.loss](output.float(), wanted, reduction="none")
+        if self.training.lesion_weight != 1:
+            error = error * self._weights(labels).to(self.device)
+        return error.mean() * len(images)
+
+    def _weights(self, labels: Tensor) -> Tensor:
+        """(batch, 1, z, y, x): lesion_weight where what is diffused covers a voxel of a lesion, 1 elsewhere."""
+        lesions = labels[:, [self.scheme.channels.index(name) for name in self.scheme.lesions]]
+        touched = shrink((lesions == self.scheme.high).float(), self.stage.domain.block).amax(dim=1, keepdim=True) > 0
+        return 1 + touched * (self.training.lesion_weight - 1.0)
+
+
+def noised_batch(
+    stage: StageSpec, images: Tensor, labels: Tensor, generators: list[torch.Generator], coarse_noise: float = 0
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x0, packed condition, step numbers and noise for samples at model-grid size, each drawn with its own generator.
+
+    images, labels: (batch, channel, z, y, x). All but the step numbers (batch,) are of the size of what is diffused.
+    """
+    domain = stage.domain
+    x0 = domain.encode(images)
+    coarse = None
+    if domain.kind == "haar_detail":
+        strength = [coarse_noise * torch.rand((), generator=g) for g in generators]
+        clean = domain.coarse(images)
+        coarse = torch.stack(
+            [c + s * torch.randn(c.shape, generator=g) for c, s, g in zip(clean, strength, generators, strict=True)]
+        )
+    condition = domain.pack(labels, coarse)
+    t = torch.stack([torch.randint(stage.timesteps, (), generator=g) for g in generators])
+    noise = torch.stack([torch.randn(x0.shape[1:], generator=g) for g in generators])
+    return x0, condition, t, noise

@@ -1,0 +1,1 @@
+"""Arrays in the world: geometries, files, model grids and label schemes."""

@@ -1,0 +1,222 @@
+"""The requests of the worker that make images, `synthesize` and `edit`: their progress, previews and cancelling."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import MedDDPMError
+
+PREVIEW_SECONDS = 1.0
+LIMITS = {"samples": (1, 1000), "steps": (1, 10000), "seed": (0, 2**63 - 1)}
+
+
+class ProtocolError(MedDDPMError):
+    """A request that does not follow the protocol."""
+
+    code = "protocol"
+
+
+class Cancelled(Exception):
+    """The present request was cancelled."""
+
+
+class Job:
+    """One request that makes images: what all of them say, and what is told of their progress.
+
+    emit(event, **values) writes an event; cancelled(id) says whether the request was; load(name, device) gives a model.
+    """
+
+    def __init__(self, request: dict, emit: Callable, cancelled: Callable[[str], bool], load: Callable):
+        from ..synthesis.synthesize import Settings
+
+        identity = request.get("id")
+        if not isinstance(identity, str) or not identity:
+            raise ProtocolError(f"A request to {request['request']} needs an 'id' of its own.")
+        self.request, self.emit, self.cancelled, self.identity = request, emit, cancelled, identity
+        self.folder = Path(self.text("output"))
+        self.settings = Settings(
+            seed=self._number("seed", 0),
+            sampler=self.optional_text("sampler"),
+            steps=self._number("steps", None),
+            samples=self._number("samples", 1),
+            output_grid=self.optional_text("output_grid") or "mask",
+        )
+        self.mapping = self._mapping()
+        self.model_name = self.optional_text("model") or "default"
+        self.device = self.optional_text("device") or "auto"
+        self.previews = request.get("preview", True)
+        self.load, self.started = load, time.monotonic()
+
+    def progress(self, phase: str, **values: Any) -> None:
+        """Tells of progress, unless the request was cancelled: then it raises Cancelled."""
+        if self.cancelled(self.identity):
+            raise Cancelled
+        empty = {
+            "sample": 0,
+            "samples": self.settings.samples,
+            "step": 0,
+            "total": 0,
+            "seconds_left": None,
+            "preview": None,
+        }
+        self.emit("progress", id=self.identity, phase=phase, **{**empty, **values})
+
+    def read(self, key: str, labels: bool = True):
+        """The volume of a path in the request; None where the request has none."""
+        from ..volumes.volume import Volume
+
+        path = self.optional_text(key)
+        if path is None:
+            return None
+        if "\0" in path:
+            raise ProtocolError(f"'{key}' must be a path.")
+        self.progress(f"reading the {key.replace('_', ' ')}")
+        return Volume.read(Path(path), labels=labels)
+
+    def model(self):
+        """The model asked for."""
+        self.progress("loading the model")
+        return self.load(self.model_name, self.device)
+
+    def walk(self, states: Iterator[tuple[Any, Any]], warnings: list[str], notes: list[str]) -> Iterator[Any]:
+        """Passes on what comes with each finished state (`Progress`) of a walk, and tells of every one."""
+        self.progress("synthesizing", warnings=warnings, notes=notes)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        previews, shown = [self.folder / f"preview-{k}.nii" for k in (0, 1)], 0.0
+        walk_started = time.monotonic()
+        for state, result in states:
+            elapsed = time.monotonic() - walk_started
+            values = {
+                "sample": state.seeds[-1] - self.settings.seed + 1,
+                "step": state.index,
+                "total": state.total,
+                "seconds_left": round(elapsed / state.index * (state.total - state.index), 1),
+            }
+            if state.finished:
+                yield result
+            elif self.previews and (shown == 0 or time.monotonic() - shown > PREVIEW_SECONDS):
+                _write_preview(state, previews[0])
+                values["preview"] = str(previews[0])
+                previews.reverse()  # the reader may still be at the one before
+                shown = time.monotonic()
+            self.progress("synthesizing", **values)
+        for preview in previews:
+            preview.unlink(missing_ok=True)
+
+    def described(self, path: Path, modality: str, seed: int) -> dict:
+        """An image in the `done` event."""
+        from ..synthesis.output import sidecar
+
+        sample = seed - self.settings.seed
+        return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
+
+    def done(self, model, files: list[dict], warnings: list[str], notes: list[str]) -> None:
+        """Tells that all is made."""
+        self.emit(
+            "done",
+            id=self.identity,
+            files=files,
+            seconds=round(time.monotonic() - self.started, 2),
+            model=model.spec.name,
+            device=str(model.device),
+            warnings=warnings,
+            notes=notes,
+        )
+
+    def text(self, key: str) -> str:
+        """A path that the request must have."""
+        value = self.request.get(key)
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ProtocolError(f"The request needs '{key}', a path.")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A text that the request may have."""
+        value = self.request.get(key)
+        if value is not None and not isinstance(value, str):
+            raise ProtocolError(f"'{key}' must be a text.")
+        return value or None
+
+    def real(self, key: str, default: float) -> float:
+        """A number that the request may have."""
+        value = self.request.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ProtocolError(f"'{key}' must be a number, not {value!r}.")
+        return float(value)
+
+    def _number(self, key: str, default: int | None) -> int | None:
+        value = self.request.get(key)
+        if value is None:
+            return default
+        low, high = LIMITS[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ProtocolError(f"'{key}' must be a whole number from {low} to {high}, not {value!r}.")
+        return value
+
+    def _mapping(self) -> dict | None:
+        value = self.request.get("labels")
+        if value is None:
+            return None
+        if not isinstance(value, dict) or not all(
+            isinstance(v, int) and not isinstance(v, bool) for v in value.values()
+        ):
+            raise ProtocolError("'labels' must map label names to whole numbers.")
+        return value
+
+
+def synthesize(job: Job) -> None:
+    """Mask in, MRI out."""
+    from ..synthesis.output import stem, write_synthesis
+
+    name = stem(job.text("mask"))
+    mask, model = job.read("mask"), job.model()
+    plan = model.plan(mask, job.mapping, job.settings.output_grid)
+    files = []
+    states = ((state, state) for state in model.run(plan, job.settings))
+    for state in job.walk(states, plan.warnings, plan.notes):
+        for result in state.results():
+            paths = write_synthesis(model, plan, job.settings, result, job.folder, name)
+            files += [
+                job.described(p, modality, result.seed) for p, modality in zip(paths, result.volumes, strict=True)
+            ]
+    job.done(model, files, plan.warnings, plan.notes)
+
+
+def edit(job: Job) -> None:
+    """The patient's MRI in, and out with a region made anew."""
+    from ..editing.plan import EditOptions, plan_edit, run_edit
+    from ..editing.output import write_edited
+    from ..synthesis.output import stem
+
+    name = stem(job.text("mri"))
+    usual = EditOptions()
+    options = EditOptions(
+        margin_mm=job.real("margin_mm", usual.margin_mm),
+        blend_mm=job.real("blend_mm", usual.blend_mm),
+        mass_effect=job.real("mass_effect", usual.mass_effect),
+    )
+    job.text("mask")
+    mri, mask, source, region = job.read("mri", labels=False), *map(job.read, ("mask", "source", "edit_mask"))
+    model = job.model()
+    job.progress("preparing the edit")
+    planned = plan_edit(model, mri, mask, source, region, job.mapping, options)
+    files = []
+    for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
+        path = write_edited(model, planned, job.settings, result, job.folder, name)
+        files.append(job.described(path, model.spec.modalities[0], result.seed))
+    job.done(model, files, planned.warnings, planned.notes)
+
+
+def _write_preview(state, path: Path) -> None:
+    from ..synthesis.output import scanner_units
+
+    first_modality = next(iter(state.on_model_grid()[0].values()))
+    scanner_units(first_modality).write(path)
+
+
+JOBS: dict[str, Callable[[Job], None]] = {"synthesize": synthesize, "edit": edit}

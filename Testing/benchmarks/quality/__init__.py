@@ -1,0 +1,1 @@
+"""What the command quality.py measures with."""

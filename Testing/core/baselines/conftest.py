@@ -1,5 +1,0 @@
-"""The tiny training set of the trainer's tests."""
-
-from __future__ import annotations
-
-from training.conftest import data, data_folder  # noqa: F401

@@ -1,0 +1,283 @@
+"""Preparing a training set: finding files, packing them, and what is said of those that cannot be packed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from MedDDPMCore.base.errors import ResourceError, TrainingError
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
+from MedDDPMCore.training.data import prepare as prepare_module
+from MedDDPMCore.training.data.cases import Case, find_cases, read_csv
+from MedDDPMCore.training.data.contact_sheet import TUMOR_COLOUR, _picture, write_contact_sheet
+from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
+from MedDDPMCore.anatomy.intensity import min_max, per_slice, robust
+from MedDDPMCore.training.data.prepare import find_outliers, prepare
+
+from small_training import write_data
+
+GRID = ModelGrid((24, 24, 24), (9.0, 9.0, 9.0), "head_top", "RAS")
+AFFINE = np.diag([8.0, 8.0, 8.0, 1.0])
+SIZE = 26
+
+
+def radius(centre=(0, 0, 0)) -> np.ndarray:
+    """Distance in mm from a place (x, y, z) relative to the middle, NIfTI axes (x, y, z)."""
+    line = (np.arange(SIZE) - (SIZE - 1) / 2) * 8.0
+    return np.sqrt(sum((a - c) ** 2 for a, c in zip(np.meshgrid(line, line, line, indexing="ij"), centre, strict=True)))
+
+
+def save(path: Path, array: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, AFFINE), path)
+    return path
+
+
+def head_image(seed: int = 0, gain: float = 1.0) -> np.ndarray:
+    """A ball of 85 mm with a shell, noisy as a scan is."""
+    noise = np.random.default_rng(seed).normal(0, 5, (SIZE,) * 3)
+    shape = np.where(radius() < 85, 500, 0) + np.where(radius() < 65, 300, 0)
+    return (np.abs(shape + noise) * gain).astype(np.float32)
+
+
+def head_mask() -> np.ndarray:
+    return (radius() < 85).astype(np.uint8)
+
+
+def packed(out: Path, cases: list[Case], **options) -> tuple[prepare_module.Report, PackedDataset]:
+    report = prepare(cases, out, GRID, WHOLE_HEAD, ["T1"], **options)
+    return report, PackedDataset.open(out)
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Path:
+    """Four heads with masks in one folder."""
+    for i in range(4):
+        save(tmp_path / "heads" / f"s{i}_T1.nii.gz", head_image(i, 1 + i))
+        save(tmp_path / "heads" / f"s{i}_head.nii.gz", head_mask())
+    return tmp_path / "heads"
+
+
+def test_heads_are_packed_whatever_their_scale_and_one_is_held_out(heads, tmp_path):
+    report, data = packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+    assert report.packed == ["s0", "s1", "s2", "s3"] and not report.left_out
+    assert data.indices("train") == [0, 1, 2] and data.indices("validation") == [3]
+    images = from_bytes(data.images)
+    assert images[:, 0, 0, 0, 0] == pytest.approx([-1] * 4, abs=0.05)
+    inside = np.stack([np.median(images[i, 0][data.brain[i] > 0]) for i in range(4)])
+    assert inside == pytest.approx([0.6] * 4, abs=0.05)
+    assert all(case["white_matter"] == pytest.approx(0.55, abs=0.15) for case in data.cases)
+    assert ((data.brain == 0) | (data.labels == 1)).all() and data.brain.any(axis=(1, 2, 3)).all()
+    head_ml = (data.labels == 1).sum(axis=(1, 2, 3)) * 0.729
+    assert head_ml == pytest.approx([4 / 3 * np.pi * 8.5**3] * 4, rel=0.05)
+
+
+def test_the_set_has_a_contact_sheet_and_a_report(heads, tmp_path):
+    save(heads / "s9_T1.nii.gz", np.zeros((SIZE,) * 3, np.float32))
+    packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+    assert (tmp_path / "out" / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
+    text = (tmp_path / "out" / "report.txt").read_text()
+    assert "4 cases packed" in text and "1 cases left out" in text and "s9" in text
+    described = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert list(described["left_out"]) == ["s9"] and described["intensity"] == "robust"
+
+
+def test_a_tumour_mask_joins_the_head_mask_and_such_a_case_gets_no_place_for_others(heads, tmp_path):
+    tumor = radius((30, 10, 0)) < 20
+    save(heads / "s1_tumor.nii.gz", (tumor * 7).astype(np.int16))
+    _, data = packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+    tumor_ml = (data.labels == 2).sum(axis=(1, 2, 3)) * 0.729
+    assert tumor_ml == pytest.approx([0, 4 / 3 * np.pi * 2**3, 0, 0], rel=0.25)
+    assert data.brain.any(axis=(1, 2, 3)).tolist() == [True, False, True, True]
+
+
+def test_a_whole_mask_is_taken_as_it_is_or_with_other_names(tmp_path):
+    image = save(tmp_path / "a.nii.gz", head_image())
+    mask = head_mask() * 5
+    mask[radius((30, 0, 0)) < 20] = 9
+    case = Case("a", (image,), mask=save(tmp_path / "m.nii.gz", mask))
+    with pytest.raises(TrainingError, match="a: .*does not know"):
+        packed(tmp_path / "out", [case])
+    _, data = packed(tmp_path / "out", [case], mapping={"head": 5, "tumor": 9})
+    assert np.unique(data.labels).tolist() == [0, 1, 2]
+
+
+def test_without_any_mask_the_head_is_found_in_the_image(tmp_path):
+    _, data = packed(tmp_path / "out", [Case("a", (save(tmp_path / "a.nii.gz", head_image()),))])
+    assert (data.labels == 1).sum() * 0.729 == pytest.approx(4 / 3 * np.pi * 8.5**3, rel=0.15)
+
+
+def test_files_that_cannot_be_used_are_left_out_with_the_reason(heads, tmp_path):
+    flat = save(heads / "f2d_T1.nii.gz", np.ones((8, 8), np.float32))
+    series = save(heads / "f4d_T1.nii.gz", np.ones((8, 8, 8, 3), np.float32))
+    nowhere = save(heads / "nan_T1.nii.gz", np.full((8, 8, 8), np.nan, np.float32))
+    (heads / "text_T1.nii.gz").write_text("no image")
+    report, data = packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+    assert set(report.left_out) == {"f2d", "f4d", "nan", "text"} and len(data.cases) == 4
+    assert all(str(path) in report.left_out[path.name.split("_")[0]] for path in (flat, series, nowhere))
+
+
+def test_a_folder_of_nothing_but_unusable_files_is_an_error(tmp_path):
+    save(tmp_path / "a.nii.gz", np.ones((8, 8), np.float32))
+    with pytest.raises(TrainingError, match="No case could be prepared"):
+        packed(tmp_path / "out", find_cases(tmp_path))
+    with pytest.raises(TrainingError, match="not a packed training set"):
+        PackedDataset.open(tmp_path / "out")
+
+
+def test_an_unlike_case_is_named_with_what_is_unlike():
+    random = np.random.default_rng(0)
+    traces = np.column_stack([random.normal(m, s, 20) for m, s in ((0.3, 0.02), (0, 0.05), (0.4, 0.03), (0.2, 0.05))])
+    traces[7, 0], traces[9, 3] = 0.9, np.nan
+    found = find_outliers([f"c{i}" for i in range(20)], traces)
+    assert set(found) == {"c7"} and "head size +" in found["c7"]
+    assert find_outliers(["a", "b"], traces[6:8]) == {}
+
+
+def test_a_preparation_that_is_broken_off_leaves_nothing_that_looks_whole(heads, tmp_path):
+    def progress(index: int, _count: int, _name: str) -> None:
+        if index == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        packed(tmp_path / "out", find_cases(heads, ["_T1"]), progress=progress)
+    with pytest.raises(TrainingError, match="not a packed training set"):
+        PackedDataset.open(tmp_path / "out")
+    _, data = packed(tmp_path / "out", find_cases(heads, ["_T1"])[:2])
+    assert len(data.cases) == 2 and not list((tmp_path / "out").glob("*.part"))
+    with pytest.raises(TrainingError, match="holds a training set already"):
+        packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+
+
+def test_too_little_disk_space_is_said_before_any_work(heads, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 1000}))
+    with pytest.raises(ResourceError, match="needs"):
+        packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+
+
+def test_wrong_settings_are_refused(tmp_path):
+    for options, message in (({"hold_out": 1}, "hold_out"), ({"convention": "median"}, "median")):
+        with pytest.raises(TrainingError, match=message):
+            packed(tmp_path / "out", [], **options)
+
+
+@pytest.mark.parametrize(
+    ("files", "suffixes", "ids"),
+    [
+        (["a_T1", "b_T1", "b_mask", "c_T2"], ["_T1"], ["a", "b"]),
+        (["a_t1", "a_t1ce", "b_t1", "b_t1ce"], ["_t1", "_t1ce"], ["a", "b"]),
+        (["s1/s1_t1", "s2/s2_t1", "s2/s2_mask"], ["_t1"], ["s1", "s2"]),
+        (["s1/t1", "s1/t2", "s2/t1", "s2/t2"], ["t1", "t2"], ["s1", "s2"]),
+        (["s1/image", "s1/image_mask", "s2/image"], [""], ["s1_image", "s2_image"]),
+        (["a", "a_mask", "a_head", "a_tumor", "b"], [""], ["a", "b"]),
+    ],
+    ids=lambda v: "+".join(v),
+)
+def test_cases_are_found_in_one_folder_or_in_a_folder_a_subject(tmp_path, files, suffixes, ids):
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.nii.gz").touch()
+    cases = find_cases(tmp_path, suffixes)
+    assert [case.id for case in cases] == ids and all(len(case.images) == len(suffixes) for case in cases)
+    masks = [name for name in files if name.endswith("_mask")]
+    assert [case.mask.name for case in cases if case.mask] == [f"{Path(name).name}.nii.gz" for name in masks]
+
+
+def test_what_is_missing_in_a_folder_is_named(tmp_path):
+    with pytest.raises(TrainingError, match="There is no folder"):
+        find_cases(tmp_path / "none")
+    with pytest.raises(TrainingError, match=r"no image named \*_T1"):
+        find_cases(tmp_path, ["_T1"])
+    (tmp_path / "a_t1.nii").touch()
+    with pytest.raises(TrainingError, match="lacks .*a_t2"):
+        find_cases(tmp_path, ["_t1", "_t2"])
+
+
+def test_a_csv_names_files_relative_to_itself(tmp_path):
+    for name in ("i1.nii", "i2.nii", "m.nii"):
+        (tmp_path / name).touch()
+    table = tmp_path / "cases.csv"
+    table.write_text("id,image,mask,split\na,i1.nii;i2.nii,m.nii,validation\nb,i1.nii;i2.nii,,\n")
+    first, second = read_csv(table)
+    assert first == Case("a", (tmp_path / "i1.nii", tmp_path / "i2.nii"), tmp_path / "m.nii", split="validation")
+    assert (second.mask, second.split) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "needs a header"),
+        ("name,file\na,b\n", "columns id and image"),
+        ("id,image,age\na,i.nii,3\n", "unknown columns: age"),
+        ("id,image\na,gone.nii\n", "line 2, which is not there"),
+        ("id,image\n,i.nii\n", "lacks an id or an image in line 2"),
+        ("id,image,split\na,i.nii,test\n", "split 'test' in line 2"),
+        ("id,image\na,i.nii\na,i.nii\n", "names the case 'a' twice"),
+    ],
+)
+def test_a_wrong_csv_is_refused_with_the_line(tmp_path, text, message):
+    (tmp_path / "i.nii").touch()
+    (tmp_path / "c.csv").write_text(text)
+    with pytest.raises(TrainingError, match=message):
+        read_csv(tmp_path / "c.csv")
+
+
+def test_intensity_conventions_scale_as_they_say():
+    image = np.random.default_rng(0).uniform(5, 100, (4, 5, 6)).astype(np.float32)
+    image[2] = 3
+    slices, whole = per_slice(image), min_max(image)
+    assert slices[[0, 1, 3]].min(axis=(1, 2)) == pytest.approx([-1] * 3) and (slices[2] == -1).all()
+    assert slices[[0, 1, 3]].max(axis=(1, 2)) == pytest.approx([1] * 3, abs=1e-6)
+    assert (whole.min(), whole.max()) == pytest.approx((-1, 1)) and (whole[2] == -1).all()
+    with pytest.raises(ValueError, match="no brighter"):
+        robust(np.ones((3, 3, 3)), np.eye(3, dtype=bool)[None].repeat(3, 0))
+
+
+def test_the_contact_sheet_outlines_tumours(tmp_path):
+    data = PackedDataset.open(write_data(tmp_path / "data", tumor=True))
+    assert (_picture(data, 0, False) == TUMOR_COLOUR).all(axis=-1).sum() > 3
+    assert write_contact_sheet(tmp_path / "sheet.png", data) == 5
+    healthy = PackedDataset.open(write_data(tmp_path / "healthy"))
+    assert not (_picture(healthy, 0, False) == TUMOR_COLOUR).all(axis=-1).any()
+
+
+def test_a_damaged_set_is_refused_by_name(tmp_path):
+    folder = write_data(tmp_path)
+    np.save(folder / "labels.npy", np.zeros((1, 2, 3), np.uint8))
+    with pytest.raises(TrainingError, match="labels.npy holds uint8"):
+        PackedDataset.open(folder)
+    (folder / "labels.npy").unlink()
+    with pytest.raises(TrainingError, match="labels.npy"):
+        PackedDataset.open(folder)
+
+
+def test_the_published_sample_is_packed_as_the_published_code_does(shared, tmp_path):
+    golden = json.loads((shared / "golden" / "preprocess_sample_3.json").read_text())
+    folder = shared / "data" / "med_ddpm_whole_head"
+    case = Case("3", (folder / "sample_3_image.nii.gz",), mask=folder / "sample_3_mask.nii.gz")
+    grid = ModelGrid((128, 128, 128), (1.5, 1.5, 1.5), "head_centre", "RAS")
+    prepare([case], tmp_path / "out", grid, WHOLE_HEAD, ["T1c"], "per_slice")
+    data = PackedDataset.open(tmp_path / "out")
+    image, condition = from_bytes(data.images[0]), WHOLE_HEAD.to_condition(data.labels[0])
+    z, y, x = np.array(golden["probe_zyx"]).T
+    assert image[0, z, y, x] == pytest.approx(np.array(golden["target_probe"]), abs=1 / 255 + 1e-5)
+    assert np.array_equal(condition[:, z, y, x].T, golden["condition_probe"])
+    assert (image.mean(), image.std()) == pytest.approx((golden["target_mean"], golden["target_std"]), abs=1e-3)
+    assert condition.mean(axis=(1, 2, 3)) == pytest.approx(np.array(golden["condition_mean"]), abs=1e-6)
+
+
+def test_a_real_four_modality_case_is_packed_as_it_is(shared, tmp_path):
+    [case] = find_cases(shared / "data" / "brats_case", ["_t1", "_t1ce", "_t2", "_flair"], mask_suffix="_seg")
+    grid = ModelGrid((144, 192, 192), (1.0, 1.0, 1.0), "head_centre", "LPS")
+    prepare([case], tmp_path / "out", grid, BRATS, ["T1", "T1ce", "T2", "FLAIR"], "min_max")
+    data = PackedDataset.open(tmp_path / "out")
+    for channel, path in enumerate(case.images):
+        stored = np.asanyarray(nib.load(path).dataobj).transpose(2, 1, 0)
+        assert abs(from_bytes(data.images[0, channel]) - stored).max() < 0.005
+    labels = np.asanyarray(nib.load(case.mask).dataobj).transpose(2, 1, 0)
+    assert np.array_equal(data.labels[0], labels) and not data.brain.any()

@@ -1,0 +1,249 @@
+"""Training samples: variation that keeps image, labels and brain together, simulated lesions, and batches."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.training.data.augment import Augmentation, between_knots, resample, sampling_grid
+from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
+from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples, generator_for
+
+from small_training import write_data
+
+SHAPE, SPACING = (12, 16, 20), (2.0, 3.0, 4.0)
+WHOLE = ((0, 0, 0), SHAPE)
+NEVER, ALWAYS = LesionSettings(probability=0.0), LesionSettings(probability=1.0)
+
+
+def only(**changes) -> Augmentation:
+    none = {"flip": False, "degrees": 0.0, "scale": 0.0, "shift_mm": 0.0, "warp_mm": 0.0, "gain": 0.0}
+    return Augmentation(**{**none, **changes})
+
+
+def volume() -> torch.Tensor:
+    return torch.rand((1, *SHAPE), generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def millimetres(axis: int, shape=SHAPE, spacing=SPACING) -> torch.Tensor:
+    """The coordinate along x, y or z of each voxel (z, y, x), in mm from the middle."""
+    n, size = shape[2 - axis], spacing[axis]
+    line = (torch.arange(n) - (n - 1) / 2) * size
+    return line.view([-1 if 2 - axis == d else 1 for d in range(3)]).expand(shape)
+
+
+def as_points(grid: torch.Tensor, shape=SHAPE, spacing=SPACING) -> torch.Tensor:
+    """A sampling grid as mm from the middle, (z, y, x, 3)."""
+    return grid[0] * torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
+
+
+def test_without_variation_every_voxel_stays_where_it_is():
+    grid = sampling_grid(SHAPE, SPACING, NO_AUGMENTATION, WHOLE, generator_for(0))
+    assert torch.allclose(resample(volume(), grid, "bilinear"), volume(), atol=1e-4)
+    assert torch.equal(resample(volume(), grid, "nearest"), volume())
+
+
+def test_between_the_knots_a_grid_is_interpolated_as_by_torch():
+    knots = torch.randn((4, 5, 6, 3), generator=generator_for(1))
+    wanted = F.interpolate(knots.movedim(-1, 0)[None], size=SHAPE, mode="trilinear", align_corners=True)[0]
+    assert torch.allclose(between_knots(knots, SHAPE), wanted.movedim(0, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("sideways", [0, 1])
+def test_a_flip_mirrors_the_axis_that_runs_from_side_to_side_in_half_of_the_cases(sideways):
+    flipped = []
+    for seed in range(40):
+        grid = sampling_grid(SHAPE, SPACING, only(flip=True), WHOLE, generator_for(seed), sideways)
+        made = resample(volume(), grid, "nearest")
+        flipped.append(torch.equal(made, volume().flip(3 - sideways)))
+        assert flipped[-1] or torch.equal(made, volume())
+    assert 10 <= sum(flipped) <= 30
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=15, deadline=None)
+def test_a_rotation_keeps_distances_in_millimetres_and_the_middle(seed):
+    points = as_points(sampling_grid(SHAPE, SPACING, only(degrees=30.0), WHOLE, generator_for(seed)))
+    own = torch.stack([millimetres(axis) for axis in range(3)], dim=-1)
+    assert torch.allclose(points.norm(dim=-1), own.norm(dim=-1), atol=1e-3)
+    matrix = torch.linalg.lstsq(own.reshape(-1, 3), points.reshape(-1, 3)).solution
+    assert torch.det(matrix) == pytest.approx(1, abs=1e-3)
+    angle = torch.rad2deg(torch.arccos(((matrix.trace() - 1) / 2).clamp(-1, 1)))
+    assert angle <= 3 * 30.0
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=15, deadline=None)
+def test_shifts_and_scalings_stay_within_their_limits(seed):
+    own = torch.stack([millimetres(axis) for axis in range(3)], dim=-1)
+    moved = as_points(sampling_grid(SHAPE, SPACING, only(shift_mm=4.0), WHOLE, generator_for(seed))) - own
+    assert moved.abs().max() <= 4.0 + 1e-3 and moved.flatten(0, 2).std(dim=0).max() < 1e-3
+    scaled = as_points(sampling_grid(SHAPE, SPACING, only(scale=0.1), WHOLE, generator_for(seed)))
+    assert ((scaled - own).abs() <= 0.1 * own.abs() + 1e-3).all()
+
+
+@given(seed=st.integers(0, 2**31), start=st.tuples(*(st.integers(0, n - 8) for n in SHAPE)))
+@settings(max_examples=15, deadline=None)
+def test_a_window_is_the_same_part_of_the_whole_grid(seed, start):
+    """Rotations and shifts are the same function of place, in a window and in the whole grid."""
+    everything = only(degrees=10.0, scale=0.1, shift_mm=5.0, flip=True)
+    whole = sampling_grid(SHAPE, SPACING, everything, WHOLE, generator_for(seed))
+    part = sampling_grid(SHAPE, SPACING, everything, (start, (8, 8, 8)), generator_for(seed))
+    cut = whole[:, start[0] : start[0] + 8, start[1] : start[1] + 8, start[2] : start[2] + 8]
+    assert torch.allclose(part, cut, atol=1e-4)
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=10, deadline=None)
+def test_image_and_labels_move_together(data_of_spheres, seed):
+    """The image is bright just where the label is: after any variation their overlap stays near complete."""
+    samples = Samples(data_of_spheres, Augmentation(gain=0.0), NEVER)
+    image, channels = samples.draw(0, generator_for(seed))
+    bright, head = image[0] > -0.5, channels[0] > 0
+    assert 2 * (bright & head).sum() / (bright.sum() + head.sum()) > 0.93
+
+
+@pytest.fixture(scope="module")
+def data_of_spheres(tmp_path_factory) -> PackedDataset:
+    grid = ModelGrid((32, 32, 32), (4.0, 4.0, 4.0), "head_top", "RAS")
+    return PackedDataset.open(write_data(tmp_path_factory.mktemp("spheres"), 3, grid))
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_a_simulated_lesion_lies_in_the_brain_and_only_its_surroundings_change(seed):
+    image, labels, brain = simple_head()
+    made, marked = simulate_lesions(image, labels, brain, 0.2, (2.0, 2.0, 2.0), 2, ALWAYS, generator_for(seed))
+    lesion = marked == 2
+    assert not (lesion & ~brain).any() and torch.equal(marked[~lesion], labels[~lesion])
+    assert made.min() >= -1 and made.max() <= 1
+    near_brain = torch.nn.functional.max_pool3d(brain[None].float(), 3, 1, 1)[0] > 0
+    assert torch.allclose(made[0][~near_brain], image[0][~near_brain], atol=1e-6)
+    assert torch.equal(image, simple_head()[0]) and torch.equal(labels, simple_head()[1])
+
+
+def test_lesions_are_brighter_or_darker_than_the_brain_and_within_their_sizes():
+    image, labels, brain = simple_head()
+    volumes, brightest = [], []
+    for seed in range(60):
+        chosen = LesionSettings(probability=1.0, several=0.0, smallest_ml=1.0, largest_ml=20.0)
+        made, marked = simulate_lesions(image, labels, brain, 0.2, (2.0, 2.0, 2.0), 2, chosen, generator_for(seed))
+        volumes.append(int((marked == 2).sum()) * 0.008)
+        if volumes[-1] > 1:
+            brightest.append(float(made[0][marked == 2].max()))
+    assert 0.5 < sorted(volumes)[30] < 15 and max(volumes) < 40
+    assert sum(value > 0.25 for value in brightest) > 0.95 * len(brightest)
+
+
+def test_lesions_are_as_frequent_as_asked_for_and_the_same_for_the_same_seed():
+    image, labels, brain = simple_head()
+    sometimes = LesionSettings(probability=0.5, smallest_ml=2.0)
+    given = (image, labels, brain, 0.2, (2.0,) * 3, 2, sometimes)
+    marked = [simulate_lesions(*given, generator_for(seed)) for seed in range(60)]
+    assert 18 <= sum(bool((labels == 2).any()) for _, labels in marked) <= 42
+    again = simulate_lesions(*given, generator_for(7))
+    assert torch.equal(again[0], marked[7][0]) and torch.equal(again[1], marked[7][1])
+    never = (image, labels, brain, 0.2, (2.0,) * 3, 2, NEVER)
+    assert not any((simulate_lesions(*never, generator_for(seed))[1] == 2).any() for seed in range(5))
+
+
+def test_an_empty_brain_gets_no_lesion():
+    image, labels, brain = simple_head()
+    made, marked = simulate_lesions(image, labels, brain & False, 0.2, (2.0,) * 3, 2, ALWAYS, generator_for(1))
+    assert torch.equal(made, image) and torch.equal(marked, labels)
+
+
+def simple_head() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    shape = (40, 40, 40)
+    radius = sum(millimetres(axis, shape, (2.0, 2.0, 2.0)) ** 2 for axis in range(3)).sqrt()
+    image = torch.where(radius < 36, 0.1, -1.0)
+    return image[None], (radius < 36).long(), radius < 28
+
+
+def test_a_case_with_a_tumour_keeps_its_own_and_gets_no_other(tmp_path):
+    data = PackedDataset.open(write_data(tmp_path, tumor=True))
+    _, channels = Samples(data, NO_AUGMENTATION, ALWAYS).draw(0, generator_for(1))
+    stored = torch.from_numpy(data.labels[0].copy())
+    assert torch.equal(channels[1] > 0, stored == 2) and torch.equal(channels[0] > 0, stored == 1)
+    assert set(channels.unique().tolist()) == {-1.0, 1.0}
+
+
+@given(seed=st.integers(0, 2**31), align=st.sampled_from([1, 2, 4]))
+@settings(max_examples=20, deadline=None)
+def test_a_patch_is_a_part_of_the_head_at_an_aligned_place(data_of_spheres, seed, align):
+    samples = Samples(data_of_spheres, NO_AUGMENTATION, NEVER, (8, 16, 32), align)
+    image, channels = samples.draw(0, generator_for(seed))
+    assert image.shape == (1, 8, 16, 32) and channels.shape == (2, 8, 16, 32) and (channels[0] > 0).any()
+    (z, y, x), _ = samples._window(torch.from_numpy(data_of_spheres.labels[0].copy()), generator_for(seed))
+    assert z % align == y % align == x % align == 0
+    whole = from_bytes(data_of_spheres.images[0])[:, z : z + 8, y : y + 16, x : x + 32]
+    assert torch.allclose(image, torch.from_numpy(whole), atol=1e-3)
+
+
+def test_bytes_keep_intensities_to_half_a_step():
+    values = torch.linspace(-1, 1, 1001).numpy()
+    assert abs(from_bytes(to_bytes(values)) - values).max() <= 1 / 255 + 1e-6
+
+
+def test_batches_are_the_same_however_they_are_asked_for(data):
+    samples = Samples(data, Augmentation(), LesionSettings())
+    everything = {}
+    with Batches(samples, data.indices("train"), 4, 3, range(4), 1, repeats=2) as batches:
+        for step in range(4):
+            everything[step] = batches.get(step)
+    for rank in range(2):
+        with Batches(samples, data.indices("train"), 4, 3, range(2 * rank, 2 * rank + 2), 2, repeats=2) as batches:
+            for step in (3, 1):
+                images, labels, generators = batches.get(step)
+                part = slice(2 * rank, 2 * rank + 2)
+                assert torch.equal(images, everything[step][0][part])
+                assert torch.equal(labels, everything[step][1][part])
+                seeds = [generator.initial_seed() for generator in everything[step][2][part]]
+                assert [generator.initial_seed() for generator in generators] == seeds
+
+
+def test_so_many_steps_are_begun_ahead_that_no_thread_is_idle(data):
+    samples = Samples(data, NO_AUGMENTATION, NEVER)
+    for threads, images, ahead in ((2, 4, 1), (2, 2, 1), (8, 2, 4), (3, 2, 2)):
+        with Batches(samples, data.indices("train"), images, 0, range(images), threads) as batches:
+            batches.get(7)
+            assert sorted(batches.pending) == list(range(8, 8 + ahead))
+
+
+def test_a_loading_thread_computes_alone_and_later_threads_as_many_as_this_one(data):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with Batches(Samples(data, NO_AUGMENTATION, NEVER), data.indices("train"), 1, 0, range(1)) as batches:
+        assert batches.pool.submit(torch.get_num_threads).result() == 1 and torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
+    torch.set_num_threads(before)
+
+
+def test_every_case_is_seen_once_an_epoch(data):
+    samples = Samples(data, NO_AUGMENTATION, NEVER)
+    stored = [from_bytes(data.images[i]) for i in data.indices("train")]
+    with Batches(samples, data.indices("train"), 2, 0, range(2), 1) as batches:
+        seen = [image.numpy() for step in range(2) for image in batches.get(step)[0]]
+    assert sorted(int(abs(image - s).max() < 1e-6) for image in seen for s in stored) == [0] * 12 + [1] * 4
+
+
+def test_what_is_drawn_has_not_changed(data):
+    """Runs that began with an earlier version go on with the same samples."""
+    with Batches(Samples(data, Augmentation(), LesionSettings()), data.indices("train"), 2, 3, range(2), 1) as batches:
+        images, labels, generators = batches.get(5)
+    assert [generator.initial_seed() for generator in generators] == SEEDS
+    assert float(images.double().mean()) == pytest.approx(IMAGE_MEAN, abs=1e-5)
+    assert float(labels.double().mean()) == pytest.approx(LABEL_MEAN, abs=1e-5)
+
+
+SEEDS = [3136919479569741236, 2262486878645972870]
+IMAGE_MEAN = -0.7325706
+LABEL_MEAN = -0.734375
