@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .commands import evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
+from .commands import editing, evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
 from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
 from .base.errors import MedDDPMError
 from .version import __version__
 
-GROUPS = (synthesis, lesions, models, training, evaluation, study, export, reader_study, privacy)
+GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -51,7 +51,7 @@ def dataset(args: argparse.Namespace) -> int:
     from ..volumes.labels import parse_label_mapping
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
-    from ..training.stages.distributed import rank_and_world
+    from ..base.parallel import rank_and_world
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)

@@ -39,7 +39,7 @@ def deface(args: argparse.Namespace) -> int:
     from ..export.record import read_record, record_of
     from ..anatomy.deface import deface as without_face
     from ..anatomy.head import head_mask
-    from ..synthesis.output import write_text
+    from ..base.files import write_text
     from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
@@ -76,7 +76,7 @@ def privacy(args: argparse.Namespace) -> int:
     from ..evaluation.metrics.standard_head import find_images
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.output import write_text
+    from ..base.files import write_text
     from ..base.pictures import save_png
 
     grid = ModelSpec.read(find_model(args.model)).grid

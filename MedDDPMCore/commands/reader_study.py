@@ -64,7 +64,7 @@ def score(args: argparse.Namespace) -> int:
     from ..evaluation.readers.score import markdown, read_readings, table
     from ..evaluation.readers.score import score as figures
     from ..evaluation.readers.cases import key_path, read_key
-    from ..synthesis.output import write_text
+    from ..base.files import write_text
 
     study = read_study(args.study)
     truths = read_key(args.key or key_path(args.study), study.id)

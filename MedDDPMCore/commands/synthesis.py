@@ -50,7 +50,7 @@ def synthesize(args: argparse.Namespace) -> int:
     from ..volumes.labels import parse_label_mapping
     from ..synthesis.batch import find_masks, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
-    from ..training.stages.distributed import rank_and_world
+    from ..base.parallel import rank_and_world
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
@@ -79,7 +79,7 @@ def picked_device(name: str) -> str:
     """The device of that name; under torchrun "auto" is this process's own GPU, where there are any."""
     import torch
 
-    from ..training.stages.distributed import rank_and_world
+    from ..base.parallel import rank_and_world
 
     if rank_and_world()[1] > 1 and name == "auto" and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"

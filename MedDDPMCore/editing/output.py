@@ -8,7 +8,8 @@ from pathlib import Path
 from ..base.errors import ResourceError
 from .plan import Edited, EditPlan, edit_settings
 from ..lesions.shapes import voxel_ml
-from ..synthesis.output import provenance, sidecar, write_text
+from ..synthesis.output import provenance, sidecar
+from ..base.files import write_text
 from ..synthesis.synthesize import Model, Settings
 
 STATEMENT = (

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..synthesis.output import write_text
+from ..base.files import write_text
 
 PROVENANCE = "provenance"
 """The folder with a JSON record a case."""

@@ -13,7 +13,8 @@ import numpy as np
 from ..base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 from ..volumes.labels import LabelMapping
 from ..anatomy.deface import face_region
-from ..synthesis.output import identity, provenance, scanner_units, stem, write_text
+from ..synthesis.output import identity, provenance, scanner_units, stem
+from ..base.files import write_text
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.volume import Geometry, Volume, reorient

@@ -31,7 +31,7 @@ def simulated_shape(ml: float, seed: int, value: int) -> Volume:
     is not within SMALLEST_ML..LARGEST_ML.
     """
     from .outline import lesion_outline, lesion_radius
-    from ..training.data.samples import generator_for
+    from ..base.randomness import generator_for
 
     if not SMALLEST_ML <= ml <= LARGEST_ML:
         raise LabelError(f"A lesion of {ml:g} ml cannot be drawn.", f"Ask for {SMALLEST_ML:g} to {LARGEST_ML:g} ml.")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..training.data.augment import uniform
+from ..base.randomness import uniform
 
 _JOINT = 0.25
 """How softly lobes run into each other, relative to the radius."""

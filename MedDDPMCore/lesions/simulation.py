@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.deformation import radial_push, unfolded, warp
-from ..training.data.augment import uniform
+from ..base.randomness import uniform
 from .outline import lesion_outline, lesion_radius, smooth_noise
 
 _SMALLEST_RING_MM = 4.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import ResourceError
+from ..base.files import write_text
 from ..version import __version__
 from ..volumes.volume import Volume
 from .synthesize import Model, Plan, Settings, Synthesis
@@ -107,16 +106,3 @@ def write_synthesis(
 def sidecar(path: Path) -> Path:
     """The JSON file that belongs to a NIfTI file."""
     return path.with_name(path.name.removesuffix(".nii.gz") + ".json")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except OSError:
-        Path(part).unlink(missing_ok=True)
-        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from .stages.distributed import rank_and_world
+from ..base.parallel import rank_and_world
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

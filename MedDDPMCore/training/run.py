@@ -25,7 +25,8 @@ from .data.atlas import bend_into_cases, build_atlas, read_atlas, read_cases, wr
 from .stages.checkpoint import load_checkpoint
 from .stages.config import TrainingConfig
 from .data.dataset import PackedDataset, check_fits
-from .stages.distributed import join, rank_and_world, wait_for_all
+from .stages.distributed import join, wait_for_all
+from ..base.parallel import rank_and_world
 from ..anatomy.intensity import CONVENTIONS
 from .stages.statistics import with_band_statistics
 from .train import Report, RunOptions, checkpoint_path, train_stage

@@ -24,7 +24,8 @@ from ..models.spec import ModelSpec
 from .stages.checkpoint import load_checkpoint, save_checkpoint
 from .stages.config import TrainingConfig
 from .data.dataset import PackedDataset, check_fits
-from .stages.distributed import join, loading_threads, rank_and_world, share, sum_over_ranks
+from .stages.distributed import join, loading_threads, share, sum_over_ranks
+from ..base.parallel import rank_and_world
 from .interrupt import StopRequest
 from .log import TrainingLog
 from .data.samples import Batches, Samples

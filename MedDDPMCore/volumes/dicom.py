@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
-from MedDDPMCore.volumes.volume import Geometry, Volume
+from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.voxels import Voxels
 
 _POSITION, _ORIENTATION, _DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
 _UNEVEN = 0.1
 """Share by which the distance of two slices may differ from the others'."""
 
 
-def read(folder: Path) -> Volume:
+def read(folder: Path) -> Voxels:
     """Read the one DICOM series in a folder (z, y, x), rescaled to the scanner's values.
 
     Slices lie where their positions say, so a tilted gantry gives a sheared geometry. Raises VolumeError where there
@@ -57,7 +58,7 @@ def read(folder: Path) -> Volume:
         affine[:3, 2] = (positions[-1] - positions[0]) / (len(names) - 1)
         affine[:3, 3] = positions[0]
         geometry = Geometry.from_affine_lps(affine, geometry.shape)
-    return Volume(sitk.GetArrayFromImage(image), geometry)
+    return Voxels(sitk.GetArrayFromImage(image), geometry)
 
 
 def _describe(folder: Path, uid: str) -> str:

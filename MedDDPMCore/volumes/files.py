@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
-from MedDDPMCore.volumes.volume import Geometry, Volume
+from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.voxels import Voxels
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 """What volume files are called, where a folder is searched for them."""
@@ -25,7 +25,7 @@ _MOST_DENSE = 1100
 """No gzip or zlib stream holds more than about 1030 bytes a byte: a header that claims more is wrong."""
 
 
-def read(path: Path, labels: bool = False) -> Volume:
+def read(path: Path, labels: bool = False) -> Voxels:
     """Read one 3D volume: .nii, .nii.gz, .nrrd, .nhdr, .seg.nrrd, .mha, .mhd or a folder with one DICOM series.
 
     labels: read as a segmentation, whole numbers of the smallest fitting dtype; NaN or fractions are refused. Images
@@ -37,10 +37,10 @@ def read(path: Path, labels: bool = False) -> Volume:
     if path.is_dir():
         from MedDDPMCore.volumes import dicom
 
-        volume = dicom.read(path)
+        voxels = dicom.read(path)
     else:
-        volume = _read_file(path)
-    return replace(volume, array=_as_labels(volume.array, path) if labels else _as_image(volume.array, path))
+        voxels = _read_file(path)
+    return voxels._replace(array=_as_labels(voxels.array, path) if labels else _as_image(voxels.array, path))
 
 
 def _require_single(path: Path, shape: tuple[int, ...], components: int = 1) -> None:
@@ -62,7 +62,7 @@ def _require_single(path: Path, shape: tuple[int, ...], components: int = 1) -> 
         )
 
 
-def _read_file(path: Path) -> Volume:
+def _read_file(path: Path) -> Voxels:
     if not path.exists():
         raise VolumeError(f"There is no file {path}.", "Check its name and folder.")
     name = path.name.lower()
@@ -94,7 +94,7 @@ def _damaged(path: Path, reason: object) -> VolumeError:
     )
 
 
-def _read_nifti(path: Path, file_size: int) -> Volume:
+def _read_nifti(path: Path, file_size: int) -> Voxels:
     import nibabel as nib
 
     try:
@@ -110,7 +110,7 @@ def _read_nifti(path: Path, file_size: int) -> Volume:
         raise _damaged(path, error) from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise _damaged(path, error) from error
-    return Volume(np.ascontiguousarray(array.T), Geometry.from_affine_ras(_nifti_affine(image, path), shape[::-1]))
+    return Voxels(np.ascontiguousarray(array.T), Geometry.from_affine_ras(_nifti_affine(image, path), shape[::-1]))
 
 
 def _nifti_affine(image, path: Path) -> np.ndarray:
@@ -132,7 +132,7 @@ def _usable(affine: np.ndarray) -> bool:
     return bool(np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9)
 
 
-def _read_itk(path: Path) -> Volume:
+def _read_itk(path: Path) -> Voxels:
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
@@ -159,8 +159,8 @@ def _read_itk(path: Path) -> Volume:
             array, names = _merge_layers(array.reshape(*array.shape[:3], layers), header)
         except (ValueError, IndexError) as error:
             raise _damaged(path, error) from error
-        return Volume(array, geometry, names)
-    return Volume(array, geometry)
+        return Voxels(array, geometry, names)
+    return Voxels(array, geometry)
 
 
 def _segments(header: dict[str, str], layers: int) -> list[tuple[int, int, str]]:

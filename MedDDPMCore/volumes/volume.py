@@ -14,6 +14,7 @@ import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.geometry import Geometry, direction_of_axes
+from MedDDPMCore.volumes.voxels import Voxels
 
 __all__ = ["Geometry", "Volume", "direction_of_axes", "reorient", "resample_image", "resample_labels"]
 
@@ -46,13 +47,14 @@ class Volume:
         """Read NIfTI, NRRD, MetaImage or a folder with one DICOM series; see `files.read`."""
         from MedDDPMCore.volumes import files
 
-        return files.read(Path(path), labels)
+        return cls(*files.read(Path(path), labels))
 
     def write(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
         """Write NIfTI, NRRD or MetaImage, whole or not at all; see `writers.write`."""
         from MedDDPMCore.volumes import writers
 
-        writers.write(self, Path(path), metadata or {})
+        voxels = Voxels(self.array, self.geometry, self.label_names)
+        writers.write(voxels, Path(path), metadata or {})
 
 
 def reorient(volume: Volume, axes: str) -> Volume:

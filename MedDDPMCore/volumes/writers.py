@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from MedDDPMCore.base.errors import ResourceError, VolumeError
-from MedDDPMCore.volumes.volume import Volume
+from MedDDPMCore.volumes.voxels import Voxels
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COLOURS = ((0.87, 0.66, 0.55), (0.90, 0.25, 0.20), (0.95, 0.80, 0.25), (0.35, 0.65, 0.90))
@@ -26,7 +26,7 @@ _MET_TYPES = {
 }  # fmt: skip
 
 
-def write(volume: Volume, path: Path, metadata: dict[str, str]) -> None:
+def write(volume: Voxels, path: Path, metadata: dict[str, str]) -> None:
     """Write a (z, y, x) volume to .nii, .nii.gz, .nrrd, .seg.nrrd (labels, with their names) or .mha.
 
     metadata: what the file should say of itself. NIfTI: all of it as JSON in a comment extension, its beginning in
@@ -43,7 +43,7 @@ def write(volume: Volume, path: Path, metadata: dict[str, str]) -> None:
         )
     if not path.parent.is_dir():
         raise VolumeError(f"There is no folder {path.parent}.", "Make it first, or choose another.")
-    volume = Volume(_storable(volume.array), volume.geometry, volume.label_names)
+    volume = Voxels(_storable(volume.array), volume.geometry, volume.label_names)
     text = {str(key): " ".join(str(value).split()) for key, value in metadata.items()}
     try:
         _replace(path, lambda stream: writer(volume, stream, text))
@@ -83,7 +83,7 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _write_nifti(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
     import nibabel as nib
 
     affine = volume.geometry.affine_ras
@@ -99,12 +99,12 @@ def _write_nifti(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> 
     image.to_file_map(nib.Nifti1Image.make_file_map({"image": stream}))
 
 
-def _write_nifti_gz(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_nifti_gz(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
     with gzip.GzipFile("", "wb", compresslevel=4, fileobj=stream, mtime=0) as packed:
         _write_nifti(volume, packed, metadata)
 
 
-def _write_nrrd(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
     def vector(numbers: np.ndarray) -> str:
         return f"({','.join(repr(float(number)) for number in numbers)})"
 
@@ -127,7 +127,7 @@ def _write_nrrd(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> N
         packed.write(volume.array.data)
 
 
-def _write_segmentation(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
     """A .seg.nrrd: one layer, a segment for each label that is named or present."""
     if volume.array.dtype.kind == "f":
         raise VolumeError("A .seg.nrrd holds a segmentation, not an image.", "Write the image as .nrrd.")
@@ -150,7 +150,7 @@ def _write_segmentation(volume: Volume, stream: BinaryIO, metadata: dict[str, st
     _write_nrrd(volume, stream, {**fields, **metadata})
 
 
-def _write_mha(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
     geometry = volume.geometry
     packed = zlib.compress(volume.array.data, 4)
 
@@ -176,7 +176,7 @@ def _write_mha(volume: Volume, stream: BinaryIO, metadata: dict[str, str]) -> No
     stream.write(packed)
 
 
-_WRITERS: dict[str, Callable[[Volume, BinaryIO, dict[str, str]], None]] = {
+_WRITERS: dict[str, Callable[[Voxels, BinaryIO, dict[str, str]], None]] = {
     ".nii": _write_nifti,
     ".nii.gz": _write_nifti_gz,
     ".seg.nrrd": _write_segmentation,

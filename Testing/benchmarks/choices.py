@@ -34,7 +34,8 @@ from MedDDPMCore.training.data.augment import Augmentation
 from MedDDPMCore.training.stages.config import StageTraining
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.lesions.simulation import LesionSettings
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples, generator_for
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.training.stages.stage_run import StageRun
 from MedDDPMCore.training.stages.statistics import with_band_statistics
 

@@ -27,7 +27,8 @@ from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.synthesis.synthesize import load_model
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.lesions.simulation import LesionSettings
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples, generator_for
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 SHELL_VOXELS = 3

@@ -32,7 +32,8 @@ from MedDDPMCore.anatomy.brain import brain_region
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.anatomy.intensity import robust
 from MedDDPMCore.lesions.simulation import LesionSettings
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples, generator_for
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.volumes.volume import Volume, resample_image, resample_labels
 
 SHELLS = {"-12..-6": (-12, -6), "-6..-3": (-6, -3), "-3..0": (-3, 0), "0..3": (0, 3), "3..6": (3, 6),

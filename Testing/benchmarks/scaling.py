@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from comparison import batch_of, run_of, training_configuration
 
-from MedDDPMCore.training.stages.distributed import join, rank_and_world, share, sum_over_ranks
+from MedDDPMCore.training.stages.distributed import join, share, sum_over_ranks
+from MedDDPMCore.base.parallel import rank_and_world
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import ResourceError
-from ...synthesis.output import write_text
+from ...base.files import write_text
 from .evaluate import Evaluation, Row
 
 CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"

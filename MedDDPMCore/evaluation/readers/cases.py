@@ -21,7 +21,8 @@ import numpy as np
 
 from ...base.errors import EvaluationError, ResourceError
 from ...volumes.grid import ModelGrid
-from ...synthesis.output import sidecar, write_text
+from ...synthesis.output import sidecar
+from ...base.files import write_text
 from ...base.pictures import save_png, three_planes
 from ...volumes.volume import Geometry, Volume, direction_of_axes
 from .files import FORM_FILE, FORMAT_VERSION, SLICES, STUDY_FILE, TRUTHS, write_answers

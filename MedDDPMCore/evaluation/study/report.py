@@ -17,7 +17,8 @@ import torch
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...models.stage import build_network
-from ...synthesis.output import output_path, stem, write_text
+from ...synthesis.output import output_path, stem
+from ...base.files import write_text
 from ...base.pictures import overview, save_png
 from ...training.stages.config import TrainingConfig
 from ...training.data.dataset import PackedDataset

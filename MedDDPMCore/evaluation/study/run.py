@@ -25,11 +25,12 @@ from ...base.errors import ResourceError, TrainingError
 from ...models.catalogue import SPEC_FILE, find_model
 from ...models.spec import DIFFUSION, ModelSpec, read_json
 from ...synthesis.batch import synthesize_files
-from ...synthesis.output import output_path, stem, write_text
+from ...synthesis.output import output_path, stem
+from ...base.files import write_text
 from ...synthesis.synthesize import Settings, load_model
 from ...training.stages.config import TrainingConfig
 from ...training.data.dataset import PackedDataset, check_fits
-from ...training.stages.distributed import rank_and_world
+from ...base.parallel import rank_and_world
 from ...training.run import differences, train
 from ...training.train import RunOptions
 from .nnunet_augmentation import NnunetAugmentation

@@ -22,7 +22,7 @@ from ...networks.layers import GroupNorm
 from ...training.stages.checkpoint import load_checkpoint, save_checkpoint
 from ...training.stages.config import rate_factor
 from ...training.data.dataset import from_bytes
-from ...training.data.samples import generator_for
+from ...base.randomness import generator_for
 from .images import ImageSet
 
 MOST_GROUPS = 8

@@ -17,7 +17,8 @@ from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import build_network
 from ..stages.checkpoint import fitting
 from ..stages.config import StageTraining, TrainingConfig
-from ..stages.distributed import rank_and_world, sum_gradients, sum_over_ranks
+from ..stages.distributed import sum_gradients, sum_over_ranks
+from ...base.parallel import rank_and_world
 
 BETAS = (0.5, 0.999)
 IMAGE_WEIGHT = 100.0

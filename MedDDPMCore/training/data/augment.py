@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...base.deformation import linear_weights
+from ...base.randomness import uniform
 
 Window = tuple[tuple[int, int, int], tuple[int, int, int]]
 """A part of a grid: first voxel (z, y, x) and size (z, y, x)."""
@@ -31,11 +32,6 @@ class Augmentation:
     shift_mm: float = 4.0
     warp_mm: float = 2.0
     gain: float = 0.04
-
-
-def uniform(generator: torch.Generator, low: float, high: float, size: tuple[int, ...] = (1,)) -> Tensor:
-    """Uniform random numbers, float32."""
-    return torch.rand(size, generator=generator) * (high - low) + low
 
 
 def sampling_grid(

@@ -8,18 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .augment import Augmentation, Window, resample, sampling_grid, uniform
+from ...base.randomness import generator_for
+from .augment import Augmentation, Window, resample, sampling_grid
+from ...base.randomness import uniform
 from .dataset import PackedDataset
 from ...lesions.simulation import LesionSettings, simulate_lesions
 
 _BRAIN = 64  # added to a label where it lies in the brain
 NO_AUGMENTATION = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)
-
-
-def generator_for(*numbers: int) -> torch.Generator:
-    """A CPU random generator that depends on these numbers alone."""
-    seed = np.random.SeedSequence([n & 0xFFFFFFFF for n in numbers]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(seed) & 0x7FFFFFFFFFFFFFFF)
 
 
 class Samples:

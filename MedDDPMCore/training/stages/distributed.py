@@ -10,10 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-
-def rank_and_world() -> tuple[int, int]:
-    """This process's number and how many there are, as torchrun sets them; (0, 1) without it."""
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+from ...base.parallel import rank_and_world
 
 
 def loading_threads(device: torch.device) -> int:

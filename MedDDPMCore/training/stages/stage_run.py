@@ -17,7 +17,8 @@ from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import build_network
 from .checkpoint import fitting
 from .config import StageTraining
-from .distributed import gradients_stay_here, rank_and_world, sum_over_ranks, wrap
+from .distributed import gradients_stay_here, sum_over_ranks, wrap
+from ...base.parallel import rank_and_world
 from .optimizers import make_optimizer
 
 LARGEST_GRADIENT = 1.0

@@ -17,7 +17,8 @@ from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import denoiser
 from .config import StageTraining
 from ..data.dataset import PackedDataset
-from ..data.samples import NO_AUGMENTATION, Samples, generator_for
+from ..data.samples import NO_AUGMENTATION, Samples
+from ...base.randomness import generator_for
 
 CASES = 6
 TIMES = 4

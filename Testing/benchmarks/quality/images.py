@@ -20,7 +20,8 @@ from MedDDPMCore.synthesis.synthesize import Model
 from MedDDPMCore.training.data.atlas import build_atlas, read_atlas, write_atlas
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
 from MedDDPMCore.lesions.simulation import LesionSettings
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples, generator_for
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 HEAD, TUMOR = 1, 2

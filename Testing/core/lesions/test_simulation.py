@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from MedDDPMCore.lesions.outline import lesion_outline, lesion_radius, smooth_noise
 from MedDDPMCore.lesions.simulation import LesionSettings, averaged, simulate_lesions
-from MedDDPMCore.training.data.samples import generator_for
+from MedDDPMCore.base.randomness import generator_for
 
 SPACING = (2.0, 2.0, 2.0)
 WHITE, GREY = 0.2, -0.2

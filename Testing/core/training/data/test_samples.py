@@ -14,7 +14,8 @@ from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.training.data.augment import Augmentation, between_knots, resample, sampling_grid
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
 from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples, generator_for
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
+from MedDDPMCore.base.randomness import generator_for
 
 from small_training import write_data
 
