@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .base.errors import MedDDPMError
 from .commands import editing, evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
 from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
-from .base.errors import MedDDPMError
 from .version import __version__
 
 GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy)

@@ -35,11 +35,11 @@ def edit(args: argparse.Namespace) -> int:
     """The patient's MRI with a region made anew."""
     from tqdm import tqdm
 
-    from ..volumes.labels import parse_label_mapping
-    from ..editing.plan import EditOptions, plan_edit, run_edit
     from ..editing.output import edited_path, write_edited
+    from ..editing.plan import EditOptions, plan_edit, run_edit
     from ..synthesis.output import stem
     from ..synthesis.synthesize import Settings, load_model
+    from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
     usual = EditOptions()

@@ -47,11 +47,11 @@ def add(commands) -> None:
 
 def dataset(args: argparse.Namespace) -> int:
     """Masks -> data set."""
+    from ..base.parallel import rank_and_world
     from ..export.dataset import make_dataset
-    from ..volumes.labels import parse_label_mapping
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
-    from ..base.parallel import rank_and_world
+    from ..volumes.labels import parse_label_mapping
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)

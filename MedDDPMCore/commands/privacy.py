@@ -36,10 +36,10 @@ def add(commands) -> None:
 
 def deface(args: argparse.Namespace) -> int:
     """Head image -> the same without its face."""
-    from ..export.record import read_record, record_of
     from ..anatomy.deface import deface as without_face
     from ..anatomy.head import head_mask
     from ..base.files import write_text
+    from ..export.record import read_record, record_of
     from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
@@ -71,13 +71,13 @@ def privacy(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..base.device import pick_device
-    from ..evaluation.metrics.features import load_features
-    from ..evaluation.privacy.compare import closest_pairs, compare, markdown, table
-    from ..evaluation.metrics.standard_head import find_images
-    from ..models.catalogue import find_model
-    from ..models.spec import ModelSpec
     from ..base.files import write_text
     from ..base.pictures import save_png
+    from ..evaluation.metrics.features import load_features
+    from ..evaluation.metrics.standard_head import find_images
+    from ..evaluation.privacy.compare import closest_pairs, compare, markdown, table
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
 
     grid = ModelSpec.read(find_model(args.model)).grid
     synthetic = find_images(args.synthetic, args.synthetic_suffix)

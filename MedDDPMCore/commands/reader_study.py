@@ -39,8 +39,8 @@ def make(args: argparse.Namespace) -> int:
     """Images -> blinded study and its key."""
     from tqdm import tqdm
 
-    from ..evaluation.readers.cases import key_path, make_study, plan_study, seed_of
     from ..evaluation.metrics.standard_head import find_images
+    from ..evaluation.readers.cases import key_path, make_study, plan_study, seed_of
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
 
@@ -60,11 +60,11 @@ def score(args: argparse.Namespace) -> int:
     """Answers -> figures."""
     import numpy as np
 
+    from ..base.files import write_text
+    from ..evaluation.readers.cases import key_path, read_key
     from ..evaluation.readers.files import read_study
     from ..evaluation.readers.score import markdown, read_readings, table
     from ..evaluation.readers.score import score as figures
-    from ..evaluation.readers.cases import key_path, read_key
-    from ..base.files import write_text
 
     study = read_study(args.study)
     truths = read_key(args.key or key_path(args.study), study.id)

@@ -26,8 +26,8 @@ def study(args: argparse.Namespace) -> int:
     """Configuration -> report."""
     import torch
 
-    from ..evaluation.study.run import run_study
     from ..evaluation.study.config import StudyConfig
+    from ..evaluation.study.run import run_study
 
     if args.threads:
         torch.set_num_threads(args.threads)

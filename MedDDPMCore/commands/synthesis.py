@@ -47,10 +47,10 @@ def synthesize(args: argparse.Namespace) -> int:
     """Mask in, MRI out."""
     from tqdm import tqdm
 
-    from ..volumes.labels import parse_label_mapping
+    from ..base.parallel import rank_and_world
     from ..synthesis.batch import find_masks, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
-    from ..base.parallel import rank_and_world
+    from ..volumes.labels import parse_label_mapping
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)

@@ -52,13 +52,13 @@ def prepare(args: argparse.Namespace) -> int:
     """Images -> packed training set."""
     from tqdm import tqdm
 
-    from ..volumes.labels import parse_label_mapping
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec, read_json
     from ..training.data.cases import find_cases, read_csv
     from ..training.data.prepare import Steps
     from ..training.data.prepare import prepare as pack
     from ..training.data.recipes import RECIPES, TEMPLATE
+    from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
     recipe = RECIPES[args.recipe or "bundled"]
@@ -107,8 +107,8 @@ def train(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..training.baselines.adversarial_run import as_baseline
-    from ..training.stages.config import TrainingConfig
     from ..training.run import train as run
+    from ..training.stages.config import TrainingConfig
     from ..training.train import RunOptions
 
     options = RunOptions(

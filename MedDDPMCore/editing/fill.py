@@ -14,9 +14,9 @@ from torch import Tensor
 from ..diffusion.known_region import KnownRegion
 from ..diffusion.samplers import noise_like
 from ..diffusion.schedule import Schedule
+from ..lesions.shapes import bounding_box
 from ..models.spec import StageSpec
 from ..models.stage import denoiser
-from ..lesions.shapes import bounding_box
 from ..synthesis.synthesize import Model, Plan, Progress, Settings, memory_explained
 
 CONTEXT_MM = 24.0

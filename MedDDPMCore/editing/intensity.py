@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.errors import LabelError, VolumeError
 from ..anatomy.intensity import WHITE
-from ..volumes.volume import Volume, resample_labels
-from .fill import expected
+from ..base.errors import LabelError, VolumeError
 from ..lesions.placement import brain_in_head
 from ..synthesis.synthesize import AIR, Model, Plan
+from ..volumes.volume import Volume, resample_labels
+from .fill import expected
 
 _ALIKE = 1.15
 """A brain that is brighter or darker than the model's by a smaller factor is left at its own level."""

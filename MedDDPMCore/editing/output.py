@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from ..base.errors import ResourceError
-from .plan import Edited, EditPlan, edit_settings
+from ..base.files import write_text
 from ..lesions.shapes import voxel_ml
 from ..synthesis.output import provenance, sidecar
-from ..base.files import write_text
 from ..synthesis.synthesize import Model, Settings
+from .plan import Edited, EditPlan, edit_settings
 
 STATEMENT = (
     "Partly synthetic image: within the edited region it was made by a generative model, elsewhere it is the source "

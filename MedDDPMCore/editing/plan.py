@@ -15,8 +15,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from ..diffusion.known_region import KnownRegion
+from ..anatomy.head import head_mask
 from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..diffusion.known_region import KnownRegion
+from ..lesions.shapes import bounding_box, lesions_of, shifted, voxel_ml
+from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..volumes.labels import LabelMapping, LabelScheme
 from ..volumes.volume import Volume, resample_image
 from .fill import fill
@@ -24,9 +27,6 @@ from .intensity import Levels, levels
 from .match import contrast, levelled, matched
 from .region import BLEND_MM, MARGIN_MM, changed_region, pushed, require_fit, weights
 from .texture import SHELL_MM, texture
-from ..anatomy.head import head_mask
-from ..lesions.shapes import bounding_box, lesions_of, shifted, voxel_ml
-from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 
 FINER = 0.75
 """In a scan of finer voxels than so much of the model's, what is made gets the scan's texture."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..base.distance import signed_distance
 from ..base.errors import LabelError, VolumeError
-from ..volumes.volume import Geometry, Volume
 from ..lesions.shapes import Lesion, bounding_box
+from ..volumes.volume import Geometry, Volume
 
 MARGIN_MM = 8.0
 """How far beyond changed labels the image is made anew, where no edit mask says it."""

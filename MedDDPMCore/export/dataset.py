@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
-from ..volumes.labels import LabelMapping
 from ..anatomy.deface import face_region
-from ..synthesis.output import identity, provenance, scanner_units, stem
+from ..base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 from ..base.files import write_text
+from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
 from ..training.data.contact_sheet import case_picture, save_sheet
+from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .bids import Bids
 from .case import PROVENANCE, STAGING, Case, Staging, read_case, sha256, whole_cases

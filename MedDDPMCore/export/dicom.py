@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import MedDDPMError, ResourceError, VolumeError
-from ..volumes.labels import LabelMapping
 from ..version import __version__
+from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .burn_in import burn_in as with_word
 from .record import Record

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.errors import LabelError, VolumeError
-from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
 from ..version import __version__
+from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
 from ..volumes.volume import Geometry, Volume, resample_labels
 from .record import Record
 

@@ -30,8 +30,8 @@ def simulated_shape(ml: float, seed: int, value: int) -> Volume:
     One to three lobes, stretched and turned, with a rough surface; another seed is another shape. LabelError where ml
     is not within SMALLEST_ML..LARGEST_ML.
     """
-    from .outline import lesion_outline, lesion_radius
     from ..base.randomness import generator_for
+    from .outline import lesion_outline, lesion_radius
 
     if not SMALLEST_ML <= ml <= LARGEST_ML:
         raise LabelError(f"A lesion of {ml:g} ml cannot be drawn.", f"Ask for {SMALLEST_ML:g} to {LARGEST_ML:g} ml.")

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..base.errors import ModelError
 from ..diffusion.domain import Domain
 from ..diffusion.schedule import Schedule
-from ..base.errors import ModelError
+from ..networks.unet import UNet
 from ..volumes.grid import ModelGrid
 from ..volumes.labels import BRATS, WHOLE_HEAD
-from ..networks.unet import UNet
 from .bundle import load_bundle, load_checked, save_bundle
 from .catalogue import SPEC_FILE
 from .checkpoint_file import read_tensors

@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..base.errors import ModelError, VolumeError
 from ..diffusion.domain import DOMAINS, Domain
 from ..diffusion.objective import PREDICTIONS
 from ..diffusion.samplers import SAMPLERS
-from ..base.errors import ModelError, VolumeError
 from ..volumes.grid import ModelGrid
 from ..volumes.labels import LabelScheme
 from .atlas import BLOCK

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import LabelError, VolumeError
+from ..base.pictures import overview, save_png
+from ..volumes.files import ENDINGS
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
-from ..volumes.files import ENDINGS
 from .output import identity, output_path, sidecar, stem, write_synthesis
-from ..base.pictures import overview, save_png
 from .synthesize import Model, Plan, Progress, Settings
 
 

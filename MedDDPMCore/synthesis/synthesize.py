@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from ..base.device import pick_device, pick_precision
+from ..base.errors import LabelError, MedDDPMError, ResourceError
 from ..diffusion.samplers import SAMPLERS, noise_like
 from ..diffusion.schedule import Schedule
-from ..base.errors import LabelError, MedDDPMError, ResourceError
-from ..volumes.labels import LabelMapping
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import denoiser, in_precision
 from ..networks.unet import UNet
+from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, resample_image, resample_labels
 from .fitting import Fit, fit
 

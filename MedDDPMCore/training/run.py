@@ -16,18 +16,18 @@ from pathlib import Path
 
 import torch
 
+from ..anatomy.intensity import CONVENTIONS
 from ..base.device import pick_device
 from ..base.errors import ResourceError, TrainingError
+from ..base.parallel import rank_and_world
 from ..models.bundle import load_atlas, load_bundle, save_bundle
 from ..models.catalogue import find_model
 from ..models.spec import ModelSpec
 from .data.atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
+from .data.dataset import PackedDataset, check_fits
 from .stages.checkpoint import load_checkpoint
 from .stages.config import TrainingConfig
-from .data.dataset import PackedDataset, check_fits
 from .stages.distributed import join, wait_for_all
-from ..base.parallel import rank_and_world
-from ..anatomy.intensity import CONVENTIONS
 from .stages.statistics import with_band_statistics
 from .train import Report, RunOptions, checkpoint_path, train_stage
 

@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .baselines.discogan import DiscoGANRun
-from .baselines.pix2pix import Pix2PixRun
 from ..base.device import pick_device
 from ..base.errors import ResourceError, TrainingError
-from ..models.spec import ModelSpec
-from .stages.checkpoint import load_checkpoint, save_checkpoint
-from .stages.config import TrainingConfig
-from .data.dataset import PackedDataset, check_fits
-from .stages.distributed import join, loading_threads, share, sum_over_ranks
 from ..base.parallel import rank_and_world
+from ..models.spec import ModelSpec
+from .baselines.discogan import DiscoGANRun
+from .baselines.pix2pix import Pix2PixRun
+from .data.dataset import PackedDataset, check_fits
+from .data.samples import Batches, Samples
 from .interrupt import StopRequest
 from .log import TrainingLog
-from .data.samples import Batches, Samples
+from .stages.checkpoint import load_checkpoint, save_checkpoint
+from .stages.config import TrainingConfig
+from .stages.distributed import join, loading_threads, share, sum_over_ranks
 from .stages.stage_run import StageRun
 from .stages.statistics import with_band_statistics
 from .stages.validation import Validation

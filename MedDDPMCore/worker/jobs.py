@@ -189,8 +189,8 @@ def synthesize(job: Job) -> None:
 
 def edit(job: Job) -> None:
     """The patient's MRI in, and out with a region made anew."""
-    from ..editing.plan import EditOptions, plan_edit, run_edit
     from ..editing.output import write_edited
+    from ..editing.plan import EditOptions, plan_edit, run_edit
     from ..synthesis.output import stem
 
     name = stem(job.text("mri"))

@@ -9,8 +9,8 @@ from . import grids
 
 def head_array(volume_node) -> np.ndarray:
     """The head as a (k, j, i) array of 0 and 1 on the volume's own voxels."""
-    from MedDDPMCore.volumes.geometry import Geometry
     from MedDDPMCore.anatomy.head import head_mask
+    from MedDDPMCore.volumes.geometry import Geometry
     from MedDDPMCore.volumes.volume import Volume
 
     grid = grids.geometry_of_volume(volume_node)

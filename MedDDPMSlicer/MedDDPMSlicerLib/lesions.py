@@ -95,10 +95,10 @@ def piece_at(lesions: Lesions, ras) -> int:
 
 def shape_for(lesions: Lesions, segment_id: str, path, millilitres: float):
     """A shape of the library, of a volume in ml, as a label Volume to be placed in a segment."""
-    from MedDDPMCore.volumes.labels import WHOLE_HEAD
     from MedDDPMCore.lesions.library import load_shape
     from MedDDPMCore.lesions.shapes import about, transformed
     from MedDDPMCore.lesions.shapes import millilitres as volume_of
+    from MedDDPMCore.volumes.labels import WHOLE_HEAD
     from MedDDPMCore.volumes.volume import Volume
 
     shape = load_shape(path, WHOLE_HEAD)
@@ -118,9 +118,9 @@ def shapes(bundled) -> dict[str, object]:
 
 def save_shape(lesions: Lesions, number: int, name: str):
     """Keep a piece in the user's library as a shape of one label; returns its file."""
-    from MedDDPMCore.volumes.labels import WHOLE_HEAD
     from MedDDPMCore.lesions import library
     from MedDDPMCore.lesions.tools import list_lesions
+    from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
     pieces = list_lesions(lesions.mask, lesions.scheme)
     if not pieces:

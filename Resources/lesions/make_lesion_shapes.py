@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.lesions.library import simulated_shape
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 SHAPES = {"simulated_1": (4.0, 11), "simulated_2": (4.0, 12), "simulated_3": (4.0, 13), "simulated_4": (4.0, 14)}
 """Name -> ml and seed."""

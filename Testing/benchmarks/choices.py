@@ -23,21 +23,21 @@ import torch
 from quality.images import TUMOR, Heads
 from quality.measures import contrasts, histogram_distances, sharpness
 
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.diffusion.objective import q_sample
 from MedDDPMCore.diffusion.samplers import ddpm
 from MedDDPMCore.diffusion.schedule import Schedule
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
+from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import denoiser
 from MedDDPMCore.training.data.augment import Augmentation
-from MedDDPMCore.training.stages.config import StageTraining
 from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
-from MedDDPMCore.base.randomness import generator_for
+from MedDDPMCore.training.stages.config import StageTraining
 from MedDDPMCore.training.stages.stage_run import StageRun
 from MedDDPMCore.training.stages.statistics import with_band_statistics
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 SIGNAL = (0.99, 0.9, 0.6, 0.3, 0.1, 0.02)
 """Shares of signal in the variance at which images seen through noise are judged."""

@@ -26,9 +26,9 @@ from MedDDPMCore.diffusion.samplers import SAMPLERS
 from MedDDPMCore.diffusion.schedule import Schedule
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import denoiser, in_precision
-from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.data.samples import Batches, Samples
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.stages.stage_run import StageRun
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -24,11 +24,11 @@ import torch
 
 from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.base.pictures import save_png, three_planes
+from MedDDPMCore.base.randomness import generator_for
+from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.synthesis.synthesize import load_model
 from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
-from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 SHELL_VOXELS = 3

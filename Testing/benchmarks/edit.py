@@ -22,13 +22,13 @@ import torch
 from default_model import contrast
 from skimage.metrics import structural_similarity
 
-from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
+from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.editing.match import harmonic, matched
+from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.placement import midsagittal_plane
 from MedDDPMCore.lesions.shapes import bounding_box, transformed
 from MedDDPMCore.lesions.tools import place
-from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
 from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image

@@ -22,10 +22,10 @@ import SimpleITK as sitk
 from edit import RADIUS_MM, seam
 from skimage.metrics import structural_similarity
 
-from MedDDPMCore.evaluation.metrics.bootstrap import mean_interval
-from MedDDPMCore.editing.plan import plan_edit, run_edit
-from MedDDPMCore.editing.match import contrast, harmonic, matched
 from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.editing.match import contrast, harmonic, matched
+from MedDDPMCore.editing.plan import plan_edit, run_edit
+from MedDDPMCore.evaluation.metrics.bootstrap import mean_interval
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.placement import brain_in_head, midsagittal_plane, random_points
 from MedDDPMCore.lesions.shapes import bounding_box, shifted, transformed

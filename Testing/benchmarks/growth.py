@@ -13,10 +13,10 @@ from rivals import ours
 from torch.utils.flop_counter import FlopCounterMode
 
 from MedDDPMCore.base.device import pick_precision
+from MedDDPMCore.base.memory import free_memory
 from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.diffusion.samplers import dpmpp_2m
 from MedDDPMCore.diffusion.schedule import Schedule
-from MedDDPMCore.base.memory import free_memory
 from MedDDPMCore.models.footprint import SLABS, working_memory
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import denoiser, in_precision

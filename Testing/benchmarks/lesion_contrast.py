@@ -23,17 +23,17 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from MedDDPMCore.anatomy.brain import brain_region
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.anatomy.intensity import robust
 from MedDDPMCore.base.distance import signed_distance
 from MedDDPMCore.base.errors import TrainingError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.base.pictures import save_png, three_planes
-from MedDDPMCore.anatomy.brain import brain_region
-from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.anatomy.intensity import robust
-from MedDDPMCore.lesions.simulation import LesionSettings
-from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
 from MedDDPMCore.base.randomness import generator_for
+from MedDDPMCore.lesions.simulation import LesionSettings
+from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
+from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Volume, resample_image, resample_labels
 
 SHELLS = {"-12..-6": (-12, -6), "-6..-3": (-6, -3), "-3..0": (-3, 0), "0..3": (0, 3), "3..6": (3, 6),

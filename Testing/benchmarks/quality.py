@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from quality import figures
 import torch
 from default_model import contrast
+from quality import figures
 from quality.images import (
     TUMOR,
     Heads,

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from comparison import batch_of, run_of, training_configuration
 
-from MedDDPMCore.training.stages.distributed import join, share, sum_over_ranks
 from MedDDPMCore.base.parallel import rank_and_world
+from MedDDPMCore.training.stages.distributed import join, share, sum_over_ranks
 
 
 def main() -> None:

@@ -49,7 +49,9 @@ def folder_graph(graph: Graph) -> Graph:
     """The same between the folders that the modules lie in."""
     folders: Graph = {}
     for module, others in graph.items():
-        folders.setdefault(folder_of(module), set()).update({folder_of(other) for other in others} - {folder_of(module)})
+        folders.setdefault(folder_of(module), set()).update(
+            {folder_of(other) for other in others} - {folder_of(module)}
+        )
     return folders
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 
 NETWORK = {"base_channels": 8, "channel_multipliers": (1, 2), "res_blocks": 1, "attention_factors": (), "groups": 4}
 GRID = ModelGrid((32, 32, 24), (8.0, 8.0, 8.0))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from MedDDPMCore.training.data.dataset import PackedWriter
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import WHOLE_HEAD
-from MedDDPMCore.training.data.dataset import PackedWriter
 
 GRID = ModelGrid((16, 16, 16), (8.0, 8.0, 8.0), "head_top", "RAS")
 NETWORK = {"base_channels": 8, "channel_multipliers": [1, 2], "res_blocks": 1, "attention_factors": [], "groups": 4}

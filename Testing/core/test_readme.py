@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.cli import parser
 from MedDDPMCore.models.bundle import load_bundle
 from MedDDPMCore.models.catalogue import bundled_folder
-from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]

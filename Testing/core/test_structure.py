@@ -111,7 +111,9 @@ def test_the_core_never_imports_slicer_or_qt():
 def test_the_module_never_imports_torch():
     """But for probe.py, which a process of its own runs to see whether it can."""
     files = [path for path in sources(ROOT / "MedDDPMSlicer") if path.name != "probe.py"]
-    assert [str(path) for path in files if "torch" in {name.split(".")[0] for name in imports(path, ROOT / "MedDDPMSlicer")}] == []
+    assert [
+        str(path) for path in files if "torch" in {name.split(".")[0] for name in imports(path, ROOT / "MedDDPMSlicer")}
+    ] == []
 
 
 @pytest.mark.parametrize("module", ["MedDDPMCore", "MedDDPMCore.volumes.volume", "MedDDPMCore.volumes.labels"])

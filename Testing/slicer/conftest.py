@@ -1,4 +1,5 @@
 """Starts the host once, and skips these tests where what it needs is not installed."""
+
 import importlib.util
 import pathlib
 import sys
@@ -27,6 +28,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def running_host():
     import host
+
     running = host.start()
     yield running
     running.quit()

@@ -10,6 +10,7 @@ import phantom
 import slicer
 import slicer.util
 import vtk
+
 from MedDDPMCore.export.dicom import export_dicom
 from MedDDPMCore.export.record import Record
 from MedDDPMCore.volumes.volume import Geometry, Volume

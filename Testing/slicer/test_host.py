@@ -1,4 +1,5 @@
 """The host itself: a small module runs in it by real clicks, on real MRML, under PythonQt's rules."""
+
 import os
 import pathlib
 import subprocess
@@ -21,6 +22,7 @@ def sample(host):
 @pytest.fixture
 def volume(host):
     import slicer
+
     z, y, x = np.mgrid[:20, :24, :28]
     return slicer.util.addVolumeFromArray((x + y + z).astype("int16"), name="ramp")
 
@@ -28,11 +30,13 @@ def volume(host):
 def click(widget):
     import qt
     from PySide6.QtTest import QTest
+
     QTest.mouseClick(widget, qt.Qt.LeftButton)
 
 
 def test_a_click_on_apply_makes_the_result(host, sample, volume):
     import slicer
+
     assert not sample.ui.applyButton.enabled
     sample.ui.inputSelector.setCurrentNode(volume)
     sample.ui.thresholdSlider.value = 35
@@ -53,6 +57,7 @@ def test_what_the_module_raises_is_shown_and_its_clean_up_runs(host, sample, vol
 
 def test_parameters_and_widgets_follow_each_other(host, sample):
     from HostSample import Shape
+
     sample.ui.samplerComboBox.currentIndex = 1
     sample.ui.shapeComboBox.currentIndex = 1
     sample.ui.titleLineEdit.text = "typed"
@@ -72,6 +77,7 @@ def test_parameters_and_widgets_follow_each_other(host, sample):
 
 def test_parameters_survive_a_scene_file(host, sample, volume, tmp_path):
     import slicer
+
     sample.parameters.inputVolume = volume
     sample.parameters.title = "kept"
     assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
@@ -87,6 +93,7 @@ def test_parameters_survive_a_scene_file(host, sample, volume, tmp_path):
 
 def test_a_deleted_node_leaves_the_selector_and_the_parameter(host, sample, volume):
     import slicer
+
     sample.parameters.inputVolume = volume
     slicer.mrmlScene.RemoveNode(volume)
     assert sample.ui.inputSelector.currentNode() is None
@@ -105,6 +112,7 @@ def test_a_renamed_node_is_renamed_in_the_selector(host, sample, volume):
 
 def test_layouts_bring_their_views(host):
     import slicer
+
     manager = host.app.layoutManager()
     assert manager.threeDViewCount == 1 and manager.plotWidget(0) is None
     manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotView)
@@ -115,6 +123,7 @@ def test_layouts_bring_their_views(host):
 
 def test_nodes_have_subject_hierarchy_items_while_they_live(host, volume):
     import slicer
+
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     assert hierarchy.GetItemName(hierarchy.GetItemByDataNode(volume)) == "ramp"
     slicer.mrmlScene.RemoveNode(volume)
@@ -123,6 +132,7 @@ def test_nodes_have_subject_hierarchy_items_while_they_live(host, volume):
 
 def test_reload_cleans_the_old_panel_up_and_builds_a_new_one(host, sample):
     import slicer
+
     slicer.util.reloadScriptedModule("HostSample")
     assert sample.cleaned == 1
     fresh = slicer.modules.HostSampleWidget
@@ -131,18 +141,21 @@ def test_reload_cleans_the_old_panel_up_and_builds_a_new_one(host, sample):
 
 def test_the_modules_own_test_runs(host, sample):
     import slicer
+
     slicer.selfTests["HostSample"]()
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 2
 
 
 def test_sample_data_is_registered_at_start_up(host, sample):
     import SampleData
+
     registered = SampleData.SampleDataLogic.sampleDataSourcesByCategory("HostSample")
     assert [source.sampleName for source in registered] == ["HostSample1"]
 
 
 def test_segments_appear_in_the_editor_and_undo_restores_them(host, sample, volume):
     import slicer
+
     sample.ui.editorCollapsibleButton.collapsed = False
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     editor = sample.ui.segmentEditor
@@ -167,6 +180,7 @@ def test_segments_appear_in_the_editor_and_undo_restores_them(host, sample, volu
 
 def test_files_go_out_and_come_in_through_the_storage_nodes(host, volume, tmp_path):
     import slicer
+
     assert slicer.util.saveNode(volume, str(tmp_path / "ramp.nii.gz"))
     again = slicer.util.loadVolume(str(tmp_path / "ramp.nii.gz"))
     assert np.array_equal(slicer.util.arrayFromVolume(again), slicer.util.arrayFromVolume(volume))
@@ -185,6 +199,7 @@ def test_files_go_out_and_come_in_through_the_storage_nodes(host, volume, tmp_pa
 def test_the_slice_views_show_the_volume_and_the_segment(host, volume, tmp_path):
     import qt
     import slicer
+
     slicer.util.setSliceViewerLayers(background=volume, fit=True)
     host.screenshot(tmp_path / "plain.png")
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
@@ -201,6 +216,7 @@ def test_the_slice_views_show_the_volume_and_the_segment(host, volume, tmp_path)
 def test_a_property_hides_its_getter_and_unknown_names_raise(host):
     import ctk
     import qt
+
     button = qt.QPushButton("text")
     assert button.text == "text"
     with pytest.raises(TypeError):
@@ -219,6 +235,7 @@ def test_a_property_hides_its_getter_and_unknown_names_raise(host):
 
 def test_signals_connect_three_ways_and_surplus_arguments_are_trimmed(host, capsys):
     import qt
+
     button, got = qt.QPushButton(), []
     assert button.connect("clicked(bool)", lambda: got.append("string"))
     assert button.clicked.connect(lambda checked: got.append(checked))
@@ -235,6 +252,7 @@ def test_signals_connect_three_ways_and_surplus_arguments_are_trimmed(host, caps
 
 def test_what_a_handler_raises_is_printed_and_kept_for_the_test(host, capsys):
     import qt
+
     button = qt.QPushButton()
     button.connect("clicked()", lambda: 1 / 0)
     button.click()
@@ -244,6 +262,7 @@ def test_what_a_handler_raises_is_printed_and_kept_for_the_test(host, capsys):
 
 def test_a_child_process_is_talked_to_through_qprocess(host):
     import qt
+
     process, lines = qt.QProcess(), []
     process.connect("readyReadStandardOutput()", lambda: lines.append(process.readAllStandardOutput().data()))
     process.start(sys.executable, ["-c", "print(input())"])
@@ -256,6 +275,7 @@ def test_a_child_process_is_talked_to_through_qprocess(host):
 def test_dialogs_are_recorded_and_answered(host):
     import qt
     import slicer
+
     assert not slicer.util.confirmYesNoDisplay("Delete?")
     host.dialogs.answer(qt.QMessageBox.Yes, "/data")
     assert slicer.util.confirmYesNoDisplay("Delete?")
@@ -268,6 +288,7 @@ def test_dialogs_are_recorded_and_answered(host):
 
 def test_nothing_is_ever_installed(host):
     import slicer.packaging
+
     slicer.util.pip_install("monai")
     slicer.packaging.pip_ensure(["numpy", "pytest"], prompt_install=False)
     host.pretend_missing("numpy")

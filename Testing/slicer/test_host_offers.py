@@ -1,4 +1,5 @@
 """The host's stand-ins offer nothing that the real classes lack, by the API manifest where it is at hand."""
+
 import functools
 import importlib
 import inspect
@@ -33,8 +34,11 @@ def members(class_name):
 
 def stand_ins():
     from host import namespaces
-    return {**namespaces.classes(namespaces.CTK, ("ctk",)),
-            **namespaces.classes(namespaces.SLICER, ("qMRML", "qSlicer"))}
+
+    return {
+        **namespaces.classes(namespaces.CTK, ("ctk",)),
+        **namespaces.classes(namespaces.SLICER, ("qMRML", "qSlicer")),
+    }
 
 
 def python_part(cls):
@@ -59,6 +63,7 @@ def test_stand_ins_have_no_member_that_the_real_class_lacks(host):
 
 def test_stand_in_properties_can_be_written_only_where_the_real_ones_can(host):
     from PySide6.QtCore import Property
+
     wrong = []
     known = manifest("widgets")["classes"]
     for name, cls in stand_ins().items():
@@ -75,29 +80,48 @@ def test_stand_in_properties_can_be_written_only_where_the_real_ones_can(host):
 
 def test_stand_in_signals_have_the_real_signatures(host):
     from host.signals import declared_signals
+
     known = {**manifest("qt")["classes"], **manifest("widgets")["classes"]}
     wrong = []
     for name, cls in stand_ins().items():
-        real = {signature for c in [name, *known[name]["superclasses"]]
-                for signatures in (known.get(c, {}).get("signals") or {}).values() for signature in signatures}
+        real = {
+            signature
+            for c in [name, *known[name]["superclasses"]]
+            for signatures in (known.get(c, {}).get("signals") or {}).values()
+            for signature in signatures
+        }
         wrong += [f"{name}: {signature}" for signature in declared_signals(cls) if signature not in real]
     assert not wrong
 
 
 def test_qt_holds_only_what_pythonqt_wraps(host):
     import qt
+
     offered = {name for name in vars(qt) if not name.startswith("_")}
     assert not offered - set(manifest("qt")["classes"]) - set(manifest("qt")["meta"]["moduleLevel"])
 
 
-@pytest.mark.parametrize("module_name", ["slicer.ScriptedLoadableModule", "slicer.parameterNodeWrapper", "SampleData",
-                                         "slicer.packaging", "slicer.i18n", "slicer.testing", "PyTorchUtils"])
+@pytest.mark.parametrize(
+    "module_name",
+    [
+        "slicer.ScriptedLoadableModule",
+        "slicer.parameterNodeWrapper",
+        "SampleData",
+        "slicer.packaging",
+        "slicer.i18n",
+        "slicer.testing",
+        "PyTorchUtils",
+    ],
+)
 def test_python_stand_ins_hold_only_names_of_the_real_modules(host, module_name):
     module, entry = importlib.import_module(module_name), manifest("python")["modules"][module_name]
     if "host" not in pathlib.Path(module.__file__).parts:
         pytest.skip("this is the real module")
-    offered = {name: value for name, value in vars(module).items()
-               if getattr(value, "__module__", "").startswith(module_name) and not name.startswith("_")}
+    offered = {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "").startswith(module_name) and not name.startswith("_")
+    }
     real = {name for kind in ("functions", "classes", "variables", "exports") for name in entry.get(kind, ())}
     assert not set(offered) - real
     for name, value in offered.items():

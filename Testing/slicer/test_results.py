@@ -11,8 +11,9 @@ import phantom
 import SimpleITK
 import slicer
 import slicer.util
-from MedDDPMCore.base.errors import VolumeError
 from MedDDPMSlicerLib import grids, nifti, results, views
+
+from MedDDPMCore.base.errors import VolumeError
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,10 @@ import SimpleITK
 import slicer
 import slicer.util
 import vtk
-from MedDDPMCore.base.errors import LabelError, VolumeError
 from MedDDPMSlicerLib import grids, scene
 from MedDDPMSlicerLib import roles as roles_module
+
+from MedDDPMCore.base.errors import LabelError, VolumeError
 
 ROLES = roles_module.roles_for({"background": 0, "head": 1, "tumor": 2})
 BRATS = roles_module.roles_for({"necrotic_core": 1, "edema": 2, "enhancing_tumor": 3, "brain": 4})

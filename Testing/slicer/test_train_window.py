@@ -56,6 +56,7 @@ def recipe(tmp_path, monkeypatch):
 def remembered():
     """The list of imported models as it was, afterwards."""
     import qt
+
     from MedDDPMSlicer import IMPORTED_MODELS_KEY
 
     yield

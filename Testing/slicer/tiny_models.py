@@ -59,6 +59,7 @@ def describe(folder):
 
 def write(folder):
     import torch
+
     from MedDDPMCore.models.bundle import save_bundle
     from MedDDPMCore.models.spec import ModelSpec
     from MedDDPMCore.models.stage import build_network

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...volumes.grid import ModelGrid
 from ...anatomy.intensity import ROBUST
+from ...volumes.grid import ModelGrid
 from .bootstrap import Interval, half_interval, mean_interval, pair_interval
 from .features import FeatureNetwork
 from .images import ImageCache, ImageFile, PairValues, list_images

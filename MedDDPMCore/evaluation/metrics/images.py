@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import EvaluationError, MedDDPMError, ResourceError
-from ...volumes.grid import ModelGrid
 from ...models.bundle import sha256_of
 from ...synthesis.output import stem
+from ...volumes.grid import ModelGrid
 from ...volumes.volume import Volume
 from .features import FeatureNetwork, equalised
 from .standard_head import find_images, standard_head

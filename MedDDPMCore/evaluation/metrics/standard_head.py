@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import EvaluationError, MedDDPMError
-from ...volumes.grid import ModelGrid
 from ...anatomy.head import head_mask
-from ...training.data.cases import find_cases
 from ...anatomy.intensity import robust
+from ...base.errors import EvaluationError, MedDDPMError
+from ...training.data.cases import find_cases
+from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, resample_image, resample_labels
 
 DEPTH_MM = 75.0

@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import EvaluationError
-from ...volumes.grid import ModelGrid
 from ...base.pictures import three_planes
+from ...volumes.grid import ModelGrid
 from ..metrics.agreement import area_under_curve, by_cases, wilson
-from .alignment import Aligner
 from ..metrics.bootstrap import Interval
 from ..metrics.features import FeatureNetwork
 from ..metrics.images import load_array
+from ..metrics.standard_head import central_voxel, read_standard_head, to_ras
+from .alignment import Aligner
 from .nearest import Nearest, nearest
 from .vectors import FACE, SPACES, Spaces, VectorCache
-from ..metrics.standard_head import central_voxel, read_standard_head, to_ras
 
 CLOSE_PERCENT = 5.0
 COPY_SHARE = 0.5

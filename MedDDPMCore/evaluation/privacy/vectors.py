@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import MedDDPMError, ResourceError, VolumeError
-from ...volumes.grid import ModelGrid
-from ...models.bundle import sha256_of
 from ...anatomy.deface import find_nasion
 from ...anatomy.head import head_mask
+from ...base.errors import MedDDPMError, ResourceError, VolumeError
+from ...models.bundle import sha256_of
+from ...volumes.grid import ModelGrid
 from ...volumes.volume import Volume
-from .alignment import Aligner
 from ..metrics.features import FeatureNetwork
 from ..metrics.images import load_array, save_arrays, settings_key
 from ..metrics.standard_head import StandardHead, standard_head
+from .alignment import Aligner
 
 SPACES = ("image", "features")
 FACE = "face"

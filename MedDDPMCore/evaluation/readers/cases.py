@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import EvaluationError, ResourceError
-from ...volumes.grid import ModelGrid
-from ...synthesis.output import sidecar
 from ...base.files import write_text
 from ...base.pictures import save_png, three_planes
+from ...synthesis.output import sidecar
+from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, direction_of_axes
-from .files import FORM_FILE, FORMAT_VERSION, SLICES, STUDY_FILE, TRUTHS, write_answers
 from ..metrics.standard_head import StandardHead, central_voxel, read_standard_head, to_ras
+from .files import FORM_FILE, FORMAT_VERSION, SLICES, STUDY_FILE, TRUTHS, write_answers
 
 LEVELS = 255
 ENLARGEMENT = 3

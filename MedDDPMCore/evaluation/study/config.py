@@ -10,10 +10,10 @@ from itertools import combinations
 from pathlib import Path
 
 from ...base.errors import TrainingError
+from ...lesions.simulation import LesionSettings
 from ...models.spec import read_json
 from ...training.data.augment import Augmentation
 from ...training.stages.config import SCHEDULES, parsed
-from ...lesions.simulation import LesionSettings
 from .segmentation_network import SegmentationSettings
 
 REAL, AUGMENTED = "Real", "Real + augmentation"

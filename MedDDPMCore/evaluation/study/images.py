@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...base.errors import TrainingError
-from ...volumes.labels import LabelScheme
-from ...synthesis.output import FULL_SCALE
-from ...base.files import write_text
-from ...training.data.augment import Augmentation
 from ...anatomy.brain import brain_region
-from ...training.data.dataset import PackedDataset, from_bytes, to_bytes
-from ...lesions.simulation import LesionSettings
-from ...training.data.samples import NO_AUGMENTATION, Samples
+from ...base.errors import TrainingError
+from ...base.files import write_text
 from ...base.randomness import generator_for
+from ...lesions.simulation import LesionSettings
+from ...synthesis.output import FULL_SCALE
+from ...training.data.augment import Augmentation
+from ...training.data.dataset import PackedDataset, from_bytes, to_bytes
+from ...training.data.samples import NO_AUGMENTATION, Samples
+from ...volumes.labels import LabelScheme
 from ...volumes.volume import Geometry, Volume, direction_of_axes
 
 _TESTED, _TRAINED, _MASKS = 11, 12, 13

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...base.files import write_text
+from ...base.pictures import overview, save_png
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...models.stage import build_network
 from ...synthesis.output import output_path, stem
-from ...base.files import write_text
-from ...base.pictures import overview, save_png
-from ...training.stages.config import TrainingConfig
 from ...training.data.dataset import PackedDataset
+from ...training.stages.config import TrainingConfig
 from ...version import __version__
 from ...volumes.volume import Volume
 from .config import REAL, StudyConfig, slug

@@ -22,23 +22,23 @@ import torch
 
 from ...base.device import pick_device
 from ...base.errors import ResourceError, TrainingError
+from ...base.files import write_text
+from ...base.parallel import rank_and_world
 from ...models.catalogue import SPEC_FILE, find_model
 from ...models.spec import DIFFUSION, ModelSpec, read_json
 from ...synthesis.batch import synthesize_files
 from ...synthesis.output import output_path, stem
-from ...base.files import write_text
 from ...synthesis.synthesize import Settings, load_model
-from ...training.stages.config import TrainingConfig
 from ...training.data.dataset import PackedDataset, check_fits
-from ...base.parallel import rank_and_world
 from ...training.run import differences, train
+from ...training.stages.config import TrainingConfig
 from ...training.train import RunOptions
-from .nnunet_augmentation import NnunetAugmentation
-from .segmentation_metrics import scores
-from .segmentation_network import segment, train_segmenter
 from .config import REAL, Arm, StudyConfig, slug
 from .images import ImageSet, is_whole, mask_path, matched_pairs, real_pairs, synthetic_pairs, write_masks, write_set
+from .nnunet_augmentation import NnunetAugmentation
 from .report import write_report
+from .segmentation_metrics import scores
+from .segmentation_network import segment, train_segmenter
 
 HELD_OUT = "held-out"
 EXTRAS = ("scipy", "matplotlib", "monai")

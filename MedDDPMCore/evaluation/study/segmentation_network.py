@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...base.errors import TrainingError
+from ...base.randomness import generator_for
 from ...networks.convolution import Conv3d
 from ...networks.layers import GroupNorm
+from ...training.data.dataset import from_bytes
 from ...training.stages.checkpoint import load_checkpoint, save_checkpoint
 from ...training.stages.config import rate_factor
-from ...training.data.dataset import from_bytes
-from ...base.randomness import generator_for
 from .images import ImageSet
 
 MOST_GROUPS = 8

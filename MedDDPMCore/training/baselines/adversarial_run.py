@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...base.device import pick_precision
-from ...diffusion.domain import Domain
 from ...base.errors import TrainingError
+from ...base.parallel import rank_and_world
+from ...diffusion.domain import Domain
 from ...models.bundle import load_checked
 from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import build_network
 from ..stages.checkpoint import fitting
 from ..stages.config import StageTraining, TrainingConfig
 from ..stages.distributed import sum_gradients, sum_over_ranks
-from ...base.parallel import rank_and_world
 
 BETAS = (0.5, 0.999)
 IMAGE_WEIGHT = 100.0

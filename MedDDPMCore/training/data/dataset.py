@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import MedDDPMError, TrainingError
+from ...models.spec import ModelSpec
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelScheme
-from ...models.spec import ModelSpec
 
 DESCRIPTION = "dataset.json"
 LARGEST_LABEL = 63

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ...anatomy.brain import brain_region
+from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
+from ...anatomy.registration import moved, registration
 from ...base.errors import MedDDPMError, ResourceError, TrainingError
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
 from ...volumes.volume import Volume, resample_image, resample_labels
-from ...anatomy.brain import brain_region
 from .cases import Case
 from .contact_sheet import write_contact_sheet
 from .dataset import DESCRIPTION, LARGEST_LABEL, PackedDataset, PackedWriter
-from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
-from ...anatomy.registration import moved, registration
 
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.txt"

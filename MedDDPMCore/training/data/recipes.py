@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.errors import TrainingError
+from ...base.resources import resource
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec, read_json
-from ...base.resources import resource
 from ...volumes.volume import Volume
 
 TEMPLATE = resource("templates") / "head.nii.gz"

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...base.randomness import generator_for
-from .augment import Augmentation, Window, resample, sampling_grid
-from ...base.randomness import uniform
-from .dataset import PackedDataset
+from ...base.randomness import generator_for, uniform
 from ...lesions.simulation import LesionSettings, simulate_lesions
+from .augment import Augmentation, Window, resample, sampling_grid
+from .dataset import PackedDataset
 
 _BRAIN = 64  # added to a label where it lies in the brain
 NO_AUGMENTATION = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...diffusion.objective import LOSSES
 from ...base.errors import TrainingError
+from ...diffusion.objective import LOSSES
+from ...lesions.simulation import LesionSettings
 from ...models.spec import ModelSpec, read_json
 from ..data.augment import Augmentation
-from ...lesions.simulation import LesionSettings
 from .optimizers import OPTIMIZERS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

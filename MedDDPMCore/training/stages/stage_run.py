@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from ...base.device import pick_precision
+from ...base.errors import TrainingError
+from ...base.parallel import rank_and_world
 from ...diffusion.domain import shrink
 from ...diffusion.objective import LOSSES, q_sample, target
 from ...diffusion.schedule import Schedule
-from ...base.errors import TrainingError
 from ...models.bundle import load_checked
 from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import build_network
 from .checkpoint import fitting
 from .config import StageTraining
 from .distributed import gradients_stay_here, sum_over_ranks, wrap
-from ...base.parallel import rank_and_world
 from .optimizers import make_optimizer
 
 LARGEST_GRADIENT = 1.0

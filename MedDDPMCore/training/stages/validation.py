@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...base.randomness import generator_for
 from ...diffusion.objective import LOSSES, q_sample, target
 from ...diffusion.samplers import dpmpp_2m
 from ...diffusion.schedule import Schedule
 from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import denoiser
-from .config import StageTraining
 from ..data.dataset import PackedDataset
 from ..data.samples import NO_AUGMENTATION, Samples
-from ...base.randomness import generator_for
+from .config import StageTraining
 
 CASES = 6
 TIMES = 4

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from .images import TUMOR, Heads
-from .privacy import Nearest
 
 from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
+
+from .images import TUMOR, Heads
+from .privacy import Nearest
 
 LARGEST_SD = 0.5
 """What the deviation map shows as white, in intensity units of -1..1."""

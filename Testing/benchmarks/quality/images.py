@@ -16,12 +16,12 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
+from MedDDPMCore.base.randomness import generator_for
+from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.synthesis.synthesize import Model
 from MedDDPMCore.training.data.atlas import build_atlas, read_atlas, write_atlas
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
-from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Samples
-from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 HEAD, TUMOR = 1, 2

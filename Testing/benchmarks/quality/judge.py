@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from .images import TUMOR, Heads, with_lesions
 from torch import Tensor
 
+from MedDDPMCore.evaluation.study.images import ImageSet, write_set
 from MedDDPMCore.evaluation.study.segmentation_metrics import scores
 from MedDDPMCore.evaluation.study.segmentation_network import (
     SegmentationNetwork,
@@ -21,8 +21,9 @@ from MedDDPMCore.evaluation.study.segmentation_network import (
     segment,
     train_segmenter,
 )
-from MedDDPMCore.evaluation.study.images import ImageSet, write_set
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
+
+from .images import TUMOR, Heads, with_lesions
 
 FACTOR = 2
 SETTINGS = SegmentationSettings(

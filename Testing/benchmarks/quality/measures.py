@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from default_model import contrast, dice
-from .images import TUMOR, Heads, blurred
 
+from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.evaluation.metrics.bootstrap import Interval, half_interval, mean_interval, pair_interval
 from MedDDPMCore.evaluation.metrics.metrics import frechet_distance, median_bandwidth, mmd_rbf, ms_ssim, random_pairs
-from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.volumes.volume import Geometry, Volume
+
+from .images import TUMOR, Heads, blurred
 
 PAIRS = 24
 QUANTILES = np.linspace(0.005, 0.995, 200)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from .images import Heads
-from .judge import coarse
 
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
+
+from .images import Heads
+from .judge import coarse
 
 SHIFTS = (-1, 0, 1)
 """Voxels of 4 mm by which images are moved along each axis for the closest fit, beside the grid's own alignment."""

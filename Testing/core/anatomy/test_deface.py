@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from phantoms import box, head, rotation, world
 
-from MedDDPMCore.cli import main
-from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.anatomy.deface import deface, face_region, find_nasion
+from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.cli import main
 from MedDDPMCore.volumes.volume import Volume, reorient
 
 NASION, TIP = np.array([0.0, -90.0, 20.0]), np.array([0.0, -113.0, -23.0])

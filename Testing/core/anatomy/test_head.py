@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from phantoms import box, head, rotation
 
-from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.volume import Geometry, Volume, reorient, resample_image, resample_labels
 
 

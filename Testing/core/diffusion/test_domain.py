@@ -14,9 +14,7 @@ def domain_of(kind: str, factor: int = 1, channels: int = 1, scaled: bool = True
     plain = Domain(kind, channels, factor)
     if not scaled:
         return plain
-    return Domain(
-        kind, channels, factor, tuple(0.1 * k for k in range(plain.x_channels)), (0.5,) * plain.x_channels
-    )
+    return Domain(kind, channels, factor, tuple(0.1 * k for k in range(plain.x_channels)), (0.5,) * plain.x_channels)
 
 
 def image_of(channels: int = 1) -> torch.Tensor:

@@ -7,9 +7,9 @@ import pytest
 from phantoms import box, head
 
 from MedDDPMCore.base.errors import VolumeError
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.editing import intensity
 from MedDDPMCore.editing.intensity import levels
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 MASK = head(box((4, 4, 4), (176, 216, 196)))
 PLAN = SimpleNamespace(labels=MASK.array, grid=MASK.geometry)

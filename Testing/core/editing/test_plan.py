@@ -10,9 +10,9 @@ from small_models import NETWORK, write_model
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
-from MedDDPMCore.lesions import tools
-from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
 from MedDDPMCore.editing.output import write_edited
+from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
+from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume

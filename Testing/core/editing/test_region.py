@@ -7,11 +7,11 @@ from phantoms import box, head, rotation, world
 
 from MedDDPMCore.base.deformation import jacobian
 from MedDDPMCore.base.distance import signed_distance
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
-from MedDDPMCore.lesions import tools
 from MedDDPMCore.editing.region import SKULL_MM, pushed
+from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.shapes import lesions_of
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.volumes.volume import Volume
 
 UPRIGHT = np.diag([-1.0, -1.0, 1.0])

@@ -16,12 +16,12 @@ import pytest
 from phantoms import box, head, rotation
 from small_models import write_model
 
-from MedDDPMCore.cli import main
+from MedDDPMCore.anatomy.deface import face_region
 from MedDDPMCore.base.errors import MedDDPMError, ResourceError, VolumeError
+from MedDDPMCore.cli import main
 from MedDDPMCore.export import case as cases_on_disk
 from MedDDPMCore.export.case import whole_cases
 from MedDDPMCore.export.dataset import make_dataset
-from MedDDPMCore.anatomy.deface import face_region
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume
 

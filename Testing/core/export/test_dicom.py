@@ -17,8 +17,8 @@ pytest.importorskip("highdicom", reason="needs highdicom (pip install pydicom hi
 import pydicom
 import SimpleITK as sitk
 
-from MedDDPMCore.cli import main
 from MedDDPMCore.base.errors import LabelError, ResourceError, VolumeError
+from MedDDPMCore.cli import main
 from MedDDPMCore.export import dicom as export
 from MedDDPMCore.export.dicom import export_dicom, stored_values
 from MedDDPMCore.export.record import Record

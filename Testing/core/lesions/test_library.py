@@ -5,10 +5,10 @@ import pytest
 from phantoms import box, head, rotation
 
 from MedDDPMCore.base.errors import LabelError, VolumeError
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import load_shape, save_shape, saved_shapes, simulated_shape
 from MedDDPMCore.lesions.shapes import millilitres
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.volumes.volume import Volume
 
 

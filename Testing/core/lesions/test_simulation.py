@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.lesions.outline import lesion_outline, lesion_radius, smooth_noise
 from MedDDPMCore.lesions.simulation import LesionSettings, averaged, simulate_lesions
-from MedDDPMCore.base.randomness import generator_for
 
 SPACING = (2.0, 2.0, 2.0)
 WHITE, GREY = 0.2, -0.2

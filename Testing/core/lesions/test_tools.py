@@ -5,9 +5,9 @@ import pytest
 from phantoms import box, centre_of_mass, head, rotation
 
 from MedDDPMCore.base.errors import LabelError
-from MedDDPMCore.volumes.labels import BRATS
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
+from MedDDPMCore.volumes.labels import BRATS
 from MedDDPMCore.volumes.volume import Volume
 
 UPRIGHT = np.diag([-1.0, -1.0, 1.0])

@@ -11,13 +11,13 @@ import torch
 from published_networks import fill
 from safetensors.torch import load_file, save_file
 
-from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.base.errors import ModelError, ResourceError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
+from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, save_bundle, sha256_of
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 NETWORK = {"base_channels": 4, "channel_multipliers": (1, 2), "res_blocks": 1, "attention_factors": (), "groups": 2}
 SPEC = ModelSpec(

@@ -15,8 +15,8 @@ import torch
 from published_networks import BRATS, WHOLE_HEAD, Case, fill
 from safetensors.torch import save_file
 
-from MedDDPMCore.diffusion.schedule import Schedule
 from MedDDPMCore.base.errors import ModelError
+from MedDDPMCore.diffusion.schedule import Schedule
 from MedDDPMCore.models.bundle import SPEC_FILE, load_bundle
 from MedDDPMCore.models.published import FLOAT16_TOLERANCE, import_published
 from MedDDPMCore.networks.unet import UNet

@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.base.errors import ModelError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
+from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.models.spec import ModelSpec, StageSpec, read_json
 from MedDDPMCore.models.stage import build_network
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 NETWORK = {"base_channels": 8, "channel_multipliers": [1, 2], "res_blocks": 1, "attention_factors": [2], "groups": 4}
 SPEC = ModelSpec(

@@ -8,8 +8,8 @@ from phantoms import box, head
 from small_models import write_model
 from torch.utils.flop_counter import FlopCounterMode
 
-from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.base.memory import PeakMemory
+from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.networks import convolution
 from MedDDPMCore.synthesis import synthesize

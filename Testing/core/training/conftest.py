@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_training import COARSE, DETAIL, HAAR, VOXELS, config_values, write_data
 
-from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.data.dataset import PackedDataset
+from MedDDPMCore.training.stages.config import TrainingConfig
 
 
 @pytest.fixture(autouse=True)

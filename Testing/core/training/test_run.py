@@ -16,9 +16,9 @@ import torch
 
 from MedDDPMCore.base.errors import ModelError, TrainingError
 from MedDDPMCore.models.bundle import load_bundle
+from MedDDPMCore.training.run import differences, train
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.stages.config import TrainingConfig
-from MedDDPMCore.training.run import differences, train
 from MedDDPMCore.training.train import RunOptions
 
 QUICK = {"device": "cpu", "validate_every": 1000, "sample_every": 1000, "threads": 1}

@@ -10,12 +10,12 @@ import signal
 import pytest
 import torch
 
-from MedDDPMCore.diffusion.objective import q_sample, target
 from MedDDPMCore.base.errors import ResourceError, TrainingError
+from MedDDPMCore.diffusion.objective import q_sample, target
 from MedDDPMCore.training import train as train_module
-from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.data.samples import Batches, Samples
+from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.stages.stage_run import StageRun, noised_batch
 from MedDDPMCore.training.train import Interrupted, RunOptions, train_stage
 

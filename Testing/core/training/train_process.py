@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import torch
 
-from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.run import train
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.train import RunOptions
 
 torch.set_num_threads(1)

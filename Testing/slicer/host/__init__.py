@@ -1,4 +1,5 @@
 """Runs an unmodified Slicer scripted module without the Slicer application. See README.md."""
+
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

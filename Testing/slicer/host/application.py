@@ -1,10 +1,10 @@
 """slicer.app: a QApplication with the parts of qSlicerApplication that need no desktop."""
+
 import os
 import pathlib
 import sys
 from importlib import metadata
 
-import slicer
 from PySide6.QtCore import Property, QObject, QProcessEnvironment, QSettings, Signal
 from PySide6.QtWidgets import QApplication
 

@@ -3,6 +3,7 @@
 A property hides its getter, unknown names raise, new attributes need a Python subclass, a child is reached by its
 object name.
 """
+
 import contextlib
 
 import shiboken6
@@ -26,7 +27,7 @@ class Surface:
     def __init__(self, cls):
         mro = cls.__mro__
         native = next(c for c in mro if c.__module__.startswith("PySide6"))
-        python_part = mro[:mro.index(native)]
+        python_part = mro[: mro.index(native)]
         self.python_names = set().union(*(vars(c) for c in python_part)) if python_part else set()
         meta = native.staticMetaObject
         self.properties = {}
@@ -143,8 +144,10 @@ def set_attribute(self, name, value):
     elif _loading:
         return
     elif surface.bare:
-        raise AttributeError(f"'{name}' does not exist on {type(self).__name__}, "
-                             "and creating new attributes on C++ objects is not allowed")
+        raise AttributeError(
+            f"'{name}' does not exist on {type(self).__name__}, "
+            "and creating new attributes on C++ objects is not allowed"
+        )
     else:
         _object_set(self, name, value)
 
@@ -156,8 +159,10 @@ def _write_property(self, prop, value):
     is_number = prop.typeName() in ("int", "uint", "double")
     refused = is_number and (value is None or isinstance(value, str))  # Qt would convert these, PythonQt does not
     if refused or not QtCore.QObject.setProperty(self, name, _to_qt(prop, value)):
-        raise AttributeError(f"Property '{name}' of type '{prop.typeName()}' of {type(self).__name__} "
-                             f"does not accept an object of type {type(value).__name__}")
+        raise AttributeError(
+            f"Property '{name}' of type '{prop.typeName()}' of {type(self).__name__} "
+            f"does not accept an object of type {type(value).__name__}"
+        )
 
 
 def _to_qt(prop, value):
@@ -184,8 +189,11 @@ def _delete(self):
 def _find_children(self, kind=QtCore.QObject, name=""):
     """By a class, an instance, or the name of a class."""
     if isinstance(kind, str):
-        return tuple(child for child in QtCore.QObject.findChildren(self, QtCore.QObject)
-                     if child.inherits(kind) and name in ("", child.objectName))
+        return tuple(
+            child
+            for child in QtCore.QObject.findChildren(self, QtCore.QObject)
+            if child.inherits(kind) and name in ("", child.objectName)
+        )
     cls = kind if isinstance(kind, type) else type(kind)
     return tuple(QtCore.QObject.findChildren(self, cls, name or None))
 
@@ -194,5 +202,11 @@ def _find_child(self, kind=QtCore.QObject, name=""):
     return next(iter(_find_children(self, kind, name)), None)
 
 
-_BUILT_IN = {"connect": connect, "disconnect": disconnect, "className": _class_name, "delete": _delete,
-             "findChildren": _find_children, "findChild": _find_child}
+_BUILT_IN = {
+    "connect": connect,
+    "disconnect": disconnect,
+    "className": _class_name,
+    "delete": _delete,
+    "findChildren": _find_children,
+    "findChild": _find_child,
+}

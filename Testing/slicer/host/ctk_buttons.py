@@ -1,8 +1,22 @@
 """CTK's buttons, boxes that fold, and message box."""
+
 from PySide6.QtCore import Property, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import (QAbstractButton, QCheckBox, QComboBox, QFrame, QGroupBox, QMenu, QMessageBox,
-                               QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QTextBrowser, QToolButton)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGroupBox,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QTextBrowser,
+    QToolButton,
+)
 
 from .stand_in import designer, stored
 

@@ -1,4 +1,5 @@
 """CTK's number widgets: spin box, slider, both together, and ranges."""
+
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QWidget
 
@@ -54,7 +55,7 @@ class _Spinning:
         self._spin_box.valueChanged.connect(self._typed)
 
     def _typed(self, value):
-        if abs(value - self._value) > 0.5 * 10.0 ** -self.decimals:
+        if abs(value - self._value) > 0.5 * 10.0**-self.decimals:
             self.setValue(value)
 
     def _show_spin_box(self):

@@ -1,4 +1,5 @@
 """CTK's choosers of files and folders. What "browse" would ask is answered through the recorded dialogs."""
+
 from PySide6.QtCore import Property, QDir, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolButton, QWidget
 

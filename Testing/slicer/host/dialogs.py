@@ -1,11 +1,17 @@
 """Modal dialogs that would wait for a person: recorded, and answered from a queue or with the safest button."""
+
 from dataclasses import dataclass
 
 from PySide6 import QtGui, QtWidgets
 
 QMessageBox = QtWidgets.QMessageBox
-_SAFEST = (QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.No, QMessageBox.StandardButton.Close,
-           QMessageBox.StandardButton.Abort, QMessageBox.StandardButton.Ok)
+_SAFEST = (
+    QMessageBox.StandardButton.Cancel,
+    QMessageBox.StandardButton.No,
+    QMessageBox.StandardButton.Close,
+    QMessageBox.StandardButton.Abort,
+    QMessageBox.StandardButton.Ok,
+)
 
 
 @dataclass
@@ -42,8 +48,12 @@ class Dialogs:
         for kind in ("question", "information", "warning", "critical"):
             setattr(QMessageBox, kind, staticmethod(self._message(kind)))
         QMessageBox.exec = _run_message_box
-        for name, otherwise in (("getOpenFileName", ""), ("getSaveFileName", ""), ("getExistingDirectory", ""),
-                                ("getOpenFileNames", ())):
+        for name, otherwise in (
+            ("getOpenFileName", ""),
+            ("getSaveFileName", ""),
+            ("getExistingDirectory", ""),
+            ("getOpenFileNames", ()),
+        ):
             setattr(QtWidgets.QFileDialog, name, staticmethod(self._chosen(name, otherwise)))
         for name, otherwise in (("getText", ""), ("getItem", ""), ("getInt", 0), ("getDouble", 0.0)):
             setattr(QtWidgets.QInputDialog, name, staticmethod(self._typed(name, otherwise)))
@@ -52,16 +62,19 @@ class Dialogs:
     def _message(self, kind):
         def show(parent, title, text, buttons=QMessageBox.StandardButton.Ok, default=None):
             return self.record(kind, title, text, default or _safest(buttons))
+
         return show
 
     def _chosen(self, kind, otherwise):
         def choose(parent=None, caption="", *_):
             return self.record(kind, caption, "", otherwise)
+
         return choose
 
     def _typed(self, kind, otherwise):
         def type_in(parent, title, label, *_):
             return self.record(kind, title, label, otherwise)
+
         return type_in
 
     def _open_url(self, url):

@@ -1,4 +1,5 @@
 """slicer.app.coreIOManager() and ioManager(): files in and out through the real readers and storage nodes."""
+
 import os
 
 import slicer
@@ -33,14 +34,20 @@ _LABEL_MAP, _CENTERED, _SINGLE_FILE, _DISCARD_ORIENTATION = 1, 2, 4, 16
 class qSlicerCoreIOManager(QObject):
     newFileLoaded = Signal(object)
     fileSaved = Signal(object)
-    _signals = {"newFileLoaded(qSlicerIO::IOProperties)": "newFileLoaded",
-                "fileSaved(qSlicerIO::IOProperties)": "fileSaved"}
+    _signals = {
+        "newFileLoaded(qSlicerIO::IOProperties)": "newFileLoaded",
+        "fileSaved(qSlicerIO::IOProperties)": "fileSaved",
+    }
 
     def __init__(self, logics):
         super().__init__()
         self._logics = logics
-        self._readers = {"SceneFile": self._read_scene, "VolumeFile": self._read_volume,
-                         "SegmentationFile": self._read_segmentation, "ModelFile": self._read_model}
+        self._readers = {
+            "SceneFile": self._read_scene,
+            "VolumeFile": self._read_volume,
+            "SegmentationFile": self._read_segmentation,
+            "ModelFile": self._read_model,
+        }
 
     def fileType(self, file):
         lowered = str(file).lower()
@@ -103,9 +110,12 @@ class qSlicerCoreIOManager(QObject):
 
     def _read_volume(self, parameters, messages):
         path = parameters["fileName"]
-        options = (_LABEL_MAP * bool(parameters.get("labelmap")) | _CENTERED * bool(parameters.get("center"))
-                   | _SINGLE_FILE * bool(parameters.get("singleFile"))
-                   | _DISCARD_ORIENTATION * bool(parameters.get("discardOrientation")))
+        options = (
+            _LABEL_MAP * bool(parameters.get("labelmap"))
+            | _CENTERED * bool(parameters.get("center"))
+            | _SINGLE_FILE * bool(parameters.get("singleFile"))
+            | _DISCARD_ORIENTATION * bool(parameters.get("discardOrientation"))
+        )
         node = self._logics.modules["Volumes"].AddArchetypeVolume(path, _node_name(parameters, path), options)
         if node is None:
             _tell(messages, f"Failed to read {path}")
@@ -122,7 +132,8 @@ class qSlicerCoreIOManager(QObject):
     def _read_segmentation(self, parameters, messages):
         path = parameters["fileName"]
         node = self._logics.modules["Segmentations"].LoadSegmentationFromFile(
-            path, parameters.get("autoOpacities", True), _node_name(parameters, path))
+            path, parameters.get("autoOpacities", True), _node_name(parameters, path)
+        )
         if node is None:
             _tell(messages, f"Failed to read {path}")
             return None

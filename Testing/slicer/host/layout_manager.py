@@ -1,4 +1,5 @@
 """slicer.app.layoutManager(): layout logic, three slice views, a 3D view, and a plot view where the layout has one."""
+
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Signal
@@ -8,8 +9,11 @@ from .plot_view import qMRMLPlotWidget
 from .slice_view import qMRMLSliceWidget
 from .three_d_view import qMRMLThreeDWidget
 
-SLICE_VIEWS = (("Red", "Axial", "R", (0.95, 0.29, 0.2)), ("Green", "Coronal", "G", (0.43, 0.69, 0.29)),
-               ("Yellow", "Sagittal", "Y", (0.93, 0.84, 0.3)))
+SLICE_VIEWS = (
+    ("Red", "Axial", "R", (0.95, 0.29, 0.2)),
+    ("Green", "Coronal", "G", (0.43, 0.69, 0.29)),
+    ("Yellow", "Sagittal", "Y", (0.93, 0.84, 0.3)),
+)
 
 
 class qMRMLLayoutManager(QObject):

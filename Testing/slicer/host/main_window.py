@@ -1,4 +1,5 @@
 """The main window: the module's panel beside the slice views."""
+
 import slicer
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QScrollArea, QWidget

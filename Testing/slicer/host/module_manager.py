@@ -1,4 +1,5 @@
 """slicer.modules and the module manager: scripted modules loaded from a file, and the C++ modules' logics."""
+
 import importlib.util
 import pathlib
 import sys
@@ -173,5 +174,6 @@ def _call(instance, method):
             getattr(instance, method)()
         except Exception as error:
             from . import signals
+
             signals.failures.append(error)
             traceback.print_exc()

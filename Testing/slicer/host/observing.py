@@ -1,4 +1,5 @@
 """VTK observations that end with the Qt object that made them."""
+
 import shiboken6
 import vtk
 
@@ -16,9 +17,11 @@ class Observations:
 
     def add_node(self, subject, events, callback):
         """As add(), for scene events that carry a node: callback(node)."""
+
         def with_node(caller, event, node):
             if shiboken6.isValid(self._owner):
                 callback(node)
+
         with_node.CallDataType = vtk.VTK_OBJECT
         for event in events:
             self._tags.append((subject, subject.AddObserver(event, with_node)))
@@ -32,4 +35,5 @@ class Observations:
         def call(caller, event):
             if shiboken6.isValid(self._owner):
                 callback()
+
         return call

@@ -1,4 +1,5 @@
 """The plot view: the chart of the plot view node, drawn by VTK's charts from the real plot nodes."""
+
 import vtk
 from PySide6.QtCore import Signal
 

@@ -2,6 +2,7 @@
 
 What could install packages is a recording stand-in in either case.
 """
+
 import os
 import pathlib
 import sys

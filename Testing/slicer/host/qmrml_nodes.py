@@ -1,4 +1,5 @@
 """qMRMLWidget, qSlicerWidget and the node selector, over the real scene."""
+
 import vtk
 from PySide6.QtCore import Property, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QSizePolicy, QWidget
@@ -45,10 +46,14 @@ class qMRMLNodeComboBox(QWidget):
     nodeAboutToBeRemoved = Signal(object)
     currentNodeRenamed = Signal(str)
     _nodeChosen = Signal(bool)
-    _signals = {"currentNodeChanged(vtkMRMLNode*)": "currentNodeChanged", "currentNodeChanged(bool)": "_nodeChosen",
-                "nodeActivated(vtkMRMLNode*)": "nodeActivated", "nodeAdded(vtkMRMLNode*)": "nodeAdded",
-                "nodeAddedByUser(vtkMRMLNode*)": "nodeAddedByUser",
-                "nodeAboutToBeRemoved(vtkMRMLNode*)": "nodeAboutToBeRemoved"}
+    _signals = {
+        "currentNodeChanged(vtkMRMLNode*)": "currentNodeChanged",
+        "currentNodeChanged(bool)": "_nodeChosen",
+        "nodeActivated(vtkMRMLNode*)": "nodeActivated",
+        "nodeAdded(vtkMRMLNode*)": "nodeAdded",
+        "nodeAddedByUser(vtkMRMLNode*)": "nodeAddedByUser",
+        "nodeAboutToBeRemoved(vtkMRMLNode*)": "nodeAboutToBeRemoved",
+    }
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -145,13 +150,18 @@ class qMRMLNodeComboBox(QWidget):
     def _shows(self, node):
         if node.GetHideFromEditors() and not self.showHidden:
             return False
-        matches = [kind for kind in self.nodeTypes
-                   if (node.IsA(kind) if self.showChildNodeTypes else node.GetClassName() == kind)]
+        matches = [
+            kind
+            for kind in self.nodeTypes
+            if (node.IsA(kind) if self.showChildNodeTypes else node.GetClassName() == kind)
+        ]
         if not matches or any(node.IsA(kind) for kind in self.hideChildNodeTypes):
             return False
         wanted = [(name, value) for (kind, name), value in self._attributes.items() if node.IsA(kind)]
-        return all(node.GetAttribute(name) is not None if value is None else node.GetAttribute(name) == value
-                   for name, value in wanted)
+        return all(
+            node.GetAttribute(name) is not None if value is None else node.GetAttribute(name) == value
+            for name, value in wanted
+        )
 
     def _node_added(self, node):
         if self._shows(node):
@@ -247,5 +257,3 @@ class qMRMLNodeComboBox(QWidget):
     baseName = stored(str, "baseName", "")
     noneDisplay = stored(str, "noneDisplay", "None", _refresh)
     currentNodeID = Property(str, _read_id, setCurrentNodeID)
-
-

@@ -1,4 +1,5 @@
 """qMRML's number widgets: CTK's, with a scene. Units are not applied."""
+
 from PySide6.QtCore import Signal
 
 from .ctk_buttons import ctkCollapsibleButton

@@ -1,16 +1,39 @@
 """The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints."""
+
 import slicer
 from PySide6.QtCore import Property, QObject, Signal
-from PySide6.QtWidgets import (QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton,
-                               QVBoxLayout)
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+)
 
 from .observing import Observations
 from .qmrml_nodes import qMRMLNodeComboBox, qMRMLWidget
 from .qmrml_segments import qMRMLSegmentsTableView, segment_events, segment_ids
 from .stand_in import designer, stored
 
-EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices", "Margin",
-           "Hollow", "Smoothing", "Scissors", "Islands", "Logical operators", "Mask volume")
+EFFECTS = (
+    "Threshold",
+    "Paint",
+    "Draw",
+    "Erase",
+    "Level tracing",
+    "Grow from seeds",
+    "Fill between slices",
+    "Margin",
+    "Hollow",
+    "Smoothing",
+    "Scissors",
+    "Islands",
+    "Logical operators",
+    "Mask volume",
+)
 _UNDO_STATES = 10
 _COLUMNS = 3
 
@@ -60,8 +83,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     currentSegmentIDChanged = Signal(str)
     sourceVolumeNodeChanged = Signal(object)
     segmentationNodeChanged = Signal(object)
-    _signals = {"sourceVolumeNodeChanged(vtkMRMLVolumeNode*)": "sourceVolumeNodeChanged",
-                "segmentationNodeChanged(vtkMRMLSegmentationNode*)": "segmentationNodeChanged"}
+    _signals = {
+        "sourceVolumeNodeChanged(vtkMRMLVolumeNode*)": "sourceVolumeNodeChanged",
+        "segmentationNodeChanged(vtkMRMLSegmentationNode*)": "segmentationNodeChanged",
+    }
 
     def __init__(self, parent=None):
         super().__init__(parent)

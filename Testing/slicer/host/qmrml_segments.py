@@ -1,4 +1,5 @@
 """The segment selector and the table of segments, over the real segmentation nodes."""
+
 import slicer
 from PySide6.QtCore import Property, QItemSelection, Qt, Signal
 from PySide6.QtGui import QColor, QStandardItem, QStandardItemModel
@@ -13,8 +14,12 @@ _VISIBLE, _COLOR, _NAME = range(3)
 
 def segment_events():
     segmentation = slicer.vtkSegmentation
-    return [segmentation.SegmentAdded, segmentation.SegmentRemoved, segmentation.SegmentModified,
-            segmentation.SegmentsOrderModified]
+    return [
+        segmentation.SegmentAdded,
+        segmentation.SegmentRemoved,
+        segmentation.SegmentModified,
+        segmentation.SegmentsOrderModified,
+    ]
 
 
 def segment_ids(node):

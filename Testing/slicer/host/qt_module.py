@@ -1,4 +1,5 @@
 """The `qt` module: PySide6's classes under the names that PythonQt gathers in one module."""
+
 import sys
 import types
 
@@ -9,26 +10,182 @@ from .dialogs import dialogs
 from .ui_loader import UiLoader
 
 QT_MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtUiTools)
-NAMES = """
-QAbstractButton QAbstractItemModel QAbstractItemView QAbstractListModel QAbstractProxyModel QAbstractScrollArea
-QAbstractSlider QAbstractSpinBox QAbstractTableModel QAction QActionGroup QApplication QBitmap QBoxLayout QBrush
-QBuffer QButtonGroup QByteArray QCheckBox QClipboard QCloseEvent QColor QColorDialog QComboBox QCompleter
-QCoreApplication QCryptographicHash QCursor QDate QDateTime QDesktopServices QDialog QDialogButtonBox QDir
-QDirIterator QDockWidget QDoubleSpinBox QDoubleValidator QElapsedTimer QEvent QEventLoop QFile QFileDialog QFileInfo
-QFileSystemWatcher QFont QFontDatabase QFontMetrics QFormLayout QFrame QGridLayout QGroupBox QGuiApplication
-QHBoxLayout QHeaderView QIODevice QIcon QImage QInputDialog QIntValidator QItemSelection QItemSelectionModel QKeyEvent
-QKeySequence QLabel QLayout QLayoutItem QLineEdit QListView QListWidget QListWidgetItem QLocale QMainWindow QMargins
-QMenu QMenuBar QMessageBox QMimeData QModelIndex QMouseEvent QMovie QObject QPaintEvent QPainter QPainterPath QPalette
-QPen QPersistentModelIndex QPixmap QPlainTextEdit QPoint QPointF QPolygon QProcess QProcessEnvironment QProgressBar
-QProgressDialog QPushButton QRadioButton QRect QRectF QRegion QRegularExpression QRegularExpressionValidator
-QResizeEvent QScreen QScrollArea QScrollBar QSettings QShortcut QShowEvent QSize QSizeF QSizePolicy QSlider
-QSortFilterProxyModel QSpacerItem QSpinBox QSplitter QStackedLayout QStackedWidget QStandardItem QStandardItemModel
-QStandardPaths QStatusBar QStorageInfo QStringListModel QStyle QStyleOptionViewItem QStyledItemDelegate QSysInfo
-QTabBar QTabWidget QTableView QTableWidget QTableWidgetItem QTemporaryDir QTemporaryFile QTextBrowser QTextCharFormat
-QTextCursor QTextDocument QTextEdit QTextOption QThread QTime QTimer QToolBar QToolBox QToolButton QToolTip QTransform
-QTreeView QTreeWidget QTreeWidgetItem QUrl QUrlQuery QUuid QVBoxLayout QValidator QWheelEvent QWidget QWidgetAction
-QWidgetItem QWindow QNetworkAccessManager QNetworkProxy QNetworkReply QNetworkRequest Qt Signal Slot Property qVersion
-""".split()
+NAMES = [
+    "QAbstractButton",
+    "QAbstractItemModel",
+    "QAbstractItemView",
+    "QAbstractListModel",
+    "QAbstractProxyModel",
+    "QAbstractScrollArea",
+    "QAbstractSlider",
+    "QAbstractSpinBox",
+    "QAbstractTableModel",
+    "QAction",
+    "QActionGroup",
+    "QApplication",
+    "QBitmap",
+    "QBoxLayout",
+    "QBrush",
+    "QBuffer",
+    "QButtonGroup",
+    "QByteArray",
+    "QCheckBox",
+    "QClipboard",
+    "QCloseEvent",
+    "QColor",
+    "QColorDialog",
+    "QComboBox",
+    "QCompleter",
+    "QCoreApplication",
+    "QCryptographicHash",
+    "QCursor",
+    "QDate",
+    "QDateTime",
+    "QDesktopServices",
+    "QDialog",
+    "QDialogButtonBox",
+    "QDir",
+    "QDirIterator",
+    "QDockWidget",
+    "QDoubleSpinBox",
+    "QDoubleValidator",
+    "QElapsedTimer",
+    "QEvent",
+    "QEventLoop",
+    "QFile",
+    "QFileDialog",
+    "QFileInfo",
+    "QFileSystemWatcher",
+    "QFont",
+    "QFontDatabase",
+    "QFontMetrics",
+    "QFormLayout",
+    "QFrame",
+    "QGridLayout",
+    "QGroupBox",
+    "QGuiApplication",
+    "QHBoxLayout",
+    "QHeaderView",
+    "QIODevice",
+    "QIcon",
+    "QImage",
+    "QInputDialog",
+    "QIntValidator",
+    "QItemSelection",
+    "QItemSelectionModel",
+    "QKeyEvent",
+    "QKeySequence",
+    "QLabel",
+    "QLayout",
+    "QLayoutItem",
+    "QLineEdit",
+    "QListView",
+    "QListWidget",
+    "QListWidgetItem",
+    "QLocale",
+    "QMainWindow",
+    "QMargins",
+    "QMenu",
+    "QMenuBar",
+    "QMessageBox",
+    "QMimeData",
+    "QModelIndex",
+    "QMouseEvent",
+    "QMovie",
+    "QObject",
+    "QPaintEvent",
+    "QPainter",
+    "QPainterPath",
+    "QPalette",
+    "QPen",
+    "QPersistentModelIndex",
+    "QPixmap",
+    "QPlainTextEdit",
+    "QPoint",
+    "QPointF",
+    "QPolygon",
+    "QProcess",
+    "QProcessEnvironment",
+    "QProgressBar",
+    "QProgressDialog",
+    "QPushButton",
+    "QRadioButton",
+    "QRect",
+    "QRectF",
+    "QRegion",
+    "QRegularExpression",
+    "QRegularExpressionValidator",
+    "QResizeEvent",
+    "QScreen",
+    "QScrollArea",
+    "QScrollBar",
+    "QSettings",
+    "QShortcut",
+    "QShowEvent",
+    "QSize",
+    "QSizeF",
+    "QSizePolicy",
+    "QSlider",
+    "QSortFilterProxyModel",
+    "QSpacerItem",
+    "QSpinBox",
+    "QSplitter",
+    "QStackedLayout",
+    "QStackedWidget",
+    "QStandardItem",
+    "QStandardItemModel",
+    "QStandardPaths",
+    "QStatusBar",
+    "QStorageInfo",
+    "QStringListModel",
+    "QStyle",
+    "QStyleOptionViewItem",
+    "QStyledItemDelegate",
+    "QSysInfo",
+    "QTabBar",
+    "QTabWidget",
+    "QTableView",
+    "QTableWidget",
+    "QTableWidgetItem",
+    "QTemporaryDir",
+    "QTemporaryFile",
+    "QTextBrowser",
+    "QTextCharFormat",
+    "QTextCursor",
+    "QTextDocument",
+    "QTextEdit",
+    "QTextOption",
+    "QThread",
+    "QTime",
+    "QTimer",
+    "QToolBar",
+    "QToolBox",
+    "QToolButton",
+    "QToolTip",
+    "QTransform",
+    "QTreeView",
+    "QTreeWidget",
+    "QTreeWidgetItem",
+    "QUrl",
+    "QUrlQuery",
+    "QUuid",
+    "QVBoxLayout",
+    "QValidator",
+    "QWheelEvent",
+    "QWidget",
+    "QWidgetAction",
+    "QWidgetItem",
+    "QWindow",
+    "QNetworkAccessManager",
+    "QNetworkProxy",
+    "QNetworkReply",
+    "QNetworkRequest",
+    "Qt",
+    "Signal",
+    "Slot",
+    "Property",
+    "qVersion",
+]
 
 
 def install():
@@ -48,6 +205,7 @@ def install():
 def _accepting_text(write):
     def write_bytes(self, data):
         return write(self, data.encode() if isinstance(data, str) else data)
+
     return write_bytes
 
 

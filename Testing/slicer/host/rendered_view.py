@@ -1,4 +1,5 @@
 """A view that VTK draws into an offscreen window, shown as a picture. It is drawn when asked for, never on a timer."""
+
 import numpy as np
 import vtk
 from PySide6.QtCore import QSize

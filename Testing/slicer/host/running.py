@@ -1,4 +1,5 @@
 """Start of the host, and what a test asks of it."""
+
 import atexit
 import importlib
 import pathlib
@@ -40,6 +41,7 @@ class Host:
         importlib.import_module("slicer.util")
         from . import application, layout_manager, main_window, namespaces
         from .scene import Logics
+
         self._enable_testing = application.enable_testing
         self._logics = Logics(self.temporary)
         slicer.mrmlScene = self._logics.scene

@@ -1,4 +1,5 @@
 """The scene with the application's and the modules' logics, as Slicer sets them up at its start."""
+
 import pathlib
 
 import slicer

@@ -1,4 +1,5 @@
 """Signals and slots as PythonQt has them: three ways to connect, surplus arguments trimmed, exceptions printed."""
+
 import inspect
 import sys
 import traceback
@@ -75,8 +76,11 @@ def _find(sender, text):
 def _longest(sender, name, instance):
     """The overload with most arguments: clicked(bool) of clicked, as PythonQt chooses."""
     meta = _object_get(sender, "metaObject")()
-    signatures = [bytes(meta.method(index).methodSignature()).decode() for index in range(meta.methodCount())
-                  if bytes(meta.method(index).name()).decode() == name]
+    signatures = [
+        bytes(meta.method(index).methodSignature()).decode()
+        for index in range(meta.methodCount())
+        if bytes(meta.method(index).name()).decode() == name
+    ]
     if len(signatures) < 2:
         return instance
     longest = max(signatures, key=_argument_count)

@@ -1,4 +1,5 @@
 """The slice views: Slicer's slice logic and displayable managers."""
+
 import slicer
 import vtk
 

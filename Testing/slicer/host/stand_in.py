@@ -1,4 +1,5 @@
 """How the stand-ins of CTK and Slicer widgets declare what they offer."""
+
 from PySide6 import QtCore
 
 from .ui_loader import custom_widgets

@@ -1,9 +1,16 @@
 """Every node that the user sees has an item in the subject hierarchy; in Slicer Qt plugins see to that."""
+
 import slicer
 import vtk
 
-_DATA = ("vtkMRMLDisplayableNode", "vtkMRMLSequenceNode", "vtkMRMLSequenceBrowserNode", "vtkMRMLTableNode",
-         "vtkMRMLTextNode", "vtkMRMLPlotChartNode")
+_DATA = (
+    "vtkMRMLDisplayableNode",
+    "vtkMRMLSequenceNode",
+    "vtkMRMLSequenceBrowserNode",
+    "vtkMRMLTableNode",
+    "vtkMRMLTextNode",
+    "vtkMRMLPlotChartNode",
+)
 
 
 class SubjectHierarchyItems:
@@ -16,6 +23,7 @@ class SubjectHierarchyItems:
     def _observe(self, event, callback):
         def with_node(caller, name, node):
             callback(node)
+
         with_node.CallDataType = vtk.VTK_OBJECT
         self._scene.AddObserver(event, with_node)
 

@@ -1,10 +1,15 @@
 """The 3D view: Slicer's displayable managers for models and segmentations."""
+
 import slicer
 
 from .rendered_view import RenderedView, TitledView, displayable_managers
 
-_MANAGERS = ("vtkMRMLCameraDisplayableManager", "vtkMRMLViewDisplayableManager", "vtkMRMLModelDisplayableManager",
-             "vtkMRMLSegmentationsDisplayableManager3D")
+_MANAGERS = (
+    "vtkMRMLCameraDisplayableManager",
+    "vtkMRMLViewDisplayableManager",
+    "vtkMRMLModelDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager3D",
+)
 _COLOR = (0.45, 0.45, 1.0)
 
 

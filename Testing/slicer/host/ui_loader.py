@@ -1,4 +1,5 @@
 """Designer files: QUiLoader that makes the stand-ins of CTK and Slicer widgets, and MRML connections made in Python."""
+
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -79,8 +80,9 @@ def _value(cls, text):
 
 def _connect(root, connections):
     for sender, signal, receiver, slot in connections:
-        ends = [root if root.objectName == name else root.findChild(QtCore.QObject, name)
-                for name in (sender, receiver)]
+        ends = [
+            root if root.objectName == name else root.findChild(QtCore.QObject, name) for name in (sender, receiver)
+        ]
         slot_name = slot.partition("(")[0]
         if None in ends or not hasattr(ends[1], slot_name):
             print(f"QUiLoader: no connection {sender}.{signal} -> {receiver}.{slot}", file=sys.stderr)

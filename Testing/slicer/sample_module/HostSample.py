@@ -1,14 +1,19 @@
 """A small scripted module as Slicer's documentation teaches it: what the tests of the host run."""
+
 import enum
-from typing import Annotated, Optional
+from typing import Annotated
 
 import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, Default, WithinRange, parameterNodeWrapper, parameterPack
-from slicer.ScriptedLoadableModule import (ScriptedLoadableModule, ScriptedLoadableModuleLogic,
-                                           ScriptedLoadableModuleTest, ScriptedLoadableModuleWidget)
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
 from slicer.util import VTKObservationMixin
 
 
@@ -22,8 +27,10 @@ class HostSample(ScriptedLoadableModule):
 
 def registerSampleData():
     import SampleData
+
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="HostSample", sampleName="HostSample1", uris="file:///none", fileNames="a.nrrd", nodeNames="a")
+        category="HostSample", sampleName="HostSample1", uris="file:///none", fileNames="a.nrrd", nodeNames="a"
+    )
 
 
 class Shape(enum.Enum):
@@ -39,7 +46,7 @@ class Size:
 @parameterNodeWrapper
 class HostSampleParameters:
     inputVolume: slicer.vtkMRMLScalarVolumeNode
-    result: Optional[slicer.vtkMRMLScalarVolumeNode]
+    result: slicer.vtkMRMLScalarVolumeNode | None
     threshold: Annotated[float, WithinRange(-100, 500)] = 100
     steps: Annotated[int, WithinRange(1, 1000)] = 15
     sampler: Annotated[str, Choice(["ddim", "dpm"])] = "ddim"
@@ -114,6 +121,7 @@ class HostSampleTest(ScriptedLoadableModuleTest):
 
     def test_threshold(self):
         import numpy
+
         volume = slicer.util.addVolumeFromArray(numpy.arange(27).reshape(3, 3, 3).astype("int16"))
         result = HostSampleLogic().process(volume, 13)
         self.assertEqual(int(slicer.util.arrayFromVolume(result).sum()), 13)

@@ -12,12 +12,12 @@ from phantoms import box, rotation, world
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from MedDDPMCore.cli import main
 from MedDDPMCore.base.errors import EvaluationError
+from MedDDPMCore.cli import main
 from MedDDPMCore.evaluation.privacy import vectors
 from MedDDPMCore.evaluation.privacy.alignment import Aligner
-from MedDDPMCore.evaluation.privacy.nearest import BLOCK, OTHERS, Nearest, nearest
 from MedDDPMCore.evaluation.privacy.compare import Distances, PrivacyReport, compare, markdown, table
+from MedDDPMCore.evaluation.privacy.nearest import BLOCK, OTHERS, Nearest, nearest
 from MedDDPMCore.evaluation.privacy.vectors import has_face
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Volume
@@ -131,9 +131,7 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(folders, tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         compare(synthetic, real, GRID, small_network(), (), stop_after_three, tmp_path)
     computed, original = [], vectors.Spaces.vectors
-    monkeypatch.setattr(
-        vectors.Spaces, "vectors", lambda self, path: computed.append(path) or original(self, path)
-    )
+    monkeypatch.setattr(vectors.Spaces, "vectors", lambda self, path: computed.append(path) or original(self, path))
     resumed = compare(synthetic, real, GRID, small_network(), (), None, tmp_path)
     assert computed == [real[3], *synthetic]
     assert [entry.suffix for entry in tmp_path.glob("*/*")] == [".npz"] * 6

@@ -18,9 +18,9 @@ import pytest
 from phantoms import box, rotation, world
 
 from MedDDPMCore.base.errors import EvaluationError, MedDDPMError
-from MedDDPMCore.evaluation.readers.files import read_study
-from MedDDPMCore.evaluation.readers.cases import key_path, make_study, plan_study, read_key
 from MedDDPMCore.evaluation.metrics.standard_head import find_images, read_standard_head
+from MedDDPMCore.evaluation.readers.cases import key_path, make_study, plan_study, read_key
+from MedDDPMCore.evaluation.readers.files import read_study
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Volume
 

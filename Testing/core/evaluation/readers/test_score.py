@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from MedDDPMCore.cli import main
 from MedDDPMCore.base.errors import EvaluationError
+from MedDDPMCore.cli import main
 from MedDDPMCore.evaluation.metrics.agreement import wilson
 from MedDDPMCore.evaluation.readers.files import read_answers, read_study
 from MedDDPMCore.evaluation.readers.score import ALL, markdown, read_readings, score, table

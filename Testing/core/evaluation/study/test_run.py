@@ -15,23 +15,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training.baselines.test_baselines import values
 from small_training import write_data
+from training.baselines.test_baselines import values
 
 from MedDDPMCore.base.errors import TrainingError
-from MedDDPMCore.evaluation.study.run import dealt, run_study
-from MedDDPMCore.evaluation.study.segmentation_network import SegmentationSettings
 from MedDDPMCore.evaluation.study.config import StudyConfig
 from MedDDPMCore.evaluation.study.images import ImageSet, matched_pairs, real_pairs, write_masks
 from MedDDPMCore.evaluation.study.report import holm, summary
-from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.evaluation.study.run import dealt, run_study
+from MedDDPMCore.evaluation.study.segmentation_network import SegmentationSettings
+from MedDDPMCore.lesions.simulation import LesionSettings
 from MedDDPMCore.models.bundle import save_bundle
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.training.data.augment import Augmentation
-from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.lesions.simulation import LesionSettings
+from MedDDPMCore.training.stages.config import TrainingConfig
+from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Volume
 
 for extra in ("scipy", "matplotlib", "monai"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from MedDDPMCore.evaluation.study.images import ImageSet
 from MedDDPMCore.evaluation.study.nnunet_augmentation import NnunetAugmentation
 from MedDDPMCore.evaluation.study.segmentation_metrics import scores
 from MedDDPMCore.evaluation.study.segmentation_network import (
@@ -16,7 +17,6 @@ from MedDDPMCore.evaluation.study.segmentation_network import (
     segment,
     train_segmenter,
 )
-from MedDDPMCore.evaluation.study.images import ImageSet
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")

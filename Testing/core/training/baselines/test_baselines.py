@@ -16,20 +16,20 @@ import phantoms
 import pytest
 import torch
 
-from MedDDPMCore.training.baselines.adversarial_run import IMAGE_WEIGHT, as_baseline
-from MedDDPMCore.cli import main
 from MedDDPMCore.base.errors import ModelError, TrainingError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
+from MedDDPMCore.cli import main
 from MedDDPMCore.models.bundle import load_bundle, save_bundle
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.synthesis.synthesize import load_model
+from MedDDPMCore.training.baselines.adversarial_run import IMAGE_WEIGHT, as_baseline
 from MedDDPMCore.training.data.augment import Augmentation
+from MedDDPMCore.training.run import train
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.stages.config import TrainingConfig
-from MedDDPMCore.training.run import train
 from MedDDPMCore.training.train import RUNS, RunOptions, checkpoint_path
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 
 KINDS = ("pix2pix", "discogan")
 CPU = torch.device("cpu")

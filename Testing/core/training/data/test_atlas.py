@@ -13,9 +13,9 @@ from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.models.bundle import WEIGHTS_FILE, load_atlas, load_bundle, sha256_of
 from MedDDPMCore.synthesis.synthesize import load_model
 from MedDDPMCore.training.data.atlas import CASES_FILE, build_atlas
-from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.run import train
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.train import RunOptions
 from MedDDPMCore.volumes.volume import Geometry, Volume
 

@@ -8,18 +8,17 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from small_training import write_data
 
+from MedDDPMCore.anatomy.intensity import min_max, per_slice, robust
 from MedDDPMCore.base.errors import ResourceError, TrainingError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 from MedDDPMCore.training.data import prepare as prepare_module
 from MedDDPMCore.training.data.cases import Case, find_cases, read_csv
 from MedDDPMCore.training.data.contact_sheet import TUMOR_COLOUR, _picture, write_contact_sheet
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
-from MedDDPMCore.anatomy.intensity import min_max, per_slice, robust
 from MedDDPMCore.training.data.prepare import find_outliers, prepare
-
-from small_training import write_data
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 
 GRID = ModelGrid((24, 24, 24), (9.0, 9.0, 9.0), "head_top", "RAS")
 AFFINE = np.diag([8.0, 8.0, 8.0, 1.0])

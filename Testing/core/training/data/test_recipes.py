@@ -6,14 +6,14 @@ import numpy as np
 import phantoms
 import pytest
 
+from MedDDPMCore.anatomy.registration import moved, registration
 from MedDDPMCore.base.errors import TrainingError
-from MedDDPMCore.volumes.grid import ModelGrid
-from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.training.data.cases import Case, find_cases
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.data.prepare import OUTLIER, Steps, prepare
 from MedDDPMCore.training.data.recipes import RECIPES, TEMPLATE, brats_labels
-from MedDDPMCore.anatomy.registration import moved, registration
+from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 from MedDDPMCore.volumes.volume import Volume, resample_image
 
 TARGET = phantoms.box((4, 4, 4), (200, 240, 220))

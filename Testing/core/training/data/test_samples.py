@@ -9,15 +9,14 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_training import write_data
 
-from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.base.randomness import generator_for
+from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
 from MedDDPMCore.training.data.augment import Augmentation, between_knots, resample, sampling_grid
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
-from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
-from MedDDPMCore.base.randomness import generator_for
-
-from small_training import write_data
+from MedDDPMCore.volumes.grid import ModelGrid
 
 SHAPE, SPACING = (12, 16, 20), (2.0, 3.0, 4.0)
 WHOLE = ((0, 0, 0), SHAPE)

@@ -1,4 +1,5 @@
 """The PyTorch extension's logic: says what is installed, records what would be, and installs nothing."""
+
 import importlib
 
 from slicer.packaging import _installs, pip_check
@@ -17,8 +18,13 @@ class PyTorchUtilsLogic(ScriptedLoadableModuleLogic):
     def importTorch(self):
         return importlib.import_module("torch") if self.torchInstalled() else self.installTorch()
 
-    def installTorch(self, askConfirmation=False, forceComputationBackend=None, torchVersionRequirement=None,
-                     torchvisionVersionRequirement=None):
+    def installTorch(
+        self,
+        askConfirmation=False,
+        forceComputationBackend=None,
+        torchVersionRequirement=None,
+        torchvisionVersionRequirement=None,
+    ):
         _installs.append(f"torch{torchVersionRequirement or ''}")
         return importlib.import_module("torch") if self.torchInstalled() else None
 

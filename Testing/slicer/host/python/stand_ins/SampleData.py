@@ -1,12 +1,25 @@
 """Sample Data's registry, without its panel, its downloads and its built-in data sets."""
+
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 
 class SampleDataSource:
-    def __init__(self, sampleName=None, sampleDescription=None, uris=None, fileNames=None, nodeNames=None,
-                 checksums=None, loadFiles=None, customDownloader=None, thumbnailFileName=None, loadFileTypes=None,
-                 loadFileProperties=None, loadFileType=None):
+    def __init__(
+        self,
+        sampleName=None,
+        sampleDescription=None,
+        uris=None,
+        fileNames=None,
+        nodeNames=None,
+        checksums=None,
+        loadFiles=None,
+        customDownloader=None,
+        thumbnailFileName=None,
+        loadFileTypes=None,
+        loadFileProperties=None,
+        loadFileType=None,
+    ):
         self.sampleName, self.sampleDescription = sampleName, sampleDescription or sampleName
         self.uris, self.fileNames, self.nodeNames = _listed(uris), _listed(fileNames), _listed(nodeNames)
         self.checksums, self.loadFiles = _listed(checksums), _listed(loadFiles)
@@ -23,11 +36,34 @@ class SampleDataLogic(ScriptedLoadableModuleLogic):
         self.logMessage = logMessage or self.logMessage
 
     @staticmethod
-    def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None,
-                                       customDownloader=None, thumbnailFileName=None, loadFileTypes=None,
-                                       loadFiles=None, loadFileProperties={}, checksums=None, loadFileType=None):
-        source = SampleDataSource(sampleName, None, uris, fileNames, nodeNames, checksums, loadFiles, customDownloader,
-                                  thumbnailFileName, loadFileTypes, loadFileProperties, loadFileType)
+    def registerCustomSampleDataSource(
+        category="Custom",
+        sampleName=None,
+        uris=None,
+        fileNames=None,
+        nodeNames=None,
+        customDownloader=None,
+        thumbnailFileName=None,
+        loadFileTypes=None,
+        loadFiles=None,
+        loadFileProperties={},
+        checksums=None,
+        loadFileType=None,
+    ):
+        source = SampleDataSource(
+            sampleName,
+            None,
+            uris,
+            fileNames,
+            nodeNames,
+            checksums,
+            loadFiles,
+            customDownloader,
+            thumbnailFileName,
+            loadFileTypes,
+            loadFileProperties,
+            loadFileType,
+        )
         if not SampleDataLogic.isSampleDataSourceRegistered(category, source):
             SampleDataLogic.sampleDataSourcesByCategory().setdefault(category, []).append(source)
 

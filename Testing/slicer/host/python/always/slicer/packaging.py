@@ -1,4 +1,5 @@
 """slicer.packaging: what would be installed is recorded, and nothing ever is."""
+
 import re
 from importlib import metadata
 from pathlib import Path
@@ -23,8 +24,17 @@ def isPipInstallInProgress():
     return False
 
 
-def pip_install(requirements, constraints=None, no_deps_requirements=None, skip_packages=None, blocking=True,
-                show_progress=True, requester=None, logCallback=None, completedCallback=None):
+def pip_install(
+    requirements,
+    constraints=None,
+    no_deps_requirements=None,
+    skip_packages=None,
+    blocking=True,
+    show_progress=True,
+    requester=None,
+    logCallback=None,
+    completedCallback=None,
+):
     _installs.append(requirements)
     if completedCallback:
         completedCallback(0)
@@ -36,15 +46,23 @@ def pip_uninstall(requirements, blocking=True, logCallback=None, completedCallba
         completedCallback(0)
 
 
-def pip_ensure(requirements, constraints=None, skip_packages=None, prompt_install=True, prompt_restart=True,
-               requester=None, skip_in_testing=True, show_progress=True):
+def pip_ensure(
+    requirements,
+    constraints=None,
+    skip_packages=None,
+    prompt_install=True,
+    prompt_restart=True,
+    requester=None,
+    skip_in_testing=True,
+    show_progress=True,
+):
     if skip_in_testing and slicer.app.testingEnabled():
-        return None
+        return
     wanted = requirements if isinstance(requirements, list) else [requirements]
     missing = [item for item in wanted if not pip_check(item)]
     if missing and (not prompt_install or slicer.util.confirmOkCancelDisplay(f"Install {missing}?")):
         pip_install(missing, constraints, skip_packages=skip_packages, requester=requester)
-    return None
+    return
 
 
 def _installed(requirement):

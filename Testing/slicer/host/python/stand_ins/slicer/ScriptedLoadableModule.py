@@ -1,4 +1,5 @@
 """The four base classes of a scripted module, as a module can see them."""
+
 import importlib
 import pathlib
 import unittest
@@ -6,8 +7,12 @@ import unittest
 import qt
 import slicer
 
-__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleLogic",
-           "ScriptedLoadableModuleTest"]
+__all__ = [
+    "ScriptedLoadableModule",
+    "ScriptedLoadableModuleWidget",
+    "ScriptedLoadableModuleLogic",
+    "ScriptedLoadableModuleTest",
+]
 
 
 def _resource(path, filename):

@@ -1,4 +1,5 @@
 """slicer.i18n without translations: every text is its own."""
+
 import os
 
 FILEPATH_TO_CONTEXT = {}

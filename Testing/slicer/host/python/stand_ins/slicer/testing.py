@@ -1,4 +1,5 @@
 """slicer.testing: ends the application with the status of a test."""
+
 import unittest
 
 

@@ -1,4 +1,5 @@
 """Widgets that can show a parameter. A widget is chosen by its exact class, as in Slicer."""
+
 import abc
 import dataclasses
 import enum
@@ -107,8 +108,14 @@ class WholeNumber(GuiConnector):
 
 
 class Number(GuiConnector):
-    widgets = (qt.QDoubleSpinBox, ctk.ctkSliderWidget, slicer.qMRMLSliderWidget, ctk.ctkDoubleSlider,
-               ctk.ctkDoubleSpinBox, slicer.qMRMLSpinBox)
+    widgets = (
+        qt.QDoubleSpinBox,
+        ctk.ctkSliderWidget,
+        slicer.qMRMLSliderWidget,
+        ctk.ctkDoubleSlider,
+        ctk.ctkDoubleSpinBox,
+        slicer.qMRMLSpinBox,
+    )
     signal = "valueChanged(double)"
 
     def prepare(self):

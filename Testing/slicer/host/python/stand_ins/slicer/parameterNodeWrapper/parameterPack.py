@@ -1,4 +1,5 @@
 """Groups of parameters: a class whose members lie in the node under "group.member"."""
+
 from .serializers import parameters_of
 
 
@@ -15,6 +16,7 @@ def _pack(cls):
             setattr(self, name, value)
 
     cls.__init__ = __init__
+
     def __eq__(self, other):
         return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in parameters)
 

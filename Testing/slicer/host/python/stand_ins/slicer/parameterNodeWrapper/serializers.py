@@ -1,4 +1,5 @@
 """How a value lies in the parameter node: as text under its name, or as a node reference. The texts are Slicer's."""
+
 import enum
 import pathlib
 import types
@@ -113,6 +114,7 @@ def serializer_for(kind):
         return TextSerializer(kind, lambda member: member.name, lambda text: kind[text], next(iter(kind)))
     if hasattr(kind, "allParameters"):
         from .parameterPack import PackSerializer
+
         return PackSerializer(kind)
     raise Exception(f"Unable to create serializer for type: {kind}")
 

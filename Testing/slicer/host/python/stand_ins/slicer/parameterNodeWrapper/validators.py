@@ -1,4 +1,5 @@
 """Annotations that refuse a value before it is written. What a scene file holds is not checked, as in Slicer."""
+
 import abc
 
 

@@ -1,4 +1,5 @@
 """The decorator: a class of annotations becomes a typed view of a parameter node."""
+
 import weakref
 
 import qt
@@ -9,9 +10,22 @@ from .guiConnectors import GuiConnector, createGuiConnector
 from .serializers import parameters_of
 
 SlicerParameterNamePropertyName = "SlicerParameterName"
-_RESERVED = ("allParameters", "default", "isCached", "dataType", "getValue", "setValue", "connectGui",
-             "connectParametersToGui", "disconnectGui", "StartModify", "EndModify", "AddObserver", "RemoveObserver",
-             "Modified")
+_RESERVED = (
+    "allParameters",
+    "default",
+    "isCached",
+    "dataType",
+    "getValue",
+    "setValue",
+    "connectGui",
+    "connectParametersToGui",
+    "disconnectGui",
+    "StartModify",
+    "EndModify",
+    "AddObserver",
+    "RemoveObserver",
+    "Modified",
+)
 
 
 def parameterNodeWrapper(classtype=None):
