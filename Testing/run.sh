@@ -6,14 +6,17 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-libraries="xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libglib2.0-0
+libraries=(xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libglib2.0-0
   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1
-  fonts-dejavu-core"
-missing=$(for name in $libraries; do dpkg -s "$name" >/dev/null 2>&1 || echo "$name"; done)
-if [ -n "$missing" ]; then
+  fonts-dejavu-core)
+missing=()
+if command -v apt-get >/dev/null; then
+  for name in "${libraries[@]}"; do dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name"); done
+fi
+if [ ${#missing[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo="sudo -n"
-  { $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >/dev/null ||
-    echo "Not installed, so some tests of the Slicer module may be skipped: $missing" >&2
+  { $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
+    >/dev/null || echo "Not installed, so some tests of the Slicer module may be skipped: ${missing[*]}" >&2
 fi
 python=$(bash Resources/environment.sh test)
 stamp=.venv/.slicer-$(cksum <Testing/slicer/requirements.txt | cut -d' ' -f1)
@@ -25,6 +28,6 @@ if [ $# -gt 0 ]; then
   exec "$python" -m pytest "$@"
 fi
 status=0
-"$python" -m pytest Testing/core Testing/gpu || status=$?
+"$python" -m pytest Testing/project Testing/core Testing/gpu || status=$?
 "$python" -m pytest Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
 exit $status
