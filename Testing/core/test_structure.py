@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,21 @@ def test_a_planted_cycle_is_found(tmp_path, file, statement, modules, folders):
 def test_every_folder_of_the_core_has_a_floor_and_every_floor_something_on_it():
     assert upward({"MedDDPMCore.attic.trunk": set()}, FLOORS, "MedDDPMCore") == ["MedDDPMCore.attic.trunk has no floor"]
     assert {f"MedDDPMCore.{room}" for room in FLOORS} == set(folder_graph(module_graph(CORE)))
+
+
+def test_the_architecture_names_every_module_of_the_core_in_its_folder():
+    page = (ROOT / "Documentation" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if line.startswith("| "))
+    missing = []
+    for path in sources(CORE):
+        folder = path.parent.relative_to(CORE).as_posix()
+        if (
+            folder != "."
+            and not path.stem.startswith("__")
+            and not re.search(rf"\b{path.stem}\b", rows.get(folder, ""))
+        ):
+            missing.append(f"{folder}/{path.stem}")
+    assert missing == []
 
 
 def test_the_packages_of_the_core_import_nothing_themselves():
