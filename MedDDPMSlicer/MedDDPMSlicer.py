@@ -5,10 +5,12 @@ import os
 import qt
 import slicer
 import vtk
-from MedDDPMSlicerLib import dependencies, model_info, panels, parameters, paths, report, roles, samples, scene, views
-from MedDDPMSlicerLib.qt_transport import QtTransport
-from MedDDPMSlicerLib.run import SynthesisRun
-from MedDDPMSlicerLib.synthesis_process import SynthesisProcess
+from MedDDPMSlicerLib import model_info, panels, paths, report, roles
+from MedDDPMSlicerLib.mrml import parameters, samples, scene, views
+from MedDDPMSlicerLib.processes import dependencies
+from MedDDPMSlicerLib.processes.qt_transport import QtTransport
+from MedDDPMSlicerLib.processes.run import SynthesisRun
+from MedDDPMSlicerLib.processes.synthesis_process import SynthesisProcess
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (

@@ -9,9 +9,14 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 
 
+def module_folder() -> Path:
+    """The folder that this library lies in, beside the module's own file."""
+    return _HERE.parent
+
+
 def core_folder() -> Path:
     """The folder of MedDDPMCore and its Resources: beside this library when installed, one up in a source tree."""
-    beside = _HERE.parent
+    beside = module_folder()
     return beside if (beside / "MedDDPMCore").is_dir() else beside.parent
 
 

@@ -1,4 +1,4 @@
-"""Work done a piece in each turn of the event loop, so that the window stays free. No Qt in here."""
+"""Work done a piece in each turn of the event loop, so that the window stays free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's labels mean as segments: names, terminology, colours. Plain data, no MRML and no Qt."""
+"""What a model's labels mean as segments: names, terminology, colours. Plain data."""
 
 from __future__ import annotations
 

@@ -10,6 +10,6 @@ import slicer
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from MedDDPMSlicerLib import headless  # noqa: E402
+from MedDDPMSlicerLib.processes import headless  # noqa: E402
 
 slicer.util.exit(headless.run("train", sys.argv[1:]))

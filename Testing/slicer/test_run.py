@@ -24,7 +24,8 @@ MATRIX = phantom.oblique(spacing=(5.0, 5.0, 5.0), origin=(-90.0, -120.0, 100.0))
 @pytest.fixture(scope="module")
 def opened(running_host, tmp_path_factory):
     """One window for all these tests, so that they share a warm worker."""
-    from MedDDPMSlicerLib import dependencies, paths
+    from MedDDPMSlicerLib import paths
+    from MedDDPMSlicerLib.processes import dependencies
 
     folder = tmp_path_factory.mktemp("models")
     program = str(Path(__file__).with_name("tiny_models.py"))

@@ -10,8 +10,8 @@ import SimpleITK
 import slicer
 import slicer.util
 import vtk
-from MedDDPMSlicerLib import grids, scene
 from MedDDPMSlicerLib import roles as roles_module
+from MedDDPMSlicerLib.mrml import grids, scene
 
 from MedDDPMCore.base.errors import LabelError, VolumeError
 

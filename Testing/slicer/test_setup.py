@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-import project  # noqa: F401
+import project
 import pytest
 
 pytest.importorskip("slicer")
@@ -15,7 +15,7 @@ from window import open_window, packages_are_there  # noqa: F401
 
 def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch):
     import PyTorchUtils
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     missing = dependencies.State(missing=("torch", "safetensors"), cards=("NVIDIA RTX A4000, 16376 MiB",))
     window.widget.panels["setup"]._found(missing)
@@ -38,7 +38,7 @@ def test_setup_says_what_is_missing_and_installs_on_a_click(window, monkeypatch)
 
 
 def test_nothing_is_installed_in_testing_mode(window):
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     window.host.testing(True)
     window.widget.panels["setup"]._found(dependencies.State(missing=("torch",)))
@@ -48,7 +48,7 @@ def test_nothing_is_installed_in_testing_mode(window):
 
 def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remembered(window, monkeypatch):
     import qt
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     asked = []
 
@@ -75,7 +75,7 @@ def test_without_the_pytorch_extension_it_is_fetched_and_the_restart_is_remember
 
 
 def test_a_failed_installation_is_explained(window, monkeypatch):
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     def fail(_state):
         raise RuntimeError("pip could not reach the server")
@@ -95,13 +95,14 @@ def test_a_failed_installation_is_explained(window, monkeypatch):
     ],
 )
 def test_a_torch_that_is_there_by_half_is_found_out(tmp_path, source, expected):
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(source, encoding="utf-8")
     answer = subprocess.run(
-        [sys.executable, dependencies._PROBE, "torch", "numpy", "no_such_package"],
+        [sys.executable, *dependencies._PROBE, "torch", "numpy", "no_such_package"],
         text=True,
+        cwd=project.MODULE.parent,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
     )
@@ -113,13 +114,13 @@ def test_a_torch_that_is_there_by_half_is_found_out(tmp_path, source, expected):
 
 @pytest.mark.parametrize("output", ["", "no json", "[]", "{}", '{"packages": 3}'])
 def test_a_probe_that_talks_nonsense_is_a_failure_in_words(output):
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     assert dependencies.parse(output).failure
 
 
 def test_a_gpu_that_torch_cannot_use_is_said(window):
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     state = dependencies.State(versions=(("torch", "2.9"),), cards=("NVIDIA RTX A4000",))
     assert "cannot use the GPU" in state.device_text()

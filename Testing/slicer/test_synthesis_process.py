@@ -7,7 +7,7 @@ import time
 
 import project
 import pytest
-from MedDDPMSlicerLib.synthesis_process import LineReader, SynthesisProcess
+from MedDDPMSlicerLib.processes.synthesis_process import LineReader, SynthesisProcess
 from subprocess_transport import SubprocessTransport
 
 FAKE = str(project.FAKE_WORKER)

@@ -41,7 +41,7 @@ def images(tmp_path):
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     """A recipe of two small stages in place of the bundled one."""
-    from MedDDPMSlicerLib import training
+    from MedDDPMSlicerLib.processes import training
 
     model = copy.deepcopy(tiny_models.MODELS[0])
     detail = {**copy.deepcopy(model["stages"][0]), "domain": {"kind": "haar_detail", "channels": 1, "factor": 1}}

@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("slicer")
 import slicer
-from MedDDPMSlicerLib import headless, loss_plot, training
+from MedDDPMSlicerLib.mrml import loss_plot
+from MedDDPMSlicerLib.processes import headless, training
 from subprocess_transport import SubprocessTransport
 
 TRAINER = """

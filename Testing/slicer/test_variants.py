@@ -8,7 +8,8 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib import grids, pieces, results, roles, variants, views
+from MedDDPMSlicerLib import pieces, roles
+from MedDDPMSlicerLib.mrml import grids, results, variants, views
 from test_lesion_tools import CENTRE, SHAPE, ball, head_with
 from test_results import added, written
 from window import open_window, packages_are_there  # noqa: F401

@@ -14,7 +14,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib.run import Status
+from MedDDPMSlicerLib.processes.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
 HEAD_SHAPE = (40, 48, 44)

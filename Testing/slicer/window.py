@@ -164,7 +164,7 @@ def memory_mb(pid="self", key="VmRSS"):
 @pytest.fixture
 def packages_are_there(monkeypatch):
     """Setup finds all it needs without asking another process, which would take seconds."""
-    from MedDDPMSlicerLib import dependencies
+    from MedDDPMSlicerLib.processes import dependencies
 
     complete = dependencies.State(versions=(("torch", "2.9"),), devices=(GPU,), machine="Linux x86_64")
     monkeypatch.setattr(dependencies.Probe, "start", lambda probe: probe._on_state(complete))

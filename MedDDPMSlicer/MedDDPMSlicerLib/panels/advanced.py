@@ -9,8 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from .. import model_info, paths
-from ..qt_transport import QtTransport
-from ..weights_import import WeightsImport
+from ..processes.qt_transport import QtTransport
+from ..processes.weights_import import WeightsImport
 from .panel import Panel
 
 SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from .. import lesions, variants, views
+from ..mrml import lesions, variants, views
 from ..pieces import Pieces
 from .panel import Panel
 

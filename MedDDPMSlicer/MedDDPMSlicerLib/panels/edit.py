@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from .. import samples
+from ..mrml import samples
 from .panel import Panel
 
 EDITOR_TAG = "MedDDPMSegmentEditor"

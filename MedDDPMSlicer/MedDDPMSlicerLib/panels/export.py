@@ -9,9 +9,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import dependencies, export, paths, results
+from .. import paths
+from ..mrml import results
 from ..pieces import Pieces
-from ..qt_transport import QtTransport
+from ..processes import dependencies, export
+from ..processes.qt_transport import QtTransport
 from .panel import Panel
 
 LAYOUTS = {"nnunet": "nnU-Net", "bids": "BIDS"}

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from .. import grids, head, parameters, samples, scene, surfaces
+from ..mrml import grids, head, parameters, samples, scene, surfaces
 from ..roles import Role
 from .panel import Panel
 

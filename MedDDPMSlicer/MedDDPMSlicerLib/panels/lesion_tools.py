@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
-from .. import lesions, paths, scene
+from .. import paths
+from ..mrml import lesions, scene
 from .panel import Panel
 
 ALL, AT_CROSSHAIR = "all", "crosshair"

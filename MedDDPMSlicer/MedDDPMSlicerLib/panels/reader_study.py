@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..reader_study import CaseView, ReaderStudy
+from ..mrml.reader_study import CaseView, ReaderStudy
 from .panel import Panel
 
 FOLDER_KEY, READER_KEY = "MedDDPM/ReaderStudyFolder", "MedDDPM/ReaderName"

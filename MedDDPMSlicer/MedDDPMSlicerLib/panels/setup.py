@@ -7,7 +7,8 @@ import logging
 import slicer
 from slicer.i18n import tr as _
 
-from .. import dependencies, paths
+from .. import paths
+from ..processes import dependencies
 from .panel import Panel
 
 

@@ -9,8 +9,8 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from .. import scene, views
-from ..run import Edit, Settings, Status
+from ..mrml import scene, views
+from ..processes.run import Edit, Settings, Status
 from .panel import Panel
 
 LARGEST_NEW_SEED = 999_999  # short enough to read and type

@@ -8,9 +8,10 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import paths, training
-from ..loss_plot import LossPlot
-from ..qt_transport import QtTransport
+from .. import paths
+from ..mrml.loss_plot import LossPlot
+from ..processes import training
+from ..processes.qt_transport import QtTransport
 from .panel import Panel
 
 _INTERVAL_MS = 1000

@@ -1,4 +1,4 @@
-"""Voxel grids in MRML terms: those of volumes and segmentations, and how one lies in another's space. No Qt."""
+"""Voxel grids in MRML terms: those of volumes and segmentations, and how one lies in another's space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the slice views show: source behind, synthetic in front, one fade for all. MRML only, no Qt."""
+"""What the slice views show: source behind, synthetic in front, one fade for all."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from . import paths
+from .. import paths
 
 
 def run(command: str, arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The lesion tools on the user's segments: segments to a label volume, the core's tool, and back. MRML only, no Qt.
+"""The lesion tools on the user's segments: segments to a label volume, the core's tool, and back.
 
 A tool sees the head as one label and every lesion segment as a label of its own, so that what it moves goes back into
 the segment that it came from. Only segments that a tool changed are written. The core's tools need numpy and SimpleITK
@@ -16,8 +16,8 @@ import vtk
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
+from ..roles import Role
 from . import grids, scene, surfaces
-from .roles import Role
 
 HEAD = 1
 

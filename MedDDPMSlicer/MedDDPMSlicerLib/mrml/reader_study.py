@@ -1,4 +1,4 @@
-"""A reader's way through a blinded study: cases shown one by one, answers kept at once. MRML only, no Qt.
+"""A reader's way through a blinded study: cases shown one by one, answers kept at once.
 
 A study's folder is made by `medddpm reader-study make`. The answers go to a log in that folder, a line an answer,
 each on the disk before the next case is shown: what was answered is there after a crash or a power cut.

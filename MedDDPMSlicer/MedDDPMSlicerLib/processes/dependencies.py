@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.util
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
+
+from .. import paths
 
 PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm"}
 DICOM_PACKAGES = ("pydicom", "highdicom")
 TORCH = ">=2.4"
 NEEDED = ("torch", *PACKAGES)
 RESUME_KEY = "MedDDPM/ContinueInstallation"
-_PROBE = str(Path(__file__).with_name("probe.py"))
+_PROBE = ["-m", "MedDDPMSlicerLib.processes.probe"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class Probe:
         self._process = qt.QProcess(slicer.app)  # owned by Qt: it must outlive the signal in which it is let go
         self._process.connect("finished(int,QProcess::ExitStatus)", self._finished)
         self._process.connect("errorOccurred(QProcess::ProcessError)", self._failed)
-        self._process.start(self._python, [_PROBE, *NEEDED])
+        self._process.setWorkingDirectory(str(paths.module_folder()))
+        self._process.start(self._python, [*_PROBE, *NEEDED])
 
     def close(self) -> None:
         process, self._process = self._process, None

@@ -1,4 +1,4 @@
-"""One synthesis from click to image: mask out, worker asked, previews and results into the scene. No Qt in here."""
+"""One synthesis from click to image: mask out, worker asked, previews and results into the scene."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import vtk
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
-from . import grids, nrrd, results, scene, views
-from .pieces import Pieces
-from .roles import Role
+from ..mrml import grids, nrrd, results, scene, views
+from ..pieces import Pieces
+from ..roles import Role
 
 
 @dataclass(frozen=True)

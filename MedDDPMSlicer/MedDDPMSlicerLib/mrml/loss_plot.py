@@ -1,4 +1,4 @@
-"""The loss of a training run as a Slicer plot. MRML only, no Qt."""
+"""The loss of a training run as a Slicer plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of a published checkpoint into a model folder, by the command line, in the background. No Qt in here."""
+"""Conversion of a published checkpoint into a model folder, by the command line, in the background."""
 
 from __future__ import annotations
 

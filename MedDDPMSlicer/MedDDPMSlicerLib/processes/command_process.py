@@ -1,6 +1,6 @@
 """The command line in the background: commands run one after the other, heard line by line, stopped in good order.
 
-No Qt in here: the transport is one of those that synthesis_process describes.
+The transport is one of those that synthesis_process describes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Segments that are surfaces, made into voxels of a grid in pieces. MRML only, no Qt.
+"""Segments that are surfaces, made into voxels of a grid in pieces.
 
 As in Slicer's own conversion, inside is what vtkPolyDataToImageStencil finds. That looks at every triangle for every
 plane of voxels; here it is shown the triangles near the plane only.

@@ -1,4 +1,4 @@
-"""Voxels to uncompressed NRRD files, a piece at a time. No MRML and no Qt in here."""
+"""Voxels to uncompressed NRRD files, a piece at a time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import numpy as np
 
+from ..pieces import slabs
 from .grids import Geometry
-from .pieces import slabs
 
 _NRRD_TYPES = {
     "u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "u8": "uint64",

@@ -1,4 +1,4 @@
-"""Sample heads that come with the extension, and a canvas to paint on where there is no MRI. MRML only, no Qt."""
+"""Sample heads that come with the extension, and a canvas to paint on where there is no MRI."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from . import grids, nifti, paths, results, scene
-from .roles import WHOLE_HEAD, roles_for
+from .. import paths
+from ..roles import WHOLE_HEAD, roles_for
+from . import grids, nifti, results, scene
 
 CANVAS_REFERENCE = "MedDDPM.canvas"
 

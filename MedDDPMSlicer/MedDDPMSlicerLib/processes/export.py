@@ -1,4 +1,4 @@
-"""Exports in the background, by the command line: a DICOM study, or a data set. MRML only, no Qt."""
+"""Exports in the background, by the command line: a DICOM study, or a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 
-from . import grids, nrrd, results, scene
+from ..mrml import grids, nrrd, results, scene
 from .command_process import CommandProcess
 
 DATASET_FOLDER = "MedDDPM-dataset"

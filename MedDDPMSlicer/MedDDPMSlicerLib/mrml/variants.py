@@ -1,4 +1,4 @@
-"""Several synthetic images of one head, and the image they were made from: maps, differences, a table. MRML, no Qt."""
+"""Several synthetic images of one head, and the image they were made from: maps, differences, a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 from MedDDPMCore.base.distance import signed_distance
 from MedDDPMCore.base.errors import LabelError, VolumeError
 
-from . import grids, pieces, results, scene
+from .. import pieces
+from . import grids, results, scene
 
 DIFFERENCE_COLORS, SPREAD_COLORS = "MedDDPM difference", "MedDDPM spread"
 CHECKER_MM = 25.0

@@ -1,13 +1,13 @@
-"""A training run in the background: started, watched through its log, stopped and resumed. No Qt in here."""
+"""A training run in the background: started, watched through its log, stopped and resumed."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from . import paths
+from .. import paths
+from ..mrml.loss_plot import read_log
 from .command_process import CommandProcess
-from .loss_plot import read_log
 
 CONFIGURATION = "slicer-training.json"
 

@@ -1,4 +1,4 @@
-"""Files to volumes: synthetic images as MRML nodes, with display and provenance. MRML only, no Qt."""
+"""Files to volumes: synthetic images as MRML nodes, with display and provenance."""
 
 from __future__ import annotations
 

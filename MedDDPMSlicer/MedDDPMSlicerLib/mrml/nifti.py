@@ -1,4 +1,4 @@
-"""NIfTI-1 files to VTK images a piece at a time, so that the window stays free. Reads what the core writes. No Qt."""
+"""NIfTI-1 files to VTK images a piece at a time, so that the window stays free. Reads what the core writes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-import paths  # beside this program
+from .. import paths
 
 
 def graphics_cards() -> list[str]:

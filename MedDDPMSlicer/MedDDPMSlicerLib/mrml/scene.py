@@ -1,4 +1,4 @@
-"""Segments to mask: everything that reads a segmentation. MRML only, no Qt, so that it runs under slicer-core alone."""
+"""Segments to mask: everything that reads a segmentation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from MedDDPMCore.base.errors import LabelError
 
+from ..pieces import SLAB_BYTES, finished, slabs
+from ..roles import Role
 from .grids import Geometry, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
 from .nrrd import write_array
-from .pieces import SLAB_BYTES, finished, slabs
-from .roles import Role
 from .surfaces import is_made_of_voxels, with_voxels
 
 _OFF_GRID = 0.01  # voxels, over a whole image: what lies closer to the grid than this lies on it

@@ -1,0 +1,1 @@
+"""What the module does with the scene: MRML and VTK, no Qt, so that it runs under slicer-core alone."""
