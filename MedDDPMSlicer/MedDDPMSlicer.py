@@ -167,13 +167,31 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, node):
         if self.parameters is not None:
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
+            for tag in self._gui_tags:
+                self.parameters.disconnectGui(tag)
         self.parameters = node
         for panel in self.panels.values():
             panel.bind(node)
+        if node is not None:
+            self._gui_tags = [node.connectParametersToGui(widgets) for widgets in self._parameter_widgets()]
         self._observeSegmentation()
         if node is not None:
             self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
             self.refresh()
+
+    def _parameter_widgets(self):
+        """Name of a parameter -> its widget, over all boxes; a second widget of a parameter is in a second dictionary.
+
+        Whatever is connected by a call of its own is written anew with every change of any parameter.
+        """
+        groups = [{}]
+        for panel in self.panels.values():
+            for name, widget in panel.parameter_widgets():
+                group = next((group for group in groups if name not in group), None)
+                if group is None:
+                    groups.append(group := {})
+                group[name] = widget
+        return groups
 
     def onSettingsChanged(self, _caller=None, _event=None):
         self._observeSegmentation()
@@ -226,7 +244,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _processEvent(self, event):
         if event["event"] == "ready":
-            self.panels["advanced"].show_devices(event.get("devices") or [])
+            self.show_devices(event.get("devices") or [])
         self.run.handle(event)
         if event["event"] != "progress":
             self.panels["advanced"].show_log()
@@ -266,12 +284,19 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if painted:
             views.jump_to(slicer.mrmlScene, segmentation.GetSegmentCenterRAS(painted[-1]))
 
-    def edit_segment(self, identity):
-        self.refresh()
-        self.panels["edit"].edit_segment(identity)
+    @property
+    def editor(self):
+        return self.panels["edit"]
 
-    def save_for_undo(self):
-        self.panels["edit"].save_for_undo()
+    def show_devices(self, devices):
+        self.panels["advanced"].show_devices(devices)
+
+    def collapse_others(self, panel):
+        """Close every box but one; returns the widgets of those that were open."""
+        others = [other.widget for other in self.panels.values() if other is not panel and not other.widget.collapsed]
+        for widget in others:
+            widget.collapsed = True
+        return others
 
     def copy_report(self):
         names = parameters.MedDDPMParameters.allParameters

@@ -1,6 +1,7 @@
 """The folders of MedDDPMSlicerLib as floors: each imports from its own or from those below; only the upper know Qt."""
 
 import ast
+import re
 
 import project
 import pytest
@@ -79,3 +80,21 @@ def test_no_module_of_the_library_imports_itself_in_a_circle():
     while leaves := {name for name, targets in edges.items() if not targets & set(edges)}:
         edges = {name: targets for name, targets in edges.items() if name not in leaves}
     assert sorted(edges) == []
+
+
+def test_boxes_ask_of_the_window_what_it_promises():
+    """Where `self.window.x` is not in the protocol, the next who changes the window cannot know of it."""
+    tree = ast.parse((LIBRARY / "panels" / "panel.py").read_text(encoding="utf-8"))
+    (protocol,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Window")
+    promised = {node.target.id for node in protocol.body if isinstance(node, ast.AnnAssign)}
+    promised |= {node.name for node in protocol.body if isinstance(node, ast.FunctionDef)}
+    used = set()
+    for path in (LIBRARY / "panels").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        used |= set(re.findall(r"\bwindow\.(\w+)", text))
+    assert used == promised
+    widget = ast.parse(project.MODULE.read_text(encoding="utf-8"))
+    (cls,) = (node for node in widget.body if isinstance(node, ast.ClassDef) and node.name == "MedDDPMSlicerWidget")
+    kept = {node.name for node in cls.body if isinstance(node, ast.FunctionDef)}
+    kept |= {node.attr for node in ast.walk(cls) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    assert promised - kept == {"resourcePath"}  # of ScriptedLoadableModuleWidget

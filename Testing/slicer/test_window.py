@@ -333,3 +333,20 @@ def test_slicers_process_stays_free_of_torch_and_the_window_opens_fast():
     )
     assert "opened in" in answer.stdout, answer.stderr[-2000:]
     print(answer.stdout, time.monotonic() - started)
+
+
+def test_a_changed_setting_is_written_into_its_widget_and_not_once_a_box(window, monkeypatch):
+    from slicer.parameterNodeWrapper.guiConnectors import GuiConnector
+
+    written = []
+    for connector in GuiConnector.__subclasses__():
+        write = connector.write
+
+        def count(self, value, write=write):
+            written.append(self.widget().objectName)
+            write(self, value)
+
+        monkeypatch.setattr(connector, "write", count)
+    window.parameters.seed = 77
+    assert window.advanced.seedSpinBox.value == 77
+    assert 1 <= written.count("seedSpinBox") <= 2 < len(window.widget.panels)

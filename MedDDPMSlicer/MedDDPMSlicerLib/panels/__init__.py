@@ -1,32 +1,38 @@
 """The boxes of the module's window, one a file.
 
-A new box `reader_study` is a line in ORDER, the class `ReaderStudyPanel(Panel)` in reader_study.py, its .ui file, and
-the two files' names in the module's CMakeLists.txt.
+A new box is its class in a file of its own, a line in BOXES, its .ui file, and the two files' names in the module's
+CMakeLists.txt.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from .advanced import AdvancedPanel
+from .compare import ComparePanel
+from .edit import EditPanel
+from .export import ExportPanel
+from .input import InputPanel
+from .lesion_tools import LesionToolsPanel
+from .panel import Panel, Window
+from .reader_study import ReaderStudyPanel
+from .setup import SetupPanel
+from .synthesize import SynthesizePanel
+from .train import TrainPanel
 
-ORDER = (
-    "setup",
-    "input",
-    "edit",
-    "lesion_tools",
-    "synthesize",
-    "compare",
-    "advanced",
-    "export",
-    "train",
-    "reader_study",
-)
+BOXES: dict[str, type[Panel]] = {
+    "setup": SetupPanel,
+    "input": InputPanel,
+    "edit": EditPanel,
+    "lesion_tools": LesionToolsPanel,
+    "synthesize": SynthesizePanel,
+    "compare": ComparePanel,
+    "advanced": AdvancedPanel,
+    "export": ExportPanel,
+    "train": TrainPanel,
+    "reader_study": ReaderStudyPanel,
+}
 """The boxes from top to bottom."""
 
 
-def create(owner) -> dict:
-    """Every box by its name, in their order; owner is the module's widget."""
-    return {name: _panel_class(name)(owner) for name in ORDER}
-
-
-def _panel_class(name: str) -> type:
-    return getattr(import_module(f".{name}", __name__), "".join(map(str.capitalize, name.split("_"))) + "Panel")
+def create(window: Window) -> dict[str, Panel]:
+    """Every box by its name, in their order."""
+    return {name: box(window) for name, box in BOXES.items()}

@@ -9,9 +9,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from .. import model_info, paths
+from ..mrml.parameters import MedDDPMParameters
 from ..processes.qt_transport import QtTransport
 from ..processes.weights_import import WeightsImport
-from .panel import Panel
+from .panel import Panel, Window
 
 SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
 PUBLISHED_LICENCE = _(
@@ -27,8 +28,8 @@ class AdvancedPanel(Panel):
     FILE = "Advanced"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self._fill(self.ui.samplerCombo, {"": _("As the model recommends"), **SAMPLER_TITLES})
         self._fill(self.ui.gridCombo, GRID_TITLES)
         self._weights_import = WeightsImport(QtTransport(), paths.python(), str(paths.core_folder()), self._imported)
@@ -45,15 +46,15 @@ class AdvancedPanel(Panel):
             )
         self.ui.importButton.connect("clicked()", self._import)
         self.ui.publishedButton.connect("clicked()", self._import_published)
-        self.ui.releaseButton.connect("clicked()", lambda: self.owner.process.release())
-        self.ui.copyReportButton.connect("clicked()", self.owner.copy_report)
+        self.ui.releaseButton.connect("clicked()", lambda: self.window.process.release())
+        self.ui.copyReportButton.connect("clicked()", self.window.copy_report)
 
-    def bind(self, parameters) -> None:
+    def bind(self, parameters: MedDDPMParameters | None) -> None:
         super().bind(parameters)
         self.show_models()
 
     def show_models(self) -> None:
-        self._fill(self.ui.modelCombo, {key: model.title for key, model in self.owner.models.items()})
+        self._fill(self.ui.modelCombo, {key: model.title for key, model in self.window.models.items()})
 
     def show_devices(self, devices: list[dict]) -> None:
         """devices: as Setup's look and the worker's `ready` tell them: id, name, free memory in bytes (0: unknown)."""
@@ -70,15 +71,15 @@ class AdvancedPanel(Panel):
             return
         for name, combo in self._choices.items():
             combo.setCurrentIndex(max(0, combo.findData(p.getValue(name))))
-        model, busy = self.owner.model, self.owner.run.is_active
+        model, busy = self.window.model, self.window.run.is_active
         self.ui.modelText.text = (
             model.text() if model else _("No model was found. Import one, or reinstall the extension.")
         )
         self.ui.modelText.visible = bool(self.ui.modelText.text)
         self.ui.seedSpinBox.enabled = not p.newSeed
-        self.ui.releaseButton.enabled = self.owner.process.is_running and not busy
+        self.ui.releaseButton.enabled = self.window.process.is_running and not busy
         self.ui.memoryText.text = (
-            _("The worker is running") if self.owner.process.is_running else _("No worker is running")
+            _("The worker is running") if self.window.process.is_running else _("No worker is running")
         )
         for widget in (
             *self._choices.values(),
@@ -92,7 +93,7 @@ class AdvancedPanel(Panel):
         self.ui.publishedButton.text = _("Converting…") if converting else _("Import published weights…")
 
     def show_log(self) -> None:
-        self.ui.logText.plainText = "\n".join(self.owner.process.log)
+        self.ui.logText.plainText = "\n".join(self.window.process.log)
         bar = self.ui.logText.verticalScrollBar()
         bar.value = bar.maximum
 
@@ -120,7 +121,7 @@ class AdvancedPanel(Panel):
                 )
             )
             return
-        self.owner.add_model(folder)
+        self.window.add_model(folder)
 
     def _import_published(self) -> None:
         """The licence first, then the file, then a conversion in the background that refuses anything but weights."""
@@ -136,4 +137,4 @@ class AdvancedPanel(Panel):
             slicer.util.errorDisplay(_("The weights were not imported.\n{problem}").format(problem=problem))
             self.refresh()
         else:
-            self.owner.add_model(str(folder))
+            self.window.add_model(str(folder))

@@ -12,7 +12,7 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml import lesions, variants, views
 from ..pieces import Pieces
-from .panel import Panel
+from .panel import Panel, Window
 
 FADE, BESIDE, CHECKERBOARD, DIFFERENCE = "fade", "side by side", "checkerboard", "difference"
 
@@ -23,9 +23,9 @@ class ComparePanel(Panel):
     FILE = "Compare"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
-        self._pieces = Pieces(owner.process.call_later, self._failed)
+    def __init__(self, window: Window):
+        super().__init__(window)
+        self._pieces = Pieces(window.process.call_later, self._failed)
         self._beside = views.SideBySide(slicer.mrmlScene)
         self._samples: variants.Samples | None = None
         self._settling = False
@@ -109,15 +109,15 @@ class ComparePanel(Panel):
 
     def _fit_views(self) -> None:
         """Once the views have the size of the new layout."""
-        self.owner.process.call_later(_LAYOUT_MS, self._fit)
+        self.window.process.call_later(_LAYOUT_MS, self._fit)
 
     def _fit(self) -> None:
         slicer.util.resetSliceViews()
-        self.owner.jump_to_lesion()
+        self.window.jump_to_lesion()
 
     def _show_outlines(self) -> None:
         if self._parameters.segmentation is not None:
-            self.owner.run.outlines.show(self._parameters.segmentation)
+            self.window.run.outlines.show(self._parameters.segmentation)
 
     def _map(self) -> None:
         self._do(variants.maps(slicer.mrmlScene, self._samples), self._show_maps)
@@ -143,15 +143,15 @@ class ComparePanel(Panel):
             yield from work
         finally:
             qt.QApplication.restoreOverrideCursor()
-            self.owner.process.call_later(0, self.owner.refresh)
+            self.window.process.call_later(0, self.window.refresh)
 
     def _failed(self, error: Exception) -> None:
         self._say(str(error))
 
     def _measure(self) -> None:
-        p, owner = self._parameters, self.owner
-        ids = lesions.lesion_segments(owner.roles, owner.found)
-        heads = [s for role in owner.roles if role.rank == 0 for s in owner.found.get(role.label, ())]
+        p, window = self._parameters, self.window
+        ids = lesions.lesion_segments(window.roles, window.found)
+        heads = [s for role in window.roles if role.rank == 0 for s in window.found.get(role.label, ())]
         try:
             table = variants.measure(slicer.mrmlScene, self._samples, p.segmentation, ids, heads)
         except MedDDPMError as error:

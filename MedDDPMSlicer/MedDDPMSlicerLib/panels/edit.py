@@ -8,7 +8,8 @@ from slicer.i18n import tr as _
 from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml import samples
-from .panel import Panel
+from ..mrml.parameters import MedDDPMParameters
+from .panel import Panel, Window
 
 EDITOR_TAG = "MedDDPMSegmentEditor"
 PREPARED = "MedDDPM.prepared"
@@ -18,12 +19,12 @@ class EditPanel(Panel):
     FILE = "Edit"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.ui.editor.setMRMLScene(slicer.mrmlScene)
         self.ui.canvasButton.connect("clicked()", self._make_canvas)
 
-    def bind(self, parameters) -> None:
+    def bind(self, parameters: MedDDPMParameters | None) -> None:
         super().bind(parameters)
         if parameters is None:
             self.ui.editor.setMRMLSegmentEditorNode(None)
@@ -70,6 +71,12 @@ class EditPanel(Panel):
         if self.ui.editor.segmentationNode() is not None:
             self.ui.editor.saveStateForUndo()
 
+    def undo(self) -> None:
+        self.ui.editor.undo()
+
+    def redo(self) -> None:
+        self.ui.editor.redo()
+
     def close(self) -> None:
         self.leave()
         self.ui.editor.setMRMLSegmentEditorNode(None)
@@ -80,8 +87,8 @@ class EditPanel(Panel):
         except MedDDPMError as error:
             self.ui.editHint.text = str(error)
             return
-        self.owner.refresh()
-        self.owner.show_source()
+        self.window.refresh()
+        self.window.show_source()
 
 
 def _editor_node():

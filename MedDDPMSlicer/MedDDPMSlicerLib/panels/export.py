@@ -14,7 +14,7 @@ from ..mrml import results
 from ..pieces import Pieces
 from ..processes import dependencies, export
 from ..processes.qt_transport import QtTransport
-from .panel import Panel
+from .panel import Panel, Window
 
 LAYOUTS = {"nnunet": "nnU-Net", "bids": "BIDS"}
 
@@ -23,8 +23,8 @@ class ExportPanel(Panel):
     FILE = "Export"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.process = export.ExportProcess(
             QtTransport(),
             paths.python(),
@@ -33,7 +33,7 @@ class ExportPanel(Panel):
             self._show_progress,
             self._ended,
         )
-        self._pieces = Pieces(owner.process.call_later, self._refuse)
+        self._pieces = Pieces(window.process.call_later, self._refuse)
         self._problem = self._left_out = ""
         self._out: Path | None = None
         self._is_done = False
@@ -54,7 +54,7 @@ class ExportPanel(Panel):
         image = p.result is not None and results.is_synthetic(p.result)
         self.ui.dicomButton.enabled = image and not running
         self.ui.dicomButton.toolTip = "" if image else _("Only images made here are exported: make one, or choose one.")
-        self.ui.datasetButton.enabled = self.owner.can_synthesize and self.owner.model is not None and not running
+        self.ui.datasetButton.enabled = self.window.can_synthesize and self.window.model is not None and not running
         self.ui.exportStopButton.enabled = running and not self.process.is_stopping
         self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(p.exportLayout)))
         self.ui.exportMaskCheckBox.enabled = p.segmentation is not None and not running
@@ -110,13 +110,13 @@ class ExportPanel(Panel):
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM folder"))
         if not parent:
             return
-        p, owner = self._parameters, self.owner
+        p, window = self._parameters, self.window
         segmentation = p.segmentation if p.exportMask else None
 
         def prepare(folder: Path) -> Generator[None, None, tuple[list[str], Path]]:
             out = export.new_folder(Path(parent), export.dicom_name(p.result))
             arguments = yield from export.prepare_dicom(
-                p.result, segmentation, owner.roles, owner.found, p.exportBurnIn, out, folder
+                p.result, segmentation, window.roles, window.found, p.exportBurnIn, out, folder
             )
             return arguments, out
 
@@ -126,7 +126,7 @@ class ExportPanel(Panel):
         chosen = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the dataset"))
         if not chosen:
             return
-        p, roles = self._parameters, self.owner.roles
+        p, roles = self._parameters, self.window.roles
         settings = {
             "model": p.model,
             "samples": p.exportSamples,
@@ -153,7 +153,7 @@ class ExportPanel(Panel):
         def work():
             arguments, self._out = yield from prepare(self.process.prepare())
             self.process.export(arguments)
-            self.owner.process.call_later(0, self.refresh)
+            self.window.process.call_later(0, self.refresh)
 
         self._problem = self._left_out = ""
         self._is_done = False

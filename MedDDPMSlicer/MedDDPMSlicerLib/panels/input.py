@@ -13,14 +13,14 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml import grids, head, parameters, samples, scene, surfaces
 from ..roles import Role
-from .panel import Panel
+from .panel import Panel, Window
 
 
 class InputPanel(Panel):
     FILE = "Input"
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self._rows: dict[str, tuple] = {}
         self._roles: tuple[Role, ...] = ()
         self._filling = False
@@ -35,12 +35,12 @@ class InputPanel(Panel):
     def refresh(self) -> None:
         if self._parameters is None:
             return
-        if self._roles != self.owner.roles:
-            self._build_rows(self.owner.roles)
-        segmentation, busy = self._parameters.segmentation, self.owner.run.is_active
+        if self._roles != self.window.roles:
+            self._build_rows(self.window.roles)
+        segmentation, busy = self._parameters.segmentation, self.window.run.is_active
         names = scene.segments_of(segmentation) if segmentation else {}
         self._fill_rows(names, busy)
-        fitting = self.owner.model is None or "head" in self.owner.model.labels
+        fitting = self.window.model is None or "head" in self.window.model.labels
         has_samples = self.ui.sampleCombo.count > 0 and fitting
         self.ui.sampleButton.enabled = self.ui.sampleCombo.enabled = has_samples and not busy
         self.ui.sampleCombo.visible = self.ui.sampleCombo.count > 1
@@ -54,7 +54,7 @@ class InputPanel(Panel):
         if self._parameters.segmentation is None:
             text = _("Choose a segmentation, or start from a sample head.")
         else:
-            missing = [role.title for role in self._roles if not self.owner.found.get(role.label)]
+            missing = [role.title for role in self._roles if not self.window.found.get(role.label)]
             required = [role.title for role in self._roles if role.rank == 0 and role.title in missing]
             if required == ["Head"]:
                 text = _("There is no head segment yet: make one from the MRI, or create and paint one, or choose one.")
@@ -98,7 +98,7 @@ class InputPanel(Panel):
         chosen = parameters.chosen_segments(self._parameters)
         for role in self._roles:
             _label, _row, combo, button = self._rows[role.label]
-            found = [names[identity] for identity in self.owner.found.get(role.label, ()) if identity in names]
+            found = [names[identity] for identity in self.window.found.get(role.label, ()) if identity in names]
             automatic = _("Found: {names}").format(names=", ".join(found)) if found else _("None found")
             if chosen.get(role.label) in names:
                 automatic = _("Find by name or terminology")
@@ -114,9 +114,10 @@ class InputPanel(Panel):
         parameters.choose_segment(self._parameters, label, self._rows[label][2].itemData(index) or "")
 
     def _create(self, role: Role) -> None:
-        self.owner.save_for_undo()
+        self.window.editor.save_for_undo()
         identity = scene.create_segment(self._parameters.segmentation, role)
-        self.owner.edit_segment(identity)
+        self.window.refresh()
+        self.window.editor.edit_segment(identity)
 
     def _load_sample(self) -> None:
         path = Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
@@ -124,8 +125,8 @@ class InputPanel(Panel):
             node = samples.load_sample(slicer.mrmlScene, path)
             self._parameters.mri = None
             self._parameters.segmentation = node
-            self.owner.refresh()
-            self.owner.show_source()
+            self.window.refresh()
+            self.window.show_source()
 
     def _make_head(self) -> None:
         with self._shown(_("Looking for the head…")):
@@ -136,10 +137,10 @@ class InputPanel(Panel):
             if self._parameters.segmentation is None:
                 name = slicer.mrmlScene.GenerateUniqueName(f"{mri.GetName()} segmentation")
                 self._parameters.segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-            self.owner.save_for_undo()
+            self.window.editor.save_for_undo()
             segmentation = self._parameters.segmentation
             role = next(role for role in self._roles if role.label == "head")
-            found = self.owner.found.get("head", ())
+            found = self.window.found.get("head", ())
             empty = [identity for identity in found if scene.is_empty(segmentation, identity)]
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
             scene.set_segment_array(segmentation, identity, array, grids.geometry_of_volume(mri))
@@ -169,5 +170,5 @@ class _ErrorsShown:
         if isinstance(error, MedDDPMError):
             logging.error(str(error))
             self._panel.notice = str(error)
-        self._panel.owner.refresh()
+        self._panel.window.refresh()
         return isinstance(error, MedDDPMError)

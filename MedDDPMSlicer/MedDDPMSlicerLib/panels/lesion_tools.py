@@ -14,7 +14,7 @@ from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from .. import paths
 from ..mrml import lesions, scene
-from .panel import Panel
+from .panel import Panel, Window
 
 ALL, AT_CROSSHAIR = "all", "crosshair"
 _LARGEST_SEED = 2**31 - 1
@@ -24,8 +24,8 @@ class LesionToolsPanel(Panel):
     FILE = "LesionTools"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.ui.pieceCombo.addItem(_("All pieces"), ALL)
         self.ui.pieceCombo.addItem(_("The piece nearest to the crosshair"), AT_CROSSHAIR)
         self._choices: dict[str, str] = {}
@@ -45,34 +45,23 @@ class LesionToolsPanel(Panel):
         for button, tool in tools:
             button.connect("clicked()", lambda tool=tool: self._use(tool))
         self._tool_buttons = [button for button, _tool in tools]
-        self.ui.lesionUndoButton.connect("clicked()", lambda: self._step_back("undo"))
-        self.ui.lesionRedoButton.connect("clicked()", lambda: self._step_back("redo"))
+        self.ui.lesionUndoButton.connect("clicked()", lambda: self._step_back(self.window.editor.undo))
+        self.ui.lesionRedoButton.connect("clicked()", lambda: self._step_back(self.window.editor.redo))
         self._show_shapes()
 
     def refresh(self) -> None:
         if self._parameters is None:
             return
         segmentation = self._parameters.segmentation
-        ids = lesions.lesion_segments(self.owner.roles, self.owner.found) if segmentation is not None else []
+        ids = lesions.lesion_segments(self.window.roles, self.window.found) if segmentation is not None else []
         names = scene.segments_of(segmentation) if ids else {}
         choices = {"": _("All lesion segments"), **{identity: names[identity] for identity in ids}}
         if choices != self._choices:
             self._fill(self.ui.lesionSegmentCombo, choices)
             self._choices = choices
         ready = bool(ids)
-        for name in (
-            "move",
-            "turn",
-            "scale",
-            "grow",
-            "smooth",
-            "mirror",
-            "copies",
-            "place",
-            "placeRandom",
-            "saveShape",
-        ):
-            getattr(self.ui, f"{name}Button").enabled = ready
+        for button in self._tool_buttons:
+            button.enabled = ready
         self.ui.lesionUndoButton.enabled = self.ui.lesionRedoButton.enabled = segmentation is not None
         if not ready:
             self._say(_("The tools need a lesion segment: create one above, under Head and tumor."))
@@ -90,18 +79,18 @@ class LesionToolsPanel(Panel):
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             p = self._parameters
-            self._say(tool(lesions.read(p.segmentation, self.owner.roles, self.owner.found, only)))
+            self._say(tool(lesions.read(p.segmentation, self.window.roles, self.window.found, only)))
         except MedDDPMError as error:
             logging.error(str(error))
             self._say(str(error))
         finally:
             qt.QApplication.restoreOverrideCursor()
-        self.owner.refresh()
+        self.window.refresh()
 
     def _each(self, of: lesions.Lesions, tool: Callable) -> str:
         """A tool of the core, called with the mask, the number of a piece (None for all of them) and the scheme."""
         number = self._piece(of)
-        return lesions.apply(of, lambda mask, scheme: tool(mask, number, scheme), self.owner.save_for_undo)
+        return lesions.apply(of, lambda mask, scheme: tool(mask, number, scheme), self.window.editor.save_for_undo)
 
     def _piece(self, of: lesions.Lesions) -> int | None:
         lesions.require_painted(of)
@@ -169,7 +158,7 @@ class LesionToolsPanel(Panel):
         shape = lesions.shape_for(of, segment, path, self.ui.shapeSpinBox.value)
         seed = random.randint(0, _LARGEST_SEED)
         return lesions.apply(
-            of, lambda mask, scheme: place(mask, shape, at, seed, scheme=scheme), self.owner.save_for_undo
+            of, lambda mask, scheme: place(mask, shape, at, seed, scheme=scheme), self.window.editor.save_for_undo
         )
 
     def _save_shape(self, of: lesions.Lesions) -> str:
@@ -186,11 +175,10 @@ class LesionToolsPanel(Panel):
             self.ui.shapeCombo, {str(path): name for name, path in lesions.shapes(paths.shapes_folder()).items()}
         )
 
-    def _step_back(self, way: str) -> None:
-        editor = self.owner.panels["edit"].ui.editor
-        getattr(editor, way)()
+    def _step_back(self, step: Callable[[], None]) -> None:
+        step()
         self._say("")
-        self.owner.refresh()
+        self.window.refresh()
 
     def _say(self, text: str) -> None:
         self.ui.lesionMessage.text = text

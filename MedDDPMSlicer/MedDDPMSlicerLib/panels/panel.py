@@ -2,33 +2,108 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 import slicer
+
+if TYPE_CHECKING:
+    from ..model_info import ModelInfo
+    from ..mrml.parameters import MedDDPMParameters
+    from ..processes.run import SynthesisRun
+    from ..processes.synthesis_process import SynthesisProcess
+    from ..roles import Role
+
+PARAMETER_PROPERTY = "SlicerParameterName"
+
+
+class Editor(Protocol):
+    """The Segment Editor of the window, for the boxes beside it."""
+
+    def edit_segment(self, identity: str) -> None:
+        """Open it with a segment ready to be painted."""
+
+    def save_for_undo(self) -> None:
+        """Remember the segments as they are now."""
+
+    def undo(self) -> None: ...
+    def redo(self) -> None: ...
+
+    def enter(self) -> None:
+        """Take its keys and views."""
+
+    def leave(self) -> None:
+        """Put the brush down and give keys and views back."""
+
+
+class Window(Protocol):
+    """What the module's widget offers its boxes, and all that they may ask of it."""
+
+    run: SynthesisRun
+    process: SynthesisProcess
+    editor: Editor
+    models: dict[str, ModelInfo]
+    found: dict[str, tuple[str, ...]]
+    """Label of the model -> ids of the segments that play it."""
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The chosen one."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The chosen model's labels as segments."""
+
+    @property
+    def can_synthesize(self) -> bool:
+        """Whether the packages for it are there, as far as is known."""
+
+    def resourcePath(self, filename: str) -> str: ...
+
+    def refresh(self) -> None:
+        """Show the present state in every box."""
+
+    def collapse_others(self, panel: Panel) -> list:
+        """Close every box but one; returns the widgets of those that were open."""
+
+    def show_setup(self) -> None: ...
+
+    def show_devices(self, devices: list[dict]) -> None:
+        """Offer what torch can compute on."""
+
+    def show_source(self) -> None:
+        """Show in the slice views what is painted on."""
+
+    def jump_to_lesion(self) -> None:
+        """Move the slice views to the tumor, or to the head if there is none."""
+
+    def add_model(self, folder: str) -> None:
+        """Remember an imported model and choose it."""
+
+    def copy_report(self) -> None:
+        """Put the error report into the clipboard."""
 
 
 class Panel:
-    """One box: its .ui file, and its settings' connection to the scene.
-
-    owner is the module's widget; it offers `parameters`, `run`, `models`, `resourcePath()` and `refresh()`.
-    """
+    """One box: its .ui file, and its settings' connection to the scene."""
 
     FILE = ""
     COLLAPSED = False
 
-    def __init__(self, owner):
-        self.owner = owner
-        self.widget = slicer.util.loadUI(owner.resourcePath(f"UI/{self.FILE}.ui"))
+    def __init__(self, window: Window):
+        self.window = window
+        self.widget = slicer.util.loadUI(window.resourcePath(f"UI/{self.FILE}.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.collapsed = self.COLLAPSED
-        self._parameters = None
-        self._tag = None
+        self._parameters: MedDDPMParameters | None = None
 
-    def bind(self, parameters) -> None:
-        """Connect the widgets to a parameter node, or to nothing."""
-        if self._parameters is not None:
-            self._parameters.disconnectGui(self._tag)
+    def parameter_widgets(self) -> list[tuple[str, object]]:
+        """The names of parameters, each with the widget that shows and sets it."""
+        named = ((widget.property(PARAMETER_PROPERTY), widget) for widget in vars(self.ui).values())
+        return [(name, widget) for name, widget in named if name]
+
+    def bind(self, parameters: MedDDPMParameters | None) -> None:
+        """Work on a parameter node, or on nothing."""
         self._parameters = parameters
-        if parameters is not None:
-            self._tag = parameters.connectGui(self.ui)
 
     def refresh(self) -> None:
         """Show the present state."""

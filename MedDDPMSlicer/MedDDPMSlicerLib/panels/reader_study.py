@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml.reader_study import CaseView, ReaderStudy
-from .panel import Panel
+from .panel import Panel, Window
 
 FOLDER_KEY, READER_KEY = "MedDDPM/ReaderStudyFolder", "MedDDPM/ReaderName"
 
@@ -21,8 +21,8 @@ class ReaderStudyPanel(Panel):
     FILE = "ReaderStudy"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.reading: ReaderStudy | None = None
         self._view = CaseView(slicer.mrmlScene)
         self._answer = ""
@@ -84,7 +84,7 @@ class ReaderStudyPanel(Panel):
             self._shown_at += time.monotonic() - self._left_at
             self._left_at = None
         if self.reading:
-            self.owner.panels["edit"].leave()
+            self.window.editor.leave()
 
     def leave(self) -> None:
         """The time in other modules does not count."""
@@ -125,11 +125,8 @@ class ReaderStudyPanel(Panel):
             return
         qt.QSettings().setValue(FOLDER_KEY, folder)
         qt.QSettings().setValue(READER_KEY, reader)
-        self.owner.panels["edit"].leave()  # its number keys mean other things
-        others = [panel.widget for panel in self.owner.panels.values() if panel is not self]
-        self._opened = [widget for widget in others if not widget.collapsed]
-        for widget in self._opened:
-            widget.collapsed = True
+        self.window.editor.leave()  # its number keys mean other things
+        self._opened = self.window.collapse_others(self)
         self._show_case()
         self.ui.realButton.setFocus()
 
@@ -185,7 +182,7 @@ class ReaderStudyPanel(Panel):
     def _close_study(self) -> None:
         self._view.close()
         self._end()
-        self.owner.panels["edit"].enter()
+        self.window.editor.enter()
 
     def _end(self, problem: str = "") -> None:
         self.reading, self._answer, self._problem, self._left_at = None, "", problem, None

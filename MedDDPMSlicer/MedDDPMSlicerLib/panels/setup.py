@@ -9,14 +9,14 @@ from slicer.i18n import tr as _
 
 from .. import paths
 from ..processes import dependencies
-from .panel import Panel
+from .panel import Panel, Window
 
 
 class SetupPanel(Panel):
     FILE = "Setup"
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.state: dependencies.State | None = None
         self._entered = False
         self._probe = dependencies.Probe(self._found, paths.python())
@@ -38,7 +38,7 @@ class SetupPanel(Panel):
         """Look for the packages, in a process of their own."""
         self.state = None
         self._probe.start()
-        self.owner.refresh()
+        self.window.refresh()
 
     @property
     def allows_synthesis(self) -> bool:
@@ -89,8 +89,8 @@ class SetupPanel(Panel):
             dependencies.remember_to_continue(False)
         self.widget.collapsed = state.is_complete
         if state.devices:
-            self.owner.panels["advanced"].show_devices(state.devices)
-        self.owner.refresh()
+            self.window.show_devices(state.devices)
+        self.window.refresh()
 
     def _install(self) -> None:
         """The one place where anything is installed: PyTorch's installer raises whatever pip raises."""

@@ -11,7 +11,7 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml import scene, views
 from ..processes.run import Edit, Settings, Status
-from .panel import Panel
+from .panel import Panel, Window
 
 LARGEST_NEW_SEED = 999_999  # short enough to read and type
 
@@ -19,20 +19,20 @@ LARGEST_NEW_SEED = 999_999  # short enough to read and type
 class SynthesizePanel(Panel):
     FILE = "Synthesize"
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self._failure: Status | None = None
         self.ui.synthesizeButton.connect("clicked()", self._synthesize)
-        self.ui.cancelButton.connect("clicked()", lambda: self.owner.run.cancel())
-        self.ui.setupButton.connect("clicked()", self.owner.show_setup)
-        self.ui.reportButton.connect("clicked()", self.owner.copy_report)
+        self.ui.cancelButton.connect("clicked()", lambda: self.window.run.cancel())
+        self.ui.setupButton.connect("clicked()", self.window.show_setup)
+        self.ui.reportButton.connect("clicked()", self.window.copy_report)
         self.ui.regionCombo.connect("activated(int)", self._choose_region)
         self.ui.fadeSlider.connect("valueChanged(double)", self._fade)
 
     def refresh(self) -> None:
         if self._parameters is None:
             return
-        run = self.owner.run
+        run = self.window.run
         reason = self._reason_not_to()
         self.ui.synthesizeButton.enabled = not reason and not run.is_active
         self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head.")
@@ -42,7 +42,7 @@ class SynthesizePanel(Panel):
         self.ui.statusLabel.text = _("This did not work:") if failure.error else self._status_text(reason)
         self.ui.errorLabel.visible = self.ui.reportButton.visible = bool(failure.error)
         self.ui.errorLabel.text = " ".join(part for part in (failure.error, failure.hint) if part)
-        self.ui.setupButton.visible = bool(reason) and not self.owner.can_synthesize
+        self.ui.setupButton.visible = bool(reason) and not self.window.can_synthesize
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
         self._refresh_edit()
@@ -50,7 +50,7 @@ class SynthesizePanel(Panel):
         self.ui.fadeSlider.enabled = (shown or run.is_active) and self._parameters.mri is not None
 
     def _refresh_edit(self) -> None:
-        p, idle = self._parameters, not self.owner.run.is_active
+        p, idle = self._parameters, not self.window.run.is_active
         self.ui.keepCheckBox.enabled = p.mri is not None and idle
         for widget in (self.ui.regionLabel, self.ui.regionCombo, self.ui.massLabel, self.ui.massSlider):
             widget.visible = self._keeps_anatomy
@@ -77,21 +77,21 @@ class SynthesizePanel(Panel):
     @property
     def failure(self) -> Status:
         """What went wrong last, if anything."""
-        return self._failure if self._failure is not None else self.owner.run.status
+        return self._failure if self._failure is not None else self.window.run.status
 
     def _reason_not_to(self) -> str:
-        if not self.owner.can_synthesize:
+        if not self.window.can_synthesize:
             return _("Synthesis needs packages that are not there yet: open Setup.")
-        if not self.owner.models:
+        if not self.window.models:
             return _("There is no model: import one under Advanced, or install the extension again.")
         if self._parameters.segmentation is None:
             return _("Choose a segmentation first.")
-        missing = [role.title for role in self.owner.roles if role.rank == 0 and not self.owner.found.get(role.label)]
+        missing = [role.title for role in self.window.roles if role.rank == 0 and not self.window.found.get(role.label)]
         return _("The segmentation has no {name} segment yet.").format(name=missing[0].lower()) if missing else ""
 
     def _status_text(self, reason: str) -> str:
-        status = self.owner.run.status
-        if not self.owner.run.is_active:
+        status = self.window.run.status
+        if not self.window.run.is_active:
             return status.text or reason or _("Ready.")
         left = ""
         if status.seconds_left is not None and status.phase == "running":
@@ -107,12 +107,12 @@ class SynthesizePanel(Panel):
         if p.steps:
             options["steps"] = p.steps
         try:
-            self.owner.run.start(
+            self.window.run.start(
                 Settings(
                     p.segmentation,
                     p.mri,
-                    self.owner.roles,
-                    self.owner.found,
+                    self.window.roles,
+                    self.window.found,
                     p.model,
                     p.seed,
                     p.samples,
@@ -125,7 +125,7 @@ class SynthesizePanel(Panel):
             )
         except MedDDPMError as error:
             self._failure = Status(error=error.message, hint=error.hint, code=error.code)
-        self.owner.refresh()
+        self.window.refresh()
 
     def _fade(self, value: float) -> None:
         views.set_fade(slicer.mrmlScene, value)

@@ -12,7 +12,7 @@ from .. import paths
 from ..mrml.loss_plot import LossPlot
 from ..processes import training
 from ..processes.qt_transport import QtTransport
-from .panel import Panel
+from .panel import Panel, Window
 
 _INTERVAL_MS = 1000
 _PICTURE_WIDTH = 360
@@ -22,8 +22,8 @@ class TrainPanel(Panel):
     FILE = "Train"
     COLLAPSED = True
 
-    def __init__(self, owner):
-        super().__init__(owner)
+    def __init__(self, window: Window):
+        super().__init__(window)
         self.process = training.TrainingProcess(QtTransport(), paths.python(), str(paths.core_folder()), self._ended)
         self._plot: LossPlot | None = None
         self._picture: Path | None = None
@@ -44,7 +44,7 @@ class TrainPanel(Panel):
         running = self.process.is_running
         ready = bool(p.trainingData.strip()) and bool(p.trainingRun.strip())
         self.ui.trainButton.text = _("Resume") if ready and training.has_checkpoint(Path(p.trainingRun)) else _("Train")
-        self.ui.trainButton.enabled = ready and not running and self.owner.can_synthesize
+        self.ui.trainButton.enabled = ready and not running and self.window.can_synthesize
         self.ui.stopButton.enabled = running and not self.process.is_stopping
         self.ui.plotButton.enabled = self._plot is not None and self._plot.is_in_scene
         for widget in (
