@@ -36,7 +36,8 @@ def edit(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..editing.output import edited_path, write_edited
-    from ..editing.plan import EditOptions, plan_edit, run_edit
+    from ..editing.plan import EditOptions, plan_edit
+    from ..editing.run import run_edit
     from ..synthesis.output import stem
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.labels import parse_label_mapping
@@ -44,9 +45,9 @@ def edit(args: argparse.Namespace) -> int:
 
     usual = EditOptions()
     options = EditOptions(
-        usual.margin_mm if args.margin is None else args.margin,
-        usual.blend_mm if args.blend is None else args.blend,
-        args.mass_effect,
+        margin_mm=usual.margin_mm if args.margin is None else args.margin,
+        blend_mm=usual.blend_mm if args.blend is None else args.blend,
+        mass_effect=args.mass_effect,
     )
     masks = [Volume.read(path, labels=True) if path else None for path in (args.mask, args.source, args.edit_mask)]
     mapping = parse_label_mapping(args.labels) if args.labels else None

@@ -17,7 +17,7 @@ def add(commands) -> None:
     p.add_argument("--fp32", action="store_true", help="store full precision (twice the size)")
 
 
-def models(args: argparse.Namespace) -> int:
+def models(_args: argparse.Namespace) -> int:
     """Lists the models that can be named."""
     from ..models.catalogue import find_models
     from ..models.spec import ModelSpec

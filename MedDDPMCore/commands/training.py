@@ -82,7 +82,7 @@ def prepare(args: argparse.Namespace) -> int:
     steps = Steps(template, registration, recipe.outliers or args.remove_outliers, recipe.relabel)
     with tqdm(total=len(cases), disable=None, unit="case") as bar:
 
-        def progress(index: int, total: int, name: str) -> None:
+        def progress(index: int, _total: int, name: str) -> None:
             bar.set_description(name)
             bar.update(index - bar.n)
 

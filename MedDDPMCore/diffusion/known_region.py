@@ -8,28 +8,31 @@ the stages of a cascade. RePaint's resampling is the option `rounds`: x0 is nois
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .domain import Domain, shrink
 from .samplers import Denoiser, Generators, noise_like
-from .schedule import Schedule
+from .schedule import Schedule, expand
 
 
-@dataclass
+@dataclass(frozen=True)
 class KnownRegion:
     """What of an image is known.
 
     image: (batch, channels, z, y, x) -1..1 at model-grid size. unknown: (1, 1, z, y, x) 0..1, 1 where it is to be made.
-    rounds: how often each step is taken; more than once lets the made part agree better with the known one. guess: the
-    denoiser's latest image before the known part was put in, -1..1, at the size of its stage.
+    rounds: how often each step is taken; more than once lets the made part agree better with the known one.
     """
 
     image: Tensor
     unknown: Tensor
     rounds: int = 1
-    guess: Tensor | None = field(default=None, init=False)
+
+    def to(self, device: torch.device) -> KnownRegion:
+        """The same on a device."""
+        return KnownRegion(self.image.to(device), self.unknown.to(device), self.rounds)
 
     def part(self, window: tuple[slice, slice, slice]) -> KnownRegion:
         """The same within a window (z, y, x) of the model grid."""
@@ -38,20 +41,39 @@ class KnownRegion:
 
     def guide(
         self, denoise: Denoiser, domain: Domain, timesteps: int, coarse: Tensor | None, generators: Generators
-    ) -> Denoiser:
+    ) -> GuidedDenoiser:
         """A denoiser of the same domain, over `timesteps` steps of the cosine schedule, that keeps what is known."""
-        schedule = Schedule.cosine(timesteps)
-        known, unknown = shrink(self.image, domain.factor), shrink(self.unknown, domain.factor)
+        return GuidedDenoiser(self, denoise, domain, timesteps, coarse, generators)
 
-        def composed(x: Tensor, t: Tensor) -> Tensor:
-            self.guess = domain.decode(denoise(x, t), coarse)
-            return domain.encode_shrunk(self.guess * unknown + known * (1 - unknown))
 
-        def guided(x: Tensor, t: Tensor) -> Tensor:
-            x0 = composed(x, t)
-            alpha, sigma = float(schedule.alphas[int(t[0])]), float(schedule.sigmas[int(t[0])])
-            for _ in range(self.rounds - 1):
-                x0 = composed(alpha * x0 + sigma * noise_like(x, generators), t)
-            return x0
+class GuidedDenoiser:
+    """`denoise(x, t) -> x0` whose x0 holds what is known of the image; see `KnownRegion.guide`.
 
-        return guided
+    latest: the image (batch, channels, z, y, x) -1..1 of the last answer before the known part was put in, at the size
+    of the domain's images; None before the first call.
+    """
+
+    def __init__(
+        self,
+        known: KnownRegion,
+        denoise: Denoiser,
+        domain: Domain,
+        timesteps: int,
+        coarse: Tensor | None,
+        generators: Generators,
+    ):
+        self._denoise, self._domain, self._coarse, self._generators = denoise, domain, coarse, generators
+        self._known, self._unknown = shrink(known.image, domain.factor), shrink(known.unknown, domain.factor)
+        self._rounds, self._factors = known.rounds, Schedule.cosine(timesteps).factors(known.image.device)
+        self.latest: Tensor | None = None
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        x0 = self._composed(x, t)
+        for _ in range(self._rounds - 1):
+            alpha, sigma = (expand(factors, t, x) for factors in (self._factors.alphas, self._factors.sigmas))
+            x0 = self._composed(alpha * x0 + sigma * noise_like(x, self._generators), t)
+        return x0
+
+    def _composed(self, x: Tensor, t: Tensor) -> Tensor:
+        self.latest = self._domain.decode(self._denoise(x, t), self._coarse)
+        return self._domain.encode_shrunk(self.latest * self._unknown + self._known * (1 - self._unknown))

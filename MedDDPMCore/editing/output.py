@@ -10,7 +10,8 @@ from ..base.files import write_text
 from ..lesions.shapes import voxel_ml
 from ..synthesis.output import provenance, sidecar
 from ..synthesis.synthesize import Model, Settings
-from .plan import Edited, EditPlan, edit_settings
+from .plan import EditPlan
+from .run import Edited, edit_settings
 
 STATEMENT = (
     "Partly synthetic image: within the edited region it was made by a generative model, elsewhere it is the source "
@@ -23,10 +24,10 @@ def edited_path(folder: Path, stem: str, seed: int) -> Path:
     return folder / f"{stem}_edited_synthetic_seed{seed}.nii.gz"
 
 
-def edit_record(model: Model, edit: EditPlan, settings: Settings, seed: int) -> dict:
+def edit_record(model: Model, edit: EditPlan, settings: Settings, result: Edited) -> dict:
     """Everything needed to make this edit again from the same MRI, and the plain statement of what it is."""
     options = edit.options
-    record = provenance(model, edit.plan, edit_settings(settings), seed, model.spec.modalities[0])
+    record = provenance(model, result.plan, edit_settings(settings), result.seed, model.spec.modalities[0])
     record |= {
         "statement": STATEMENT,
         "edited": True,
@@ -37,7 +38,7 @@ def edit_record(model: Model, edit: EditPlan, settings: Settings, seed: int) -> 
         "mass_effect": options.mass_effect,
         "rounds": options.rounds,
         "intensity": "the source image's own",
-        "warnings": edit.warnings,
+        "warnings": result.plan.warnings,
         "notes": edit.notes,
     }
     return record
@@ -51,7 +52,7 @@ def write_edited(
     Each file is written whole or not at all; an existing one is replaced. ResourceError on a full disk.
     """
     path = edited_path(Path(folder), stem, result.seed)
-    record = edit_record(model, edit, settings, result.seed)
+    record = edit_record(model, edit, settings, result)
     text = f"edited {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

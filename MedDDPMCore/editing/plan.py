@@ -1,16 +1,9 @@
-"""The patient's own MRI with part of it made anew: a lesion put in, enlarged, moved or removed, all else kept.
-
-Only a region around the changed labels is made; every other voxel is the patient's, bit for bit, in its own grid and
-dtype. The MRI is brought to the model's grid and intensity, the model fills the region with the rest given
-(`diffusion.known_region`), and what it made is brought back: matched to the patient by an affine fit in the band around
-the region and a smooth (harmonic) correction inside it, and blended in at the region's edge.
-"""
+"""What an edit is to make anew, and what the model is given for it: everything checked before the model runs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,25 +11,19 @@ import torch
 from ..anatomy.head import head_mask
 from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..diffusion.known_region import KnownRegion
-from ..lesions.shapes import bounding_box, lesions_of, shifted, voxel_ml
-from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
+from ..lesions.shapes import lesions_of, voxel_ml
+from ..synthesis.synthesize import AIR, Model, Plan
 from ..volumes.labels import LabelMapping, LabelScheme
-from ..volumes.volume import Volume, resample_image
-from .fill import fill
+from ..volumes.volume import Volume, resample_image, where_labels
 from .intensity import Levels, levels
-from .match import contrast, levelled, matched
+from .match import contrast
 from .region import BLEND_MM, MARGIN_MM, changed_region, pushed, require_fit, weights
-from .texture import SHELL_MM, texture
 
-FINER = 0.75
-"""In a scan of finer voxels than so much of the model's, what is made gets the scan's texture."""
 ROUNDS = 1
 """How often each step is taken; see Documentation/editing.md for what more cost and gained."""
-EDIT_SAMPLER = "ddpm"
-"""The noise of each step carries the known surroundings into the region; without it edits are measurably worse."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EditOptions:
     """margin_mm: how far around changed labels the image is made anew. blend_mm: over how much of that it is blended.
     mass_effect: 0..1, how strongly new lesions push the tissue around them. rounds: as of `KnownRegion`."""
@@ -47,7 +34,7 @@ class EditOptions:
     rounds: int = ROUNDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EditPlan:
     """An edit made ready.
 
@@ -67,16 +54,12 @@ class EditPlan:
     known: KnownRegion
     mri_sha256: str
     options: EditOptions
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Edited:
-    """One edited MRI, on the patient's own grid and in its dtype, and the seed it came from."""
-
-    volume: Volume
-    seed: int
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the mask and the model."""
+        return self.plan.warnings
 
 
 def plan_edit(
@@ -105,100 +88,76 @@ def plan_edit(
     mask = _with_head(mask, mri, scheme, mapping, notes)
     plan = model.plan(mask, None, "mask")
     labels = scheme.apply(mask)
-    values = [scheme.values[name] for name in scheme.lesions]
-    head = labels != 0
-    before = np.zeros(labels.shape, np.uint8)
+    head, after = labels != 0, _lesions_only(labels, scheme)
+    before = np.zeros_like(after)
     if source is not None:
-        before = _with_head(source, mri, scheme, mapping, []).array
-        before = np.where(np.isin(before, values), before, 0)
-    after = np.where(np.isin(labels, values), labels, 0)
+        before = _lesions_only(_with_head(source, mri, scheme, mapping, []).array, scheme)
     # beside an edit mask, what has changed is known only where there is a source
     changed = (before != after) & (edit_mask is None or source is not None)
     region = _region(changed, head, edit_mask, mri, options, notes)
     bent, base = None, mri
     if options.mass_effect:
-        grown = lesions_of(Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry), scheme)
-        image, moved, furthest = pushed(mri, head, grown, options.mass_effect)
-        bent, base = (moved, image[moved]), Volume(image, mri.geometry)
-        notes.append(f"Mass effect: {moved.sum() * voxel_ml(mri.geometry):.0f} ml of tissue are displaced, by up to "
-                     f"{furthest:.1f} mm.")  # fmt: skip
-    on_grid = resample_image(base, plan.grid, float(mri.array.min())).array
+        new = Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry)
+        bent, base = _bent(mri, head, new, scheme, options, notes)
+    found, known = _known(model, plan, base, region, float(mri.array.min()), options, notes)
+    return EditPlan(
+        mri=mri,
+        bent=bent,
+        region=region,
+        weight=weights(region, mri.geometry, options.blend_mm),
+        levels=found,
+        contrast=_own_contrast(mri, before > 0, head, found) if found.foreign else None,
+        plan=plan,
+        known=known,
+        mri_sha256=hashlib.sha256(np.ascontiguousarray(mri.array)).hexdigest(),
+        options=options,
+        notes=(*plan.notes, *notes),
+    )
+
+
+def _lesions_only(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
+    return np.where(where_labels(labels, (scheme.values[name] for name in scheme.lesions)), labels, 0)
+
+
+def _bent(
+    mri: Volume, head: np.ndarray, new: Volume, scheme: LabelScheme, options: EditOptions, notes: list[str]
+) -> tuple[tuple[np.ndarray, np.ndarray], Volume]:
+    """The mass effect of new lesions: where tissue moved (z, y, x) and the values there, and the whole image."""
+    image, moved, furthest = pushed(mri, head, lesions_of(new, scheme), options.mass_effect)
+    moved_ml = moved.sum() * voxel_ml(mri.geometry)
+    notes.append(f"Mass effect: {moved_ml:.0f} ml of tissue are displaced, by up to {furthest:.1f} mm.")
+    return (moved, image[moved]), Volume(image, mri.geometry)
+
+
+def _known(
+    model: Model,
+    plan: Plan,
+    image: Volume,
+    region: np.ndarray,
+    background: float,
+    options: EditOptions,
+    notes: list[str],
+) -> tuple[Levels, KnownRegion]:
+    """The patient's image in the model's intensities and on its grid, and what of it is to be made."""
+    on_grid = resample_image(image, plan.grid, background).array
     found, said = levels(model, on_grid, plan)
     notes += said
     known = found.to_model(on_grid)
     known[plan.labels == 0] = AIR
-    unknown = np.clip(2 * resample_image(Volume(region.astype(np.float32), mri.geometry), plan.grid, 0.0).array, 0, 1)
+    on_model_grid = resample_image(Volume(region.astype(np.float32), image.geometry), plan.grid, 0.0)
+    unknown = np.clip(2 * on_model_grid.array, 0, 1)
     if not unknown.any():
         raise LabelError("The region to edit lies outside the model's field of view.", "Edit nearer to the brain.")
-    made_ml = float(region.sum()) * voxel_ml(mri.geometry)
+    made_ml = float(region.sum()) * voxel_ml(image.geometry)
     notes.append(f"{made_ml:.1f} ml of the image are made anew; all else is the patient's own.")
-    digest = hashlib.sha256(np.ascontiguousarray(mri.array)).hexdigest()
-    return EditPlan(
-        mri,
-        bent,
-        region,
-        weights(region, mri.geometry, options.blend_mm),
-        found,
-        _own_contrast(mri, before > 0, head, found) if found.foreign else None,
-        plan,
-        KnownRegion(torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds),
-        digest,
-        options,
-        plan.warnings,
-        [*plan.notes, *notes],
+    return found, KnownRegion(
+        torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds
     )
-
-
-def edit_settings(settings: Settings) -> Settings:
-    """The settings with the sampler of edits, where none is asked for, whatever sampler is the model's own."""
-    return settings if settings.sampler else replace(settings, sampler=EDIT_SAMPLER)
-
-
-def run_edit(model: Model, edit: EditPlan, settings: Settings) -> Iterator[tuple[Progress, Edited | None]]:
-    """Yields after each step: the progress, and, when a sample is finished, the edited image. Leaving the loop stops
-    the work. settings: see `edit_settings`. Errors as of `Model.run`."""
-    for progress in fill(model, edit.plan, edit_settings(settings), edit.known):
-        yield progress, _finished(model, edit, progress.seeds[0]) if progress.finished else None
 
 
 def _own_contrast(mri: Volume, lesion: np.ndarray, head: np.ndarray, found: Levels) -> float | None:
     """Of the lesions (z, y, x) bool that the patient has; None where there are none."""
     return contrast(mri.array - found.low, lesion, head & ~lesion, mri.geometry.spacing)[0]
-
-
-def _finished(model: Model, edit: EditPlan, seed: int) -> Edited:
-    """The image just made, in the patient's intensities, blended into the patient's image."""
-    guess = edit.known.guess[0, 0].float().cpu().numpy()
-    known, unknown = (t[0, 0].cpu().numpy() for t in (edit.known.image, edit.known.unknown))
-    labels, spacing = edit.plan.labels, edit.plan.grid.spacing
-    made = matched(guess, known, unknown, labels > 0, spacing)
-    lesion = np.isin(labels, [model.spec.labels.values[name] for name in model.spec.labels.lesions])
-    if edit.levels.foreign:
-        made = levelled(made, known, unknown, (labels > 0) & ~lesion, lesion, spacing, edit.contrast)
-    in_patients_units = edit.levels.to_patient(made)
-    finer = min(edit.mri.geometry.spacing) < FINER * min(spacing)
-    window = bounding_box(edit.region, int(np.ceil(SHELL_MM / min(edit.mri.geometry.spacing))) if finer else 0)
-    start = np.array([side.start for side in window[::-1]])
-    part = shifted(edit.mri.geometry, start, edit.region[window].shape)
-    filled = resample_image(Volume(in_patients_units, edit.plan.grid), part, 0.0).array
-    result = edit.mri.array.copy()
-    if edit.bent is not None:
-        result[edit.bent[0]] = _in_dtype(edit.bent[1], result.dtype)
-    base, weight = result[window].astype(np.float32), edit.weight[window]
-    blended = base + weight * (filled - base)
-    if finer:
-        head = resample_image(Volume((labels > 0).astype(np.float32), edit.plan.grid), part, 0.0).array > 0.5
-        blended += texture(base, filled, weight, head, part, seed)
-    result[window] = np.where(weight > 0, _in_dtype(blended, result.dtype), result[window])
-    return Edited(Volume(result, edit.mri.geometry), seed)
-
-
-def _in_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values rounded and clipped into an image's dtype."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
 
 
 def _check(model: Model, mri: Volume, options: EditOptions) -> None:

@@ -32,7 +32,7 @@ def synthesize_files(
     out: Path,
     settings: Settings,
     mapping: LabelMapping | None = None,
-    report: Callable[[Path, Progress | str], None] = lambda mask, what: None,
+    report: Callable[[Path, Progress | str], None] = lambda *_: None,
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
@@ -61,7 +61,7 @@ def synthesize_files(
                 continue
             for progress in model.run(plan, one):
                 report(path, progress)
-            written += write_synthesis(model, plan, one, progress.results()[0], out, stem(path))
+            written += write_synthesis(model, progress.plan, one, progress.results()[0], out, stem(path))
             write_preview(model, plan, progress, out, stem(path))
     return written, failed
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +15,17 @@ from torch import Tensor
 
 from ..base.device import pick_device, pick_precision
 from ..base.errors import LabelError, MedDDPMError, ResourceError
-from ..diffusion.samplers import SAMPLERS, noise_like
-from ..diffusion.schedule import Schedule
+from ..diffusion.samplers import SAMPLERS
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
-from ..models.stage import denoiser, in_precision
+from ..models.stage import in_precision
 from ..networks.unet import UNet
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, resample_image, resample_labels
 from .fitting import Fit, fit
+from .walk import Filling, WalkStep, walk
 
 AIR = -1.0
-STEPS_AHEAD = 2
-"""Steps queued on a GPU beyond the one told of: enough to keep it busy, few enough that a cancel is quick."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,12 @@ class Plan:
     grid: Geometry
     output: Geometry
     mask_sha256: str
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def warned(self, warnings: Iterable[str]) -> Plan:
+        """The same plan with further warnings; none is there twice."""
+        return replace(self, warnings=tuple(dict.fromkeys([*self.warnings, *warnings])))
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,32 @@ class Synthesis:
 class Progress:
     """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
 
-    images is made when it is first looked at.
+    plan: that of the run, with what it warns of beside what it did when it was made. images is made when it is first
+    looked at.
     """
 
     index: int
     total: int
     seeds: tuple[int, ...]
-    decode: Callable[[], Tensor]
-    finished: bool
+    step: WalkStep
     modalities: tuple[str, ...]
     plan: Plan
+
+    @property
+    def finished(self) -> bool:
+        """Whether the samples with these seeds are made."""
+        return self.step.finished
 
     @cached_property
     def images(self) -> Tensor:
         """(batch, modality, z, y, x) -1..1, the present guess, on the model grid or coarser."""
         with torch.inference_mode():
-            return self.decode()
+            return self.step.image()
+
+    def made(self) -> Tensor:
+        """The same, before what is known of the image was put in."""
+        with torch.inference_mode():
+            return self.step.made()
 
     def results(self) -> list[Synthesis]:
         """The present guess of each sample, as volumes on the output geometry."""
@@ -145,7 +156,7 @@ class Model:
         warnings += fit(self.spec, self.device, self.precision).words
         digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
-        return Plan(labels, geometry, target, digest, warnings, list(report.notes))
+        return Plan(labels, geometry, target, digest, tuple(warnings), tuple(report.notes))
 
     def steps(
         self,
@@ -190,27 +201,36 @@ class Model:
                 results += progress.results()
         return results
 
-    def run(self, plan: Plan, settings: Settings) -> Iterator[Progress]:
-        """Yields Progress after each step of each batch of samples of a plan."""
+    def run(self, plan: Plan, settings: Settings, filling: Filling | None = None) -> Iterator[Progress]:
+        """Yields Progress after each step of each batch of samples of a plan; with `filling`, of images of which part
+        is known."""
         sampler = self.sampler_for(settings)
-        fitted = self.make_fit(plan, settings)
+        fitted = self.make_fit(settings)
+        plan = plan.warned(fitted.words)
+        if filling is not None:
+            filling = replace(filling, known=filling.known.to(self.device))
         condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
         total, done = sum(counts) * settings.samples, 0
         for first in range(0, settings.samples, fitted.batch_size):
             seeds = tuple(settings.seed + k for k in range(first, min(first + fitted.batch_size, settings.samples)))
-            generators = [torch.Generator().manual_seed(seed) for seed in seeds]
             with memory_explained(self.device):
-                for decode, finished in self._batch(
-                    condition.expand(len(seeds), -1, -1, -1, -1), sampler, counts, generators
+                for step in walk(
+                    self.spec.stages,
+                    self.networks,
+                    condition.expand(len(seeds), -1, -1, -1, -1),
+                    sampler=sampler,
+                    counts=counts,
+                    generators=[torch.Generator().manual_seed(seed) for seed in seeds],
+                    precision=self.precision,
+                    filling=filling,
                 ):
                     done += len(seeds)
-                    yield Progress(done, total, seeds, decode, finished, self.spec.modalities, plan)
+                    yield Progress(done, total, seeds, step, self.spec.modalities, plan)
 
-    def make_fit(self, plan: Plan, settings: Settings) -> Fit:
-        """Makes the model ready for the run that fits into the memory which is free now, and tells the plan."""
+    def make_fit(self, settings: Settings) -> Fit:
+        """Makes the model ready for the run that fits into the memory which is free now."""
         fitted = fit(self.spec, self.device, self.precision, min(settings.batch_size, settings.samples))
-        plan.warnings.extend(words for words in fitted.words if words not in plan.warnings)
         if fitted.device != self.device:
             self._load(fitted.device, pick_precision("auto", fitted.device))
         for network in self.networks:
@@ -243,42 +263,6 @@ class Model:
         if settings.output_grid not in ("mask", "model"):
             raise MedDDPMError(f"Unknown output grid {settings.output_grid!r}.", "Choose mask or model.")
         return SAMPLERS[name]
-
-    @torch.inference_mode()
-    def _batch(
-        self, condition: Tensor, sampler, counts: list[int], generators
-    ) -> Iterator[tuple[Callable[[], Tensor], bool]]:
-        """After each step: what makes its image, and whether that is the last."""
-        at_work = _AtWork(self.device)
-        coarse, last = None, len(counts) - 1
-        for i, (stage, network, count) in enumerate(zip(self.spec.stages, self.networks, counts, strict=True)):
-            domain = stage.domain
-            packed = domain.pack(condition, coarse)
-            denoise = denoiser(network, stage, packed, coarse, self.precision)
-            shape = (len(generators), *domain.x_shape(tuple(condition.shape[2:])))
-            x = noise_like(torch.empty(shape, device=self.device), generators) * stage.temperature
-            schedule = Schedule.cosine(stage.timesteps)
-            for step in sampler(denoise, x, schedule, count, generators, stage.temperature):
-                at_work.wait()
-                yield partial(domain.decode, step.x0, coarse), i == last and step.index == step.total
-            coarse = domain.decode(step.x0, coarse) if i < last else None
-
-
-class _AtWork:
-    """Keeps a GPU's queue short: a step is told of when the GPU is at most STEPS_AHEAD steps behind."""
-
-    def __init__(self, device: torch.device):
-        self.on_gpu = device.type == "cuda"
-        self.events: deque = deque()
-
-    def wait(self) -> None:
-        """Called after a step was queued. The GPU has work left while this waits."""
-        if not self.on_gpu:
-            return
-        self.events.append(torch.cuda.Event())
-        self.events[-1].record()
-        if len(self.events) > STEPS_AHEAD:
-            self.events.popleft().synchronize()
 
 
 def load_model(name_or_path: str | Path = DEFAULT, device: str = "auto", precision: str = "auto") -> Model:

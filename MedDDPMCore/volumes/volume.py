@@ -100,10 +100,9 @@ def count_labels(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def where_labels(array: np.ndarray, values: Iterable[int]) -> np.ndarray:
     """Where an array (two axes or more) holds one of a few values, as bool: np.isin, five times as fast."""
     found = np.zeros(array.shape, bool)
-    first, *others = values
+    wanted = list(values)
     for part, hit in zip(array, found, strict=True):
-        np.equal(part, first, out=hit)
-        for value in others:
+        for value in wanted:
             hit |= part == value
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Job:
         self.progress("loading the model")
         return self.load(self.model_name, self.device)
 
-    def walk(self, states: Iterator[tuple[Any, Any]], warnings: list[str], notes: list[str]) -> Iterator[Any]:
+    def walk(self, states: Iterator[tuple[Any, Any]], warnings: Sequence[str], notes: Sequence[str]) -> Iterator[Any]:
         """Passes on what comes with each finished state (`Progress`) of a walk, and tells of every one."""
         self.progress("synthesizing", warnings=warnings, notes=notes)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class Job:
         sample = seed - self.settings.seed
         return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
 
-    def done(self, model, files: list[dict], warnings: list[str], notes: list[str]) -> None:
+    def done(self, model, files: list[dict], warnings: Sequence[str], notes: Sequence[str]) -> None:
         """Tells that all is made."""
         self.emit(
             "done",
@@ -180,17 +180,19 @@ def synthesize(job: Job) -> None:
     states = ((state, state) for state in model.run(plan, job.settings))
     for state in job.walk(states, plan.warnings, plan.notes):
         for result in state.results():
-            paths = write_synthesis(model, plan, job.settings, result, job.folder, name)
+            paths = write_synthesis(model, state.plan, job.settings, result, job.folder, name)
             files += [
                 job.described(p, modality, result.seed) for p, modality in zip(paths, result.volumes, strict=True)
             ]
+        plan = state.plan
     job.done(model, files, plan.warnings, plan.notes)
 
 
 def edit(job: Job) -> None:
     """The patient's MRI in, and out with a region made anew."""
     from ..editing.output import write_edited
-    from ..editing.plan import EditOptions, plan_edit, run_edit
+    from ..editing.plan import EditOptions, plan_edit
+    from ..editing.run import run_edit
     from ..synthesis.output import stem
 
     name = stem(job.text("mri"))
@@ -205,11 +207,12 @@ def edit(job: Job) -> None:
     model = job.model()
     job.progress("preparing the edit")
     planned = plan_edit(model, mri, mask, source, region, job.mapping, options)
-    files = []
+    files, warnings = [], planned.warnings
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
+        warnings = result.plan.warnings
         path = write_edited(model, planned, job.settings, result, job.folder, name)
         files.append(job.described(path, model.spec.modalities[0], result.seed))
-    job.done(model, files, planned.warnings, planned.notes)
+    job.done(model, files, warnings, planned.notes)
 
 
 def _write_preview(state, path: Path) -> None:

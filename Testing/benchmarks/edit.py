@@ -24,7 +24,8 @@ from skimage.metrics import structural_similarity
 
 from MedDDPMCore.base.pictures import save_png, three_planes
 from MedDDPMCore.editing.match import harmonic, matched
-from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
+from MedDDPMCore.editing.plan import EditOptions, plan_edit
+from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.placement import midsagittal_plane
 from MedDDPMCore.lesions.shapes import bounding_box, transformed

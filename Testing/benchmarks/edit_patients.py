@@ -24,7 +24,8 @@ from skimage.metrics import structural_similarity
 
 from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.editing.match import contrast, harmonic, matched
-from MedDDPMCore.editing.plan import plan_edit, run_edit
+from MedDDPMCore.editing.plan import plan_edit
+from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.evaluation.metrics.bootstrap import mean_interval
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.placement import brain_in_head, midsagittal_plane, random_points

@@ -46,7 +46,7 @@ def test_half_precision_and_batches_stay_near(folder, mask):
 
 def test_a_step_makes_the_host_wait_for_nothing(folder, mask, monkeypatch):
     model = load_model(folder, "cuda:0")
-    monkeypatch.setattr("MedDDPMCore.synthesis.synthesize._AtWork.wait", lambda _: None)
+    monkeypatch.setattr("MedDDPMCore.synthesis.walk._GpuQueue.wait", lambda _: None)
     walk = model.steps(mask, sampler="ddpm", steps=6)
     next(walk)
     next(walk)

@@ -1,4 +1,6 @@
-"""Trains the in-domain feature network: `python -m MedDDPMCore.evaluation.metrics.train_head_encoder PACKED OUT.safetensors`.
+"""Trains the in-domain feature network.
+
+    python -m MedDDPMCore.evaluation.metrics.train_head_encoder PACKED OUT.safetensors
 
 PACKED is a set made by `medddpm prepare` of whole heads; its training cases alone are seen. Cut-outs of heads are
 altered, and the network says by how much in each way, and where in the head the cut-out lies. So its features notice

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from MedDDPMCore.diffusion.domain import Domain
 from MedDDPMCore.diffusion.known_region import KnownRegion
@@ -28,6 +29,36 @@ def test_every_sampler_ends_with_the_known_part_and_makes_the_rest(kind, sampler
     image, made = domain.decode(step.x0), known.unknown > 0
     torch.testing.assert_close(image[~made], known.image[~made])
     assert image[made].abs().max() < 1e-5
+
+
+def test_what_the_denoiser_made_of_the_known_part_is_kept_beside_what_is_known():
+    known, domain = known_region(), Domain("voxels")
+    guide = known.guide(lambda x, _: x * 0 + 0.25, domain, 50, None, None)
+    assert guide.latest is None
+    x0 = guide(torch.zeros((1, 1, *SHAPE)), torch.tensor([3]))
+    assert (guide.latest == 0.25).all()
+    assert torch.equal(x0, torch.where(known.unknown > 0, guide.latest, known.image))
+
+
+class ReadValues(TorchDispatchMode):
+    """Counts how often a tensor's value is read into Python: on a GPU each of these waits for all that is queued."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ARG002
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_step_reads_no_tensors_value(rounds):
+    guide = known_region(rounds).guide(lambda x, _: x * 0, Domain("haar"), 50, None, torch.Generator().manual_seed(1))
+    x, t = torch.zeros((1, *Domain("haar").x_shape(SHAPE))), torch.tensor([3])
+    with ReadValues() as read:
+        guide(x, t)
+        assert read.count == 0
+        int(t[0])
+        assert read.count == 1
 
 
 def test_the_denoiser_sees_the_known_image_at_the_noise_of_its_step():

@@ -85,9 +85,19 @@ def test_a_run_in_slabs_makes_the_same_image_and_tells_the_user(folder, monkeypa
     plan = model.plan(mask)
     assert plan.warnings[-1] == "In slabs."
     *_, last = model.run(plan, synthesize.Settings(seed=3))
-    assert plan.warnings.count("In slabs.") == 1
+    assert last.plan.warnings.count("In slabs.") == 1
     assert model.network.slab_planes == 4
     np.testing.assert_allclose(last.results()[0].volumes["T1"].array, whole.volumes["T1"].array, atol=1e-4)
+
+
+def test_what_a_run_finds_out_about_memory_is_told_by_the_run_and_leaves_the_plan_as_it_was(folder, monkeypatch):
+    model = load_model(folder, "cpu", "float32")
+    plan = model.plan(head(box((5, 6, 7), (190, 230, 220))))
+    before = plan.warnings
+    monkeypatch.setattr(synthesize, "fit", lambda *_: Fit(CPU, 1, 0, ("Less is free than there was.",)))
+    first = next(model.run(plan, synthesize.Settings(steps=1)))
+    assert plan.warnings == before
+    assert first.plan.warnings == (*before, "Less is free than there was.")
 
 
 def test_a_batch_that_was_made_smaller_makes_the_same_samples(folder, monkeypatch):

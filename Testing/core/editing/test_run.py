@@ -11,7 +11,8 @@ from small_models import NETWORK, write_model
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
 from MedDDPMCore.editing.output import write_edited
-from MedDDPMCore.editing.plan import EditOptions, plan_edit, run_edit
+from MedDDPMCore.editing.plan import EditOptions, plan_edit
+from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
@@ -90,6 +91,13 @@ def test_progress_counts_the_steps_of_all_stages_and_samples_and_shows_the_known
     blocks = unknown.reshape(16, 2, 16, 2, 12, 2).max(axis=(1, 3, 5))  # of the coarse stage
     away = blocks.repeat(2, 0).repeat(2, 1).repeat(2, 2) == 0
     np.testing.assert_allclose(image[away], known[away], atol=1e-4)
+
+
+def test_one_plan_gives_one_edit_however_often_it_is_run(model, case):
+    mri, mask = case
+    plan = plan_edit(model, mri, mask)
+    first, second = ([r for _, r in run_edit(model, plan, Settings(seed=2, steps=2)) if r][0] for _ in range(2))
+    assert np.array_equal(first.volume.array, second.volume.array)
 
 
 def test_an_edit_mask_alone_says_what_is_made_anew(model, case):
