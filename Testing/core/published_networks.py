@@ -13,6 +13,10 @@ from torch import Tensor
 
 from MedDDPMCore.networks.unet import UNet
 
+GOLDEN = Path(__file__).resolve().parents[1] / "data" / "golden"
+"""Numbers that the published code gave: see README.md there."""
+KEPT = 5
+
 
 @dataclass(frozen=True)
 class Case:
@@ -34,13 +38,20 @@ class Case:
         images = self.channels[1]
         return draw(f"cond:{self.name}", (1, self.channels[0] - images, 32, 32, 32)).sign()
 
-    def reference(self, shared: Path) -> dict[str, np.ndarray]:
-        """The reference arrays, by name."""
-        return dict(np.load(shared / "golden" / f"{self.name}.npz"))
+    def reference(self, name: str) -> Tensor:
+        """The reference numbers of that name; of a volume, every KEPT-th value in C order."""
+        with np.load(GOLDEN / f"{self.name}.npz") as arrays:
+            return torch.from_numpy(arrays[name])
 
-    def description(self, shared: Path) -> dict:
+    def difference(self, name: str, volume: Tensor) -> float:
+        """The largest difference between a volume and its reference numbers."""
+        kept, reference = volume.flatten()[::KEPT], self.reference(name)
+        assert kept.shape == reference.shape
+        return float((kept - reference).abs().max())
+
+    def description(self) -> dict:
         """Names and shapes of the published checkpoint."""
-        return json.loads((shared / "golden" / f"{self.name}.json").read_text())
+        return json.loads((GOLDEN / f"{self.name}.json").read_text(encoding="utf-8"))
 
 
 WHOLE_HEAD = Case("whole_head_c32", (3, 1), {"res_blocks": 1, "attention_factors": (8,)}, (32, 32, 32))

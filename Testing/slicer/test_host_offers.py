@@ -1,35 +1,11 @@
-"""The host's stand-ins offer nothing that the real classes lack, by the API manifest where it is at hand."""
+"""The host's stand-ins offer nothing that the real classes lack, by the lists in Testing/data/slicer_api."""
 
-import functools
 import importlib
 import inspect
-import json
 import pathlib
 
 import pytest
-
-MANIFEST = pathlib.Path(__file__).resolve().parents[3] / "shared" / "slicer-api"
-needs_manifest = pytest.mark.skipif(not MANIFEST.is_dir(), reason="the Slicer API manifest is not beside this checkout")
-pytestmark = needs_manifest
-
-
-@functools.cache
-def manifest(name):
-    return json.loads((MANIFEST / f"{name}.json").read_text())
-
-
-@functools.cache
-def members(class_name):
-    """Every name that the real class offers, its ancestors' included."""
-    found = {"delete", "className"}
-    known = {**manifest("qt")["classes"], **manifest("widgets")["classes"]}
-    for name in [class_name, *known[class_name]["superclasses"]]:
-        entry = known.get(name, {})
-        for kind in ("properties", "signals", "slots", "invokables", "decorated", "static", "methods", "statics"):
-            found.update(entry.get(kind) or ())
-        for enum_name, keys in (entry.get("enums") or {}).items():
-            found.update([enum_name, *keys])
-    return found
+from slicer_api.manifest import manifest, members
 
 
 def stand_ins():
@@ -57,7 +33,7 @@ def test_stand_ins_have_no_member_that_the_real_class_lacks(host):
     for name, cls in stand_ins().items():
         offered = {member for base in python_part(cls) for member in vars(base) if not member.startswith("_")}
         native = next(base for base in cls.__mro__ if base.__module__.startswith("PySide6"))
-        surplus[name] = {member for member in offered - members(name) if not hasattr(native, member)}
+        surplus[name] = {member for member in offered - members(name).names if not hasattr(native, member)}
     assert not {name: sorted(extra) for name, extra in surplus.items() if extra}
 
 
@@ -65,31 +41,20 @@ def test_stand_in_properties_can_be_written_only_where_the_real_ones_can(host):
     from PySide6.QtCore import Property
 
     wrong = []
-    known = manifest("widgets")["classes"]
     for name, cls in stand_ins().items():
-        lineage = [name, *known[name]["superclasses"]]
         for base in python_part(cls):
             for member, value in vars(base).items():
-                if isinstance(value, Property) and value.fset is not None:
-                    properties = (known.get(c, {}).get("properties", {}) for c in lineage)
-                    entry = next((found[member] for found in properties if member in found), {})
-                    if not entry.get("writable"):
-                        wrong.append(f"{name}.{member}")
+                if isinstance(value, Property) and value.fset and not members(name).writable.get(member):
+                    wrong.append(f"{name}.{member}")
     assert not wrong
 
 
 def test_stand_in_signals_have_the_real_signatures(host):
     from host.signals import declared_signals
 
-    known = {**manifest("qt")["classes"], **manifest("widgets")["classes"]}
     wrong = []
     for name, cls in stand_ins().items():
-        real = {
-            signature
-            for c in [name, *known[name]["superclasses"]]
-            for signatures in (known.get(c, {}).get("signals") or {}).values()
-            for signature in signatures
-        }
+        real = set().union(*members(name).signals.values())
         wrong += [f"{name}: {signature}" for signature in declared_signals(cls) if signature not in real]
     assert not wrong
 

@@ -1,0 +1,1 @@
+"""What real Slicer offers a scripted module, and whether files keep to it."""
