@@ -1,4 +1,4 @@
-"""A rough brain region and white-matter intensity of a T1-like head, for placing simulated lesions."""
+"""The brain and white-matter intensity of a T1-like head, for placing simulated lesions: given, or a rough guess."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from ..base.distance import signed_distance
 from ..base.errors import TrainingError
 from ..volumes.volume import Geometry, Volume, direction_of_axes, reorient
 
+TISSUE, OTHER_BRAIN = 1, 2
+"""Values of a brain: where lesions may be simulated, and elsewhere in it."""
+
+WHITE_PERCENTILE = 80
 SCALP_MM = 12.0
 HEIGHT_MM = 125.0
 ORBIT_BELOW_MM, ORBIT_DEPTH_MM = 80.0, 48.0
@@ -27,6 +31,35 @@ def brain_region(
     upright, head = (reorient(Volume(array, geometry), "RAS") for array in (image, head.astype(np.uint8)))
     brain, white_matter = _brain_upright(upright.array, head.array > 0, upright.geometry.spacing)
     return reorient(Volume(brain.astype(np.uint8), upright.geometry), axes).array > 0, white_matter
+
+
+def brain_labels(given: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """A brain (z, y, x) given as TISSUE, where lesions may lie, and OTHER_BRAIN, cut to the head; uint8.
+
+    TrainingError where other values stand in it, or no tissue.
+    """
+    if unknown := sorted(set(np.unique(given).tolist()) - {0, TISSUE, OTHER_BRAIN}):
+        raise TrainingError(
+            f"The brain has the value {unknown[0]}.",
+            f"Give {TISSUE} where lesions may be simulated, {OTHER_BRAIN} in the rest of the brain, 0 elsewhere.",
+        )
+    brain = np.where(head, given, 0).astype(np.uint8)
+    if not (brain == TISSUE).any():
+        raise TrainingError("The brain has no tissue in the head.")
+    return brain
+
+
+def white_matter_level(image: np.ndarray, tissue: np.ndarray, spacing: tuple[float, float, float]) -> float:
+    """The intensity of white matter: the 80th percentile of the smoothed image (z, y, x) in the brain's tissue."""
+    return float(np.percentile(_smoothed(image, spacing)[tissue], WHITE_PERCENTILE))
+
+
+def _smoothed(image: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    import SimpleITK as sitk
+
+    volume = sitk.GetImageFromArray(image.astype(np.float32))
+    volume.SetSpacing(spacing)
+    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(volume, 4.0))
 
 
 def _brain_upright(
@@ -51,8 +84,8 @@ def _brain_upright(
     core = (depth > 35) & (below_top > 40) & (below_top < 110)
     if not core.any():
         raise TrainingError("The head is too small, or too little of it is in view, to find its brain.")
-    smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(as_image(image.astype(np.float32)), 4.0))
-    white_matter = float(np.percentile(smooth[core], 80))
+    smooth = _smoothed(image, spacing)
+    white_matter = float(np.percentile(smooth[core], WHITE_PERCENTILE))
     forehead = np.flatnonzero((head & (below_top < 70)).any(axis=(0, 2)))[-1]
     behind = (forehead - np.arange(head.shape[1])[None, :, None]) * spacing[1]
     face = (below_top > ORBIT_BELOW_MM) & (behind < ORBIT_DEPTH_MM)

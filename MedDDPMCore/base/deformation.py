@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import MedDDPMError
+from .spline import to_coefficients
 
 STEEPEST = 0.5
 """The largest push relative to the radius at which `radial_push` still does not fold (its Jacobian is 0.05 or more)."""
 _LEAST_JACOBIAN = 0.03
 _HALVINGS = 8
+_POINTS_AT_ONCE = 16384
+"""Points of a spline that are computed together: so few that what is between stays in a processor's cache."""
 
 
 def radial_push(
@@ -80,8 +83,9 @@ def warp(
 ) -> Tensor:
     """A volume (channel, z, y, x) moved by a field (3, z, y, x); same shape, float32.
 
-    spacing (x, y, z) mm. mode: "bilinear" (trilinear), or "nearest" for labels. outside: what is taken from beyond the
-    volume, "border" (its nearest voxel) or "zeros". Where the field is 0, voxels are kept as they are to rounding.
+    spacing (x, y, z) mm. mode: "bilinear" (trilinear), "cubic" (as `sample_cubic`), or "nearest" for labels. outside:
+    what is taken from beyond the volume, "border" (its nearest voxel) or "zeros". Where the field is 0,
+    voxels are kept as they are to rounding.
     """
     shape = volume.shape[1:]
     lines = [torch.arange(n, dtype=torch.float32, device=field.device) for n in shape]
@@ -89,6 +93,9 @@ def warp(
     at = torch.stack([x, y, z]) + field / torch.tensor(spacing, device=field.device).view(3, 1, 1, 1)
     size = torch.tensor(shape[::-1], device=field.device).view(3, 1, 1, 1)
     grid = ((at + 0.5) * 2 / size - 1).movedim(0, -1)[None]
+    if mode == "cubic":
+        edge = 1 - 1 / size.view(3)
+        return sample_cubic(volume.float(), grid.clamp(-edge, edge) if outside == "border" else grid)
     return F.grid_sample(volume[None].float(), grid, mode=mode, padding_mode=outside, align_corners=False)[0]
 
 
@@ -102,3 +109,47 @@ def linear_weights(voxels: int, knots: int) -> Tensor:
 def _smooth_step(share: Tensor) -> Tensor:
     share = share.clamp(0, 1)
     return share * share * (3 - 2 * share)
+
+
+def sample_cubic(volume: Tensor, grid: Tensor) -> Tensor:
+    """(channel, z, y, x) at the grid's points (1, z, y, x, 3), interpolated by cubic B-splines (Unser 1999), within the
+    volume's own range; 0 beyond the volume."""
+    coefficients = F.pad(_spline_coefficients(volume), [4] * 6)
+    planes = max(1, _POINTS_AT_ONCE // grid[0, 0, ..., 0].numel())
+    parts = [_on_spline(coefficients, volume.shape[1:], part) for part in grid[0].split(planes)]
+    return torch.cat(parts, dim=1).clamp_(volume.min(), volume.max())
+
+
+def _on_spline(coefficients: Tensor, shape: torch.Size, points: Tensor) -> Tensor:
+    """The spline of these coefficients, padded by 4, at points (z, y, x, 3) of the volume of this shape."""
+    sizes = coefficients.shape[1:]
+    base, weights = torch.zeros(points.shape[:-1], dtype=torch.int64), []
+    for axis, (n, padded) in enumerate(zip(shape, sizes, strict=True)):
+        place = ((points[..., 2 - axis] + 1) * n - 1) / 2 + 3  # of the first of four coefficients, in the padded
+        first = place.floor().clamp(0, padded - 4)
+        base = base * padded + first.long()
+        weights.append(_spline_weights((place - first).clamp(0, 1)))
+    flat = coefficients.flatten(1)
+    result = torch.zeros((len(coefficients), *points.shape[:-1]))
+    for i in range(4):
+        for j in range(4):
+            start = base + (i * sizes[1] + j) * sizes[2]
+            line = sum(
+                flat.index_select(1, (start + k).flatten()).view(-1, *base.shape) * weights[2][k] for k in range(4)
+            )
+            result.addcmul_(line, weights[0][i] * weights[1][j])
+    return result
+
+
+def _spline_weights(t: Tensor) -> list[Tensor]:
+    """The cubic B-spline at 1 + t, t, 1 - t and 2 - t, for t in 0..1."""
+    u = 1 - t
+    return [u**3 / 6, 2 / 3 - t**2 + t**3 / 2, 2 / 3 - u**2 + u**3 / 2, t**3 / 6]
+
+
+def _spline_coefficients(volume: Tensor) -> Tensor:
+    """The coefficients whose cubic B-spline goes through the voxels, mirrored at the borders."""
+    for axis in (1, 2, 3):
+        inverse = torch.from_numpy(to_coefficients(volume.shape[axis])).float()
+        volume = torch.tensordot(inverse, volume, dims=([1], [axis])).movedim(0, axis)
+    return volume.contiguous()

@@ -12,7 +12,8 @@ def add(commands) -> None:
     """Their grammar."""
     p = add_command(commands, "prepare", prepare, "Pack images into a training set.")
     p.add_argument(
-        "source", help="folder of images, or a CSV with the columns id, image and, as wished, mask, head, split"
+        "source",
+        help="folder of images, or a CSV with the columns id, image and, as wished, mask, tumor, head, brain, split",
     )
     p.add_argument("out", help="new folder for the training set")
     p.add_argument("--recipe", choices=("whole-head", "brats", "bundled"), help="the whole way: see the documentation")
@@ -25,6 +26,7 @@ def add(commands) -> None:
     p.add_argument("--mask-suffix", help="of whole segmentations (default _mask; of brats: _seg)")
     p.add_argument("--tumor-suffix", default="_tumor")
     p.add_argument("--head-suffix", default="_head")
+    p.add_argument("--brain-suffix", default="_brain", help="of masks that say where lesions may be simulated (1)")
     p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
     p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
@@ -75,7 +77,7 @@ def prepare(args: argparse.Namespace) -> int:
     else:
         suffixes = args.image_suffix or recipe.suffixes
         mask_suffix = recipe.mask_suffix if args.mask_suffix is None else args.mask_suffix
-        cases = find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix)
+        cases = find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix, args.brain_suffix)
     mapping = parse_label_mapping(args.labels) if args.labels else None
     registration = args.registration or ("affine" if args.template else recipe.registration)
     template = None if registration == "none" else Volume.read(args.template or TEMPLATE, labels=True)

@@ -37,13 +37,13 @@ def x0_from(prediction: str, schedule: Schedule | Factors, output: Tensor, x: Te
     return alpha * x - sigma * output
 
 
-def diffusion_loss(
+def diffusion_error(
     network, prediction: str, loss: str, schedule: Schedule, x0: Tensor, condition: Tensor, t: Tensor, noise: Tensor
 ) -> Tensor:
-    """Mean loss (a scalar) of the network on x0 noised to step t, the condition's channels joined behind it.
+    """The loss, element for element, of the network on x0 noised to step t, the condition's channels joined behind it.
 
-    x0, noise and condition are (batch, channel, z, y, x), t is (batch,).
+    x0, noise, condition and the result are (batch, channel, z, y, x), t is (batch,). Training minimises its mean.
     """
-    x = q_sample(schedule, x0, t, noise)
-    output = network(torch.cat([x, condition], dim=1), t)
-    return LOSSES[loss](output.float(), target(prediction, schedule, x0, t, noise))
+    x = torch.cat([q_sample(schedule, x0, t, noise), condition], dim=1)
+    output = network(x.contiguous(memory_format=torch.channels_last_3d), t)
+    return LOSSES[loss](output.float(), target(prediction, schedule, x0, t, noise), reduction="none")

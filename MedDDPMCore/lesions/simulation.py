@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..anatomy.brain import TISSUE
 from ..base.deformation import radial_push, unfolded, warp
 from ..base.randomness import uniform
 from .outline import lesion_outline, lesion_radius, smooth_noise
@@ -61,11 +62,12 @@ def simulate_lesions(
 ) -> tuple[Tensor, Tensor]:
     """Paints no, one or several lesions into the brain.
 
-    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) bool, white_matter -1..1, spacing
-    (x, y, z) mm. Returns the image and the labels with the lesions; the inputs stay as they are. Nothing changes
-    outside the brain, and a lesion at its surface is cut off there. An empty brain gets none.
+    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) as in `training.dataset` (TISSUE where a
+    lesion may lie, OTHER_BRAIN in ventricles and the like), white_matter -1..1, spacing (x, y, z) mm. Returns the image
+    and the labels with the lesions; the inputs stay as they are. Nothing changes outside the brain, nor by anything but
+    mass effect outside its tissue: a lesion is cut off there. A brain without tissue gets none.
     """
-    image, labels = image.clone(), labels.clone()
+    image, labels, brain = image.clone(), labels.clone(), brain.clone()
     if torch.rand((), generator=generator) >= settings.probability:
         return image, labels
     several = torch.rand((), generator=generator) < settings.several
@@ -78,8 +80,8 @@ def simulate_lesions(
 
 
 def _paint(image, labels, brain, reference: float, spacing, tumor_value, settings, millilitres, generator) -> None:
-    """Paints one lesion into image and labels. reference: white matter, counted from air."""
-    inside = brain.flatten().nonzero()[:, 0]
+    """Paints one lesion into image and labels, and moves the brain. reference: white matter, counted from air."""
+    inside = (brain == TISSUE).flatten().nonzero()[:, 0]
     if len(inside) == 0:
         return
     radius = lesion_radius(millilitres)
@@ -92,19 +94,20 @@ def _paint(image, labels, brain, reference: float, spacing, tumor_value, setting
     whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
     window, part = _overlap(centre, reach, brain.shape)
     distance = whole[part]
-    soft_brain = averaged(brain[window].float()[None, None], 3)[0, 0]
+    tissue = brain[window] == TISSUE
+    soft_brain = averaged(tissue.float()[None, None], 3)[0, 0]
     result = image[(slice(None), *window)] + 1
     if oedema_mm > 0:
         result = _with_oedema(result, distance, oedema_mm, soft_brain, reference, spacing, settings, generator)
     body = torch.sigmoid(-distance / 0.6) * soft_brain
     texture = _tissue(distance, radius, spacing, settings, generator) * reference
     image[(slice(None), *window)] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
-    labels[window][(distance < 0) & brain[window]] = tumor_value
+    labels[window][(distance < 0) & tissue] = tumor_value
 
 
 def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
-    """A voxel (z, y, x) of the brain's tissue; of the brain at all where no tissue is met with. inside: the brain's
-    voxels, counted along the flattened image."""
+    """One of some random voxels (z, y, x) inside that is as bright as tissue; or any. inside: where lesions may begin,
+    counted along the flattened image."""
     tried = inside[torch.randint(len(inside), (8,), generator=generator)]
     tissue = image[0].flatten()[tried] + 1 > _CSF * reference
     return torch.stack(torch.unravel_index(tried[int(tissue.int().argmax())], image.shape[1:]))
@@ -124,16 +127,18 @@ def _push_aside(image, labels, brain, centre, radius: float, spacing, generator)
     push = float(uniform(generator, *_PUSH)) * radius
     reach_mm = radius + _PUSH_FADES_MM
     window, _ = _overlap(centre, [math.ceil(reach_mm / s) for s in spacing[::-1]], brain.shape)
-    inner = F.pad(brain[window].float()[None, None], [4] * 6)
+    region = brain[window] > 0
+    inner = F.pad(region.float()[None, None], [4] * 6)
     inner = averaged((averaged(inner, 9) * 2 - 1).clamp(0, 1), 5)[0, 0, 4:-4, 4:-4, 4:-4]
     at = [float(c) - w.start for c, w in zip(centre, window, strict=True)]
-    field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * brain[window])
+    field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * region)
     field = unfolded(field, spacing)
     moved = (field != 0).any(dim=0)
     here = (slice(None), *window)
-    image[here] = torch.where(moved, warp(image[here], field, spacing), image[here])
-    pushed = warp(labels[window][None], field, spacing, "nearest")[0].round().to(labels.dtype)
-    labels[window] = torch.where(moved, pushed, labels[window])
+    image[here] = torch.where(moved, warp(image[here], field, spacing, "cubic"), image[here])
+    for part in (labels, brain):
+        pushed = warp(part[window][None], field, spacing, "nearest")[0].round().to(part.dtype)
+        part[window] = torch.where(moved, pushed, part[window])
 
 
 def averaged(volume: Tensor, side: int) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..base.device import pick_device
 from ..base.errors import ResourceError, TrainingError
 from ..base.parallel import rank_and_world
-from ..models.spec import ModelSpec
+from ..models.spec import DIFFUSION, ModelSpec
 from .baselines.discogan import DiscoGANRun
 from .baselines.pix2pix import Pix2PixRun
 from .data.dataset import PackedDataset, check_fits
@@ -31,14 +31,16 @@ from .stages.config import TrainingConfig
 from .stages.distributed import join, loading_threads, share, sum_over_ranks
 from .stages.stage_run import StageRun
 from .stages.statistics import with_band_statistics
-from .stages.validation import Validation
+from .stages.validation import Validation, drawn_sharpness
 
 Report = Callable[[dict], None]
 """Called on rank 0 after each step with: stage, step, steps, loss, learning_rate, seconds_left, and now and then
-validation_loss."""
+what `Validation.losses` gives, drawn_sharpness (of `drawn_sharpness`) and drawing_share (of the processor's time)."""
+EVERYONE = 5
+"""Of so many validations one is on all held-out cases; so is the last."""
 
-RUNS = {"diffusion": StageRun, "pix2pix": Pix2PixRun, "discogan": DiscoGANRun}
-"""What trains a stage of each kind of model."""
+BASELINES = {"pix2pix": Pix2PixRun, "discogan": DiscoGANRun}
+"""What trains a baseline of each kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,11 +103,22 @@ def train_stage(
         device = join(pick_device(options.device))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(_advice(run))
-        state = RUNS[spec.kind](spec, index, training, config.seed, device, start)
+        domain = spec.stages[index].domain
+        samples = Samples(
+            data,
+            training.augmentation,
+            training.lesions,
+            training.patch,
+            training.brain_patches,
+            domain.factor,
+            atlas,
+        )
+        if spec.kind == DIFFUSION:
+            state = StageRun(spec, index, training, config.seed, device, start, samples.factor)
+        else:
+            state = BASELINES[spec.kind](spec, index, training, config.seed, device, start)
         if checkpoint_path(run, index).exists():
             state.load(load_checkpoint(checkpoint_path(run, index)))
-        block = spec.stages[index].domain.block
-        samples = Samples(data, training.augmentation, training.lesions, training.patch, block, atlas)
         places = share(training.batch_size, rank, world)
         batches = stack.enter_context(
             Batches(
@@ -118,7 +131,9 @@ def train_stage(
                 training.repeats,
             )
         )
-        writer = stack.enter_context(_Writer(run, state, spec, data, options, report, atlas)) if rank == 0 else None
+        writer = _Writer(run, state, spec, data, options, report, atlas, batches) if rank == 0 else None
+        if writer is not None:
+            stack.enter_context(writer)
         last = training.steps if options.stop_after is None else min(training.steps, state.step + options.stop_after)
         while state.step < last:
             loss = state.train_step(*batches.get(state.step))
@@ -149,13 +164,15 @@ class _Writer:
         options: RunOptions,
         report: Report,
         atlas: np.ndarray | None,
+        batches: Batches,
     ):
         self.run, self.state, self.options, self.report = run, state, options, report
         held_out = Validation(spec, state.index, data, state.training, state.precision, atlas)
         self.held_out = held_out if data.has("validation") else None
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
-        self.first_step, self.started = state.step, time.monotonic()
-        self.saved_at, self.saved_step = self.started, state.step
+        self.batches, self.validations = batches, 0
+        self.first_step, self.started, self.computed = state.step, time.monotonic(), time.process_time()
+        self.sharpness = drawn_sharpness(data, state.training.augmentation, state.stage.domain)
 
     def __enter__(self) -> _Writer:
         return self
@@ -174,7 +191,11 @@ class _Writer:
             "learning_rate": state.learning_rate(),
         }
         if self.held_out and (state.step % options.validate_every == 0 or state.step == last):
-            entry["validation_loss"] = round(self.held_out.loss(state.ema), 6)
+            everyone = state.step == last or self.validations % EVERYONE == EVERYONE - 1
+            self.validations += 1
+            entry |= self.held_out.losses(state.ema, everyone)
+            entry["drawn_sharpness"] = round(self.sharpness, 4)
+            entry["drawing_share"] = round(self.batches.drawing_seconds / (time.process_time() - self.computed), 4)
         self.log.write(entry)
         if self.held_out and (state.step % options.sample_every == 0 or state.step == last):
             self.held_out.write_sample(state.ema, self.run, state.step)

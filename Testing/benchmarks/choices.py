@@ -137,7 +137,7 @@ def judged(run: StageRun, stage: StageSpec, data: PackedDataset) -> dict[str, fl
     schedule = Schedule.cosine(stage.timesteps)
     for case in cases:
         generator = generator_for(11, case)
-        image, labels = samples.draw(case, generator)
+        image, labels, _ = samples.draw(case, generator)
         x0, denoise = stage.domain.encode(image[None]), denoiser(run.ema, stage, stage.domain.pack(labels[None]))
         for signal in SIGNAL:
             t = (schedule.alphas_cumprod - signal).abs().argmin()[None]

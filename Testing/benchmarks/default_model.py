@@ -65,7 +65,7 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|"
     )
     for case in data.indices("validation")[: args.cases]:
-        real, channels = samples.draw(case, generator_for(11, case))
+        real, channels, _ = samples.draw(case, generator_for(11, case))
         labels = (channels[0] > 0).numpy().astype(np.uint8) + 2 * (channels[1] > 0).numpy().astype(np.uint8)
         started = time.monotonic()
         [result] = model.synthesize(Volume(labels, geometry), seed=case, steps=args.steps, sampler=args.sampler)

@@ -60,7 +60,7 @@ def main() -> None:
         collect(image, mask, head, data.grid.spacing, real, tiles["real"])
     samples = Samples(data, NO_AUGMENTATION, LesionSettings(probability=1.0))
     for case in range(min(args.heads, len(data.cases))):
-        image, channels = samples.draw(case, generator_for(5, case))
+        image, channels, _ = samples.draw(case, generator_for(5, case))
         picture, mask = image[0].numpy(), (channels[1] > 0).numpy()
         if args.thick:
             picture = thick_slices(picture)

@@ -74,7 +74,7 @@ def real_pairs(
     samples = Samples(data, NO_AUGMENTATION, lesions)
     for k in range(count):
         case = cases[k % len(cases)]
-        image, channels = samples.draw(case, generator_for(seed, _TRAINED if trained else _TESTED, k))
+        image, channels, _ = samples.draw(case, generator_for(seed, _TRAINED if trained else _TESTED, k))
         yield image.numpy(), lesion_of(channels.numpy(), data.labels_scheme), data.cases[case]["id"]
 
 
@@ -125,7 +125,7 @@ def write_masks(
         if path.exists():
             continue
         generator = generator_for(seed, _MASKS, k)
-        _, channels = samples.draw(cases[k % len(cases)], generator)
+        _, channels, _ = samples.draw(cases[k % len(cases)], generator)
         labels = np.zeros(data.grid.shape, np.uint8)
         for name, channel in zip(scheme.channels, channels.numpy(), strict=True):
             labels[channel == scheme.high] = scheme.values[name]

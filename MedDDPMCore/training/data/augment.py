@@ -1,7 +1,9 @@
-"""Random flips, rotations, scalings and smooth warps of a head, as one resampling."""
+"""Random flips, rotations, scalings and smooth warps of a head, as one resampling, and changes of its intensities."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +25,9 @@ class Augmentation:
 
     flip: mirror left and right in half of the cases. degrees: largest rotation about each axis. scale: largest relative
     change of size. shift_mm: largest shift. warp_mm: size of a smooth random warp. gain: largest relative change of
-    intensity.
+    intensity. contrast: the largest natural logarithm of the power that intensities, from air (0) up, are raised to:
+    a monotone map, as between scanners. bias: the standard deviation of the logarithm of a smooth random factor, the
+    coil's uneven sensitivity.
     """
 
     flip: bool = True
@@ -32,6 +36,13 @@ class Augmentation:
     shift_mm: float = 4.0
     warp_mm: float = 2.0
     gain: float = 0.04
+    contrast: float = 0.0
+    bias: float = 0.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether heads are resampled: moved by more than a flip."""
+        return bool(self.degrees or self.scale or self.shift_mm or self.warp_mm)
 
 
 def sampling_grid(
@@ -86,6 +97,34 @@ def _smooth_warp(points: Tensor, settings: Augmentation, shape, spacing, generat
     return F.grid_sample(field, (points / half)[None], align_corners=True, padding_mode="border")[0].movedim(0, -1)
 
 
-def resample(volume: Tensor, grid: Tensor, mode: str) -> Tensor:
-    """(channel, z, y, x) at the grid's points; 0 beyond the volume. mode: "bilinear" or "nearest"."""
+def resample(volume: Tensor, grid: Tensor, mode: str, width: int = 1) -> Tensor:
+    """(channel, z, y, x) at the grid's points; 0 beyond the volume. mode: "bilinear" or "nearest".
+
+    width: samples means over cubes of so many voxels around each point, for a grid that is coarser than the volume.
+    """
+    if width > 1:
+        grid = grid * torch.tensor([n / (n - width + 1) for n in volume.shape[:0:-1]])
+        for axis in (1, 2, 3):
+            count = volume.shape[axis] - width + 1
+            volume = sum(volume.narrow(axis, k, count) for k in range(width)) / width
     return F.grid_sample(volume[None], grid, mode=mode, align_corners=False)[0]
+
+
+def recoloured(
+    image: Tensor, settings: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Callable[[float], float]]:
+    """The image (channel, z, y, x) -1..1 with other intensities, and what becomes of one intensity, bias apart."""
+    gain = 1 + float(uniform(generator, -1, 1)) * settings.gain
+    power = math.exp(float(uniform(generator, -1, 1)) * settings.contrast) if settings.contrast else 1.0
+    image = image + 1
+    if settings.contrast:
+        image = image.clamp_(min=0).div_(2).pow_(power).mul_(2)
+    if settings.bias:
+        field = torch.randn((1, 1, 3, 3, 3), generator=generator) * settings.bias
+        field = F.interpolate(field, size=image.shape[1:], mode="trilinear", align_corners=True)[0]
+        image = image.mul_(field.exp_())
+
+    def changed(value: float) -> float:
+        return min(1.0, max(0.0, (value + 1) / 2) ** power * 2 * gain - 1)
+
+    return image.mul_(gain).sub_(1).clamp_(-1, 1), changed

@@ -12,7 +12,7 @@ from ...base.errors import TrainingError
 from ...volumes.files import ENDINGS
 
 SPLITS = ("train", "validation")
-COLUMNS = ("id", "image", "mask", "tumor", "head", "split")
+COLUMNS = ("id", "image", "mask", "tumor", "head", "brain", "split")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Case:
 
     images: one a modality. mask: a whole segmentation in the label scheme's values; without one, the labels are made of
     head (what is not 0 is head; by default a head mask made from the first image) and tumor (what is not 0 is tumour;
-    by default none). split: "train", "validation" or "" (decided by `prepare`).
+    by default none). brain: where lesions may be simulated (1) and the rest of the brain (2); by default a rough guess
+    from the first image. split: "train", "validation" or "" (decided by `prepare`).
     """
 
     id: str
@@ -29,6 +30,7 @@ class Case:
     mask: Path | None = None
     tumor: Path | None = None
     head: Path | None = None
+    brain: Path | None = None
     split: str = ""
 
 
@@ -38,6 +40,7 @@ def find_cases(
     mask_suffix: str = "_mask",
     tumor_suffix: str = "_tumor",
     head_suffix: str = "_head",
+    brain_suffix: str = "_brain",
 ) -> list[Case]:
     """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .mha, .mhd), sorted by path.
 
@@ -50,7 +53,8 @@ def find_cases(
     if not image_suffixes:
         raise TrainingError("No image suffix is given; it takes one for each modality.")
     named = _volumes(folder)
-    others = tuple(s for s in (mask_suffix, tumor_suffix, head_suffix, *image_suffixes[1:]) if s)
+    side_suffixes = (mask_suffix, tumor_suffix, head_suffix, brain_suffix)
+    others = tuple(s for s in (*side_suffixes, *image_suffixes[1:]) if s)
     found: list[tuple[str, Case]] = []
     for stem in named:
         if not stem.endswith(image_suffixes[0]) or _has_longer_suffix(stem, others, image_suffixes[0]):
@@ -59,7 +63,7 @@ def find_cases(
         images = [named.get(base + suffix) for suffix in image_suffixes]
         if None in images:
             raise TrainingError(f"{base} lacks {base}{image_suffixes[images.index(None)]}.nii.gz.")
-        sides = [named.get(base + s) if s else None for s in (mask_suffix, tumor_suffix, head_suffix)]
+        sides = [named.get(base + s) if s else None for s in side_suffixes]
         found.append((base, Case(Path(base).name, tuple(images), *sides)))
     if not found:
         raise TrainingError(f"{folder} holds no image named *{image_suffixes[0]}.nii.gz (or .nii, .nrrd, .mha, .mhd).")
@@ -68,7 +72,7 @@ def find_cases(
 
 
 def read_csv(path: str | Path) -> list[Case]:
-    """Cases of a CSV with the columns id and image (several files: separated by ;) and any of mask, tumor, head, split.
+    """Cases of a CSV with the columns id and image (several files: separated by ;) and any of the other COLUMNS.
 
     Relative paths start from the CSV's folder. TrainingError naming the line that is wrong.
     """
@@ -96,7 +100,7 @@ def _case_of(row: dict[str, str | None], path: Path, line: int) -> Case:
     if values["split"] not in ("", *SPLITS):
         raise TrainingError(f"{path} has the split {values['split']!r} in line {line}; it is {' or '.join(SPLITS)}.")
     images = tuple(path.parent / name.strip() for name in values["image"].split(";"))
-    sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head")]
+    sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")]
     for file in (*images, *sides):
         if file is not None and not file.exists():
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
@@ -123,4 +127,4 @@ def _id_with_folder(folder: Path, base: str) -> str:
 
 
 def _files(case: Case) -> tuple:
-    return case.images, case.mask, case.tumor, case.head, case.split
+    return case.images, case.mask, case.tumor, case.head, case.brain, case.split

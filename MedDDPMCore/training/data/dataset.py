@@ -5,7 +5,8 @@ dataset.json    grid, labels (the label scheme), modalities, intensity (a conven
                 white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
 images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
 labels.npy      (cases, z, y, x) uint8, in the label scheme's values
-brain.npy       (cases, z, y, x) uint8, 1 where a lesion may be simulated; empty in cases with a tumour
+brain.npy       (cases, z, y, x) uint8, the brain (`anatomy.brain`): TISSUE where a lesion may be simulated, OTHER_BRAIN elsewhere in it;
+                empty in cases with a tumour
 
 dataset.json is written last: a folder without it is not a training set.
 """
@@ -114,7 +115,7 @@ class PackedWriter:
             file.close()
 
     def add(self, image: np.ndarray, labels: np.ndarray, brain: np.ndarray) -> None:
-        """image (modality, z, y, x) -1..1, labels (z, y, x), brain (z, y, x) bool, all on the grid."""
+        """image (modality, z, y, x) -1..1, labels and brain (z, y, x), all on the grid."""
         for name, array in (("images", to_bytes(image)), ("labels", labels), ("brain", brain)):
             self.files[name].write(array.astype(np.uint8).tobytes())
             self.files[name].flush()

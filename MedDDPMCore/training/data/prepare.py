@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...anatomy.brain import brain_region
+from ...anatomy.brain import TISSUE, brain_labels, brain_region, white_matter_level
 from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from ...anatomy.registration import moved, registration
 from ...base.errors import MedDDPMError, ResourceError, TrainingError
@@ -62,7 +62,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class _Packed:
-    """One case on the grid: image (modality, z, y, x) -1..1, labels (z, y, x), brain (z, y, x) bool, white matter."""
+    """One case on the grid: image (modality, z, y, x) -1..1, labels and brain (z, y, x) uint8, white matter."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -215,11 +215,13 @@ def _pack_case(
         raise TrainingError(f"{len(case.images)} images were given for {modalities} modalities.")
     volumes = [Volume.read(path) for path in case.images]
     labels = _labels(case, volumes[0], scheme, mapping, steps)
+    brain_given = None if case.brain is None else Volume.read(case.brain, labels=True)
     if steps.template is None:
         geometry = grid.geometry_for(labels, scheme.head_values)
     else:
         matrix = registration(labels, steps.template, steps.registration)
         labels, *volumes = (moved(volume, matrix) for volume in (labels, *volumes))
+        brain_given = None if brain_given is None else moved(brain_given, matrix)
         geometry = grid.geometry_for(steps.template, range(1, int(steps.template.array.max()) + 1))
     packed = resample_labels(labels, geometry).array.astype(np.uint8)
     head = packed > 0
@@ -235,11 +237,15 @@ def _pack_case(
         else:
             channels.append(robust(resample_image(volume, geometry).array, head))
     image = np.stack(channels).astype(np.float32)
-    brain, white_matter, remark = np.zeros(grid.shape, bool), 0.0, ""
+    brain, white_matter, remark = np.zeros(grid.shape, np.uint8), 0.0, ""
     tumor = scheme.values.get("tumor")
     if tumor is not None and not (packed == tumor).any():
         try:
-            brain, white = brain_region(image[0] + 1, head, grid.spacing, grid.axes)
+            if brain_given is not None:
+                brain = brain_labels(resample_labels(brain_given, geometry).array, head)
+                white = white_matter_level(image[0] + 1, brain == TISSUE, grid.spacing)
+            else:
+                brain, white = brain_region(image[0] + 1, head, grid.spacing, grid.axes)
         except TrainingError as error:
             remark = f"no lesion will be simulated in it: {error}"
         else:

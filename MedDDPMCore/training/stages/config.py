@@ -18,7 +18,7 @@ from ..data.augment import Augmentation
 from .optimizers import OPTIMIZERS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-SCHEDULES = ("paper", "cosine", "constant")
+SCHEDULES = ("paper", "cosine", "constant", "wsd")
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,13 @@ class StageTraining:
     a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing
     images is slow. optimizer: "adam" or "muon", which learns more in a step and wants a rate about five times as high
     (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to
-    0) or "constant", after warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of
-    the averaged weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. coarse_noise:
-    largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
-    Diffusion Models, 2022). lesion_weight: of the loss where a lesion is, relative to elsewhere. precision: "auto" is
+    0), "constant", or "wsd" (constant, and over the last fifth falling to 0: warm-up, stable, decay, Hu et al.,
+    MiniCPM, 2024; a run of it is ended whenever one likes by lowering steps and resuming), after warmup steps of linear
+    rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged weights, reached gradually.
+    patch: (z, y, x) voxels to train on, None for whole heads. brain_patches: the share of patches around a place in the
+    brain, the others around one anywhere in the head. coarse_noise: largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
+    Diffusion Models, 2022). lesion_weight, brain_weight: of the loss where a lesion is, and in the
+    brain beside it, relative to elsewhere. precision: "auto" is
     bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute
     activations to save memory.
     """
@@ -48,8 +51,10 @@ class StageTraining:
     loss: str = "l2"
     ema_decay: float = 0.999
     patch: tuple[int, int, int] | None = None
+    brain_patches: float = 0.0
     coarse_noise: float = 0.0
     lesion_weight: float = 1.0
+    brain_weight: float = 1.0
     precision: str = "auto"
     checkpointing: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -67,6 +72,8 @@ def rate_factor(schedule: str, warmup: int, step: int, steps: int) -> float:
         return rising * (0.1 if step >= steps // 2 else 1.0)
     if schedule == "cosine":
         return rising * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+    if schedule == "wsd":
+        return rising * min(1.0, 5 * (steps - step) / steps)
     return rising
 
 
@@ -135,12 +142,16 @@ _LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
     "ema_decay": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
     "coarse_noise": _NOT_NEGATIVE,
     "lesion_weight": _POSITIVE,
+    "brain_weight": _POSITIVE,
+    "brain_patches": _SHARE,
     "patch": (lambda v: v is None or min(v) >= 1, "three sizes of 1 voxel or more, or null"),
     "degrees": _NOT_NEGATIVE,
     "scale": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
     "shift_mm": _NOT_NEGATIVE,
     "warp_mm": _NOT_NEGATIVE,
     "gain": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    "contrast": _NOT_NEGATIVE,
+    "bias": _NOT_NEGATIVE,
     "probability": _SHARE,
     "several": _SHARE,
     "smallest_ml": _POSITIVE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
@@ -10,16 +11,17 @@ from torch import Tensor
 from ...base.device import pick_precision
 from ...base.errors import TrainingError
 from ...base.parallel import rank_and_world
-from ...diffusion.domain import shrink
-from ...diffusion.objective import LOSSES, q_sample, target
+from ...diffusion.domain import Domain
+from ...diffusion.objective import diffusion_error
 from ...diffusion.schedule import Schedule
 from ...models.bundle import load_checked
-from ...models.spec import ModelSpec, StageSpec
+from ...models.spec import ModelSpec
 from ...models.stage import build_network
 from .checkpoint import fitting
 from .config import StageTraining
 from .distributed import gradients_stay_here, sum_over_ranks, wrap
 from .optimizers import make_optimizer
+from .regions import loss_weights
 
 LARGEST_GRADIENT = 1.0
 _SMALLEST_SCALE = 2.0**-10
@@ -29,7 +31,8 @@ _SMALLEST_SCALE = 2.0**-10
 class StageRun:
     """The training of one stage: its network, averaged weights, optimiser and step.
 
-    start: weights to begin with, by name; None begins with random ones, the same for the same seed.
+    start: weights to begin with, by name; None begins with random ones, the same for the same seed. drawn_factor: how
+    many voxels of the model grid a voxel of the samples is wide, along one axis.
     """
 
     def __init__(
@@ -40,10 +43,12 @@ class StageRun:
         seed: int,
         device: torch.device,
         start: dict[str, Tensor] | None = None,
+        drawn_factor: int = 1,
     ):
         self.scheme = spec.labels
         self.stage, self.training, self.device = spec.stages[index], training, device
         self.seed, self.index = seed, index
+        self.domain = dataclasses.replace(self.stage.domain, factor=self.stage.domain.factor // drawn_factor)
         torch.manual_seed(seed + index)
         self.network = build_network(spec, self.stage)
         if start is not None:
@@ -83,10 +88,13 @@ class StageRun:
         """The rate of the present step."""
         return self.training.learning_rate_at(self.step)
 
-    def train_step(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> float:
-        """One optimiser step on this rank's samples (batch, channel, z, y, x); returns the mean loss over all ranks'.
+    def train_step(
+        self, images: Tensor, labels: Tensor, generators: list[torch.Generator], brain: Tensor | None = None
+    ) -> float:
+        """One optimiser step on this rank's samples; returns the mean loss over all ranks'.
 
-        TrainingError, and no step, where the loss or its gradient is not a number.
+        images, condition channels and brain (None: none) are (batch, channel, z, y, x), their voxels drawn_factor
+        voxels of the model grid wide. TrainingError, and no step, where the loss or its gradient is not a number.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
@@ -98,7 +106,8 @@ class StageRun:
         for first in range(0, here, size):
             part = slice(first, first + size)
             with gradients_stay_here(self.parallel, first + size < here):
-                loss = self._loss_sum(images[part], labels[part], generators[part])
+                weighed = None if brain is None else brain[part]
+                loss = self._loss_sum(images[part], labels[part], generators[part], weighed)
                 self.scaler.scale(loss * (world / self.training.batch_size)).backward()
             total += float(loss.detach())
         mean = sum_over_ranks([total], self.device)[0] / self.training.batch_size
@@ -126,35 +135,36 @@ class StageRun:
     def _scale_can_fall(self) -> bool:
         return self.scaler.is_enabled() and self.scaler.get_scale() > _SMALLEST_SCALE
 
-    def _loss_sum(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
+    def _loss_sum(
+        self, images: Tensor, labels: Tensor, generators: list[torch.Generator], brain: Tensor | None
+    ) -> Tensor:
         """The sum over samples of each one's mean loss."""
-        x0, condition, t, noise = noised_batch(self.stage, images, labels, generators, self.training.coarse_noise)
-        x0, condition, t, noise = (v.to(self.device, non_blocking=True) for v in (x0, condition, t, noise))
-        x = torch.cat([q_sample(self.schedule, x0, t, noise), condition], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last_3d)
+        training, timesteps = self.training, self.stage.timesteps
+        x0, condition, t, noise = (
+            v.to(self.device, non_blocking=True)
+            for v in noised_batch(self.domain, timesteps, images, labels, generators, training.coarse_noise)
+        )
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.parallel(x, t)
-        wanted = target(self.stage.prediction, self.schedule, x0, t, noise)
-        error = LOSSES[self.training.loss](output.float(), wanted, reduction="none")
-        if self.training.lesion_weight != 1:
-            error = error * self._weights(labels).to(self.device)
+            error = diffusion_error(
+                self.parallel, self.stage.prediction, training.loss, self.schedule, x0, condition, t, noise
+            )
+        if training.lesion_weight != 1 or training.brain_weight != 1:
+            error = error * loss_weights(training, self.scheme, labels, brain, self.domain.block).to(self.device)
         return error.mean() * len(images)
-
-    def _weights(self, labels: Tensor) -> Tensor:
-        """(batch, 1, z, y, x): lesion_weight where what is diffused covers a voxel of a lesion, 1 elsewhere."""
-        lesions = labels[:, [self.scheme.channels.index(name) for name in self.scheme.lesions]]
-        touched = shrink((lesions == self.scheme.high).float(), self.stage.domain.block).amax(dim=1, keepdim=True) > 0
-        return 1 + touched * (self.training.lesion_weight - 1.0)
 
 
 def noised_batch(
-    stage: StageSpec, images: Tensor, labels: Tensor, generators: list[torch.Generator], coarse_noise: float = 0
+    domain: Domain,
+    timesteps: int,
+    images: Tensor,
+    labels: Tensor,
+    generators: list[torch.Generator],
+    coarse_noise: float = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """x0, packed condition, step numbers and noise for samples at model-grid size, each drawn with its own generator.
+    """x0, packed condition, step numbers and noise for drawn samples, each drawn with its own generator.
 
     images, labels: (batch, channel, z, y, x). All but the step numbers (batch,) are of the size of what is diffused.
     """
-    domain = stage.domain
     x0 = domain.encode(images)
     coarse = None
     if domain.kind == "haar_detail":
@@ -164,6 +174,6 @@ def noised_batch(
             [c + s * torch.randn(c.shape, generator=g) for c, s, g in zip(clean, strength, generators, strict=True)]
         )
     condition = domain.pack(labels, coarse)
-    t = torch.stack([torch.randint(stage.timesteps, (), generator=g) for g in generators])
+    t = torch.stack([torch.randint(timesteps, (), generator=g) for g in generators])
     noise = torch.stack([torch.randn(x0.shape[1:], generator=g) for g in generators])
     return x0, condition, t, noise

@@ -55,7 +55,7 @@ def with_lesions(data: PackedDataset, cases: list[int]) -> Heads:
     """Real heads, each with one simulated lesion, the same every time."""
     samples, images, masks = Samples(data, NO_AUGMENTATION, LESIONS), [], []
     for case in cases:
-        image, channels = samples.draw(case, generator_for(11, case))
+        image, channels, _ = samples.draw(case, generator_for(11, case))
         tumor = (channels[1] > 0).numpy()
         images.append(image[0].numpy())
         masks.append(np.where(tumor, TUMOR, np.where(data.labels[case] > 0, HEAD, 0)).astype(np.uint8))

@@ -48,8 +48,8 @@ def test_the_loss_of_an_untrained_network_is_that_of_predicting_zero(config, dat
     made = config({**values, "prediction": prediction}, loss=loss)
     run, batches = stage_run(made, data)
     with batches:
-        images, labels, _ = batches.get(0)
-        x0, _, t, noise = noised_batch(run.stage, images, labels, batches.get(0)[2])
+        images, labels, generators, _ = batches.get(0)
+        x0, _, t, noise = noised_batch(run.domain, run.stage.timesteps, images, labels, generators)
         wanted = target(prediction, run.schedule, x0, t, noise)
         expected = wanted.abs().mean() if loss == "l1" else wanted.square().mean()
         assert run.train_step(*batches.get(0)) == pytest.approx(float(expected), rel=1e-5)
@@ -58,8 +58,8 @@ def test_the_loss_of_an_untrained_network_is_that_of_predicting_zero(config, dat
 def test_the_noised_batch_is_the_forward_process_of_the_images(config, data):
     run, batches = stage_run(config("voxels"), data)
     with batches:
-        images, labels, generators = batches.get(0)
-    x0, condition, t, noise = noised_batch(run.stage, images, labels, generators)
+        images, labels, generators, _ = batches.get(0)
+    x0, condition, t, noise = noised_batch(run.domain, run.stage.timesteps, images, labels, generators)
     assert torch.equal(x0, images) and torch.equal(condition, labels)
     alpha = run.schedule.alphas[t].float().view(-1, 1, 1, 1, 1)
     assert torch.allclose(q_sample(run.schedule, x0, t, noise), alpha * x0 + (1 - alpha**2).sqrt() * noise, atol=1e-5)
@@ -173,7 +173,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_last_good_checkp
     good = (tmp_path / "stage-0.pt").read_bytes()
     run, batches = stage_run(config(), data)
     with batches, torch.no_grad():
-        images, labels, generators = batches.get(0)
+        images, labels, generators, _ = batches.get(0)
         before = [p.clone() for p in run.network.parameters()]
         with torch.enable_grad(), pytest.raises(TrainingError, match="not a finite number"):
             run.train_step(images * float("nan"), labels, generators)
@@ -275,7 +275,7 @@ def test_a_lesion_weighs_in_the_loss_as_much_as_is_asked_for(config, data):
     labels[0, 1, 4, 5, 4] = 1.0
     made = config(lesion_weight=9.0, batch_size=1)
     run = StageRun(made.model, 0, made.stages[0], made.seed, CPU)
-    x0, _, t, noise = noised_batch(run.stage, images, labels, [torch.Generator().manual_seed(1)])
+    x0, _, t, noise = noised_batch(run.domain, run.stage.timesteps, images, labels, [torch.Generator().manual_seed(1)])
     error = target("v", run.schedule, x0, t, noise).square()
     expected = error.mean() + 8 * error[:, :, 2, 2, 2].sum() / error.numel()
     loss = run.train_step(images, labels, [torch.Generator().manual_seed(1)])

@@ -27,7 +27,7 @@ from MedDDPMCore.training.data.augment import Augmentation
 from MedDDPMCore.training.run import train
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.stages.config import TrainingConfig
-from MedDDPMCore.training.train import RUNS, RunOptions, checkpoint_path
+from MedDDPMCore.training.train import BASELINES, RunOptions, checkpoint_path
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 
@@ -78,7 +78,7 @@ def generators(seed: int, count: int = 1) -> list[torch.Generator]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_single_case_is_learnt_by_heart(kind):
     made = config(kind, batch_size=1, learning_rate=2e-3)
-    run = RUNS[kind](made.model, 0, made.stages[0], 3, CPU)
+    run = BASELINES[kind](made.model, 0, made.stages[0], 3, CPU)
     images, labels = one_case()
     for step in range(80):
         run.train_step(images, labels, generators(step))
@@ -92,7 +92,7 @@ def test_a_single_case_is_learnt_by_heart(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_loss_is_the_sum_of_the_papers_terms(kind):
     made = config(kind, batch_size=1)
-    run = RUNS[kind](made.model, 0, made.stages[0], 3, CPU)
+    run = BASELINES[kind](made.model, 0, made.stages[0], 3, CPU)
     images, labels = one_case()
     z = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(0))[None]
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_the_first_loss_is_the_sum_of_the_papers_terms(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_optimiser_moves_its_own_networks_alone(kind):
     made = config(kind, batch_size=1)
-    run = RUNS[kind](made.model, 0, made.stages[0], 3, CPU)
+    run = BASELINES[kind](made.model, 0, made.stages[0], 3, CPU)
     images, labels = one_case()
     before = [p.clone() for p in run.discriminators.parameters()]
     made_images = run.make(images, labels, torch.zeros_like(images))
@@ -129,7 +129,7 @@ def test_each_optimiser_moves_its_own_networks_alone(kind):
 def test_the_brats_scheme_with_four_modalities_trains_too(kind):
     modalities = ("t1", "t1ce", "t2", "flair")
     made = config(kind, scheme=BRATS, modalities=modalities, batch_size=1)
-    run = RUNS[kind](made.model, 0, made.stages[0], 3, CPU)
+    run = BASELINES[kind](made.model, 0, made.stages[0], 3, CPU)
     images, labels = one_case(BRATS, 4)
     assert np.isfinite(run.train_step(images.contiguous(), labels, generators(0)))
 
@@ -243,12 +243,12 @@ def test_the_weights_of_one_baseline_are_refused_as_those_of_another(tmp_path):
 def test_what_a_baseline_cannot_do_is_refused():
     made = config("pix2pix", micro_batch=1)
     with pytest.raises(TrainingError, match="micro_batch"):
-        RUNS["pix2pix"](made.model, 0, made.stages[0], 3, CPU)
+        BASELINES["pix2pix"](made.model, 0, made.stages[0], 3, CPU)
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training():
     made = config("pix2pix", batch_size=1)
-    run = RUNS["pix2pix"](made.model, 0, made.stages[0], 3, CPU)
+    run = BASELINES["pix2pix"](made.model, 0, made.stages[0], 3, CPU)
     images, labels = one_case()
     with pytest.raises(TrainingError, match="not a finite number in step 1"):
         run.train_step(images * float("nan"), labels, generators(0))
