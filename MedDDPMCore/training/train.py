@@ -173,6 +173,7 @@ class _Writer:
         self.batches, self.validations = batches, 0
         self.first_step, self.started, self.computed = state.step, time.monotonic(), time.process_time()
         self.sharpness = drawn_sharpness(data, state.training.augmentation, state.stage.domain)
+        self.saved_at, self.saved_step = self.started, state.step
 
     def __enter__(self) -> _Writer:
         return self

@@ -74,7 +74,8 @@ def reorient(volume: Volume, axes: str) -> Volume:
 def resample_image(volume: Volume, geometry: Geometry, background: float | None = None) -> Volume:
     """The image on another geometry: float32, interpolated by cubic splines, antialiased where voxels grow.
 
-    volume: (z, y, x) or (channel, z, y, x). No channel leaves its own range. background: the value outside the image; by default its minimum.
+    volume: (z, y, x) or (channel, z, y, x). No channel leaves its own range. background: the value outside the image;
+    by default its minimum.
     Geometries whose voxels coincide (flips, permutations, crops) are copied without interpolation. Oblique, left-handed
     and sheared geometries are all sampled at their true places in the world.
     """

@@ -215,10 +215,12 @@ def loading(args: argparse.Namespace, device: torch.device) -> list[dict]:
     rows = []
     for index, training in enumerate(config.stages):
         spec: ModelSpec = config.model
-        run = StageRun(spec, index, training, 0, device)
         bent = data.images if spec.atlas else None  # of the size of the bent atlases that a run has made
-        block = spec.stages[index].domain.block
-        samples = Samples(data, training.augmentation, training.lesions, training.patch, block, bent)
+        factor = spec.stages[index].domain.factor
+        samples = Samples(
+            data, training.augmentation, training.lesions, training.patch, training.brain_patches, factor, bent
+        )
+        run = StageRun(spec, index, training, 0, device, drawn_factor=samples.factor)
         places = range(training.batch_size)
         with Batches(samples, data.indices("train"), len(places), 0, places, 2, training.repeats) as batches:
             run.train_step(*batches.get(0))

@@ -143,11 +143,16 @@ class AdversarialRun:
         return self.training.learning_rate_at(self.step)
 
     def train_step(
-        self, images: Tensor, labels: Tensor, generators: list[torch.Generator], brain: Tensor | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        generators: list[torch.Generator],
+        brain: Tensor | None = None,  # noqa: ARG002
     ) -> float:
         """One step of the discriminators, then one of the generators, on this rank's samples (batch, channel, z, y, x).
 
-        Only lesions count more in a baseline's loss, not the brain. Returns the generators' mean loss over all ranks' samples. TrainingError where a loss is not a number.
+        Only lesions count more in a baseline's loss, not the brain. Returns the generators' mean loss over all
+        ranks' samples. TrainingError where a loss is not a number.
         """
         noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generators])
         images, labels, noise = (v.to(self.device, non_blocking=True) for v in (images, labels, noise))

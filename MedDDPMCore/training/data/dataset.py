@@ -5,8 +5,8 @@ dataset.json    grid, labels (the label scheme), modalities, intensity (a conven
                 white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
 images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
 labels.npy      (cases, z, y, x) uint8, in the label scheme's values
-brain.npy       (cases, z, y, x) uint8, the brain (`anatomy.brain`): TISSUE where a lesion may be simulated, OTHER_BRAIN elsewhere in it;
-                empty in cases with a tumour
+brain.npy       (cases, z, y, x) uint8, in the values of `anatomy.brain`: TISSUE where a lesion may be simulated,
+                OTHER_BRAIN elsewhere in it; empty in cases with a tumour
 
 dataset.json is written last: a folder without it is not a training set.
 """

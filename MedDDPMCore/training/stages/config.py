@@ -25,19 +25,19 @@ SCHEDULES = ("paper", "cosine", "constant", "wsd")
 class StageTraining:
     """How one stage is trained.
 
-    steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0: all of
-    a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where drawing
-    images is slow. optimizer: "adam" or "muon", which learns more in a step and wants a rate about five times as high
-    (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half), "cosine" (falling to
-    0), "constant", or "wsd" (constant, and over the last fifth falling to 0: warm-up, stable, decay, Hu et al.,
-    MiniCPM, 2024; a run of it is ended whenever one likes by lowering steps and resuming), after warmup steps of linear
-    rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged weights, reached gradually.
-    patch: (z, y, x) voxels to train on, None for whole heads. brain_patches: the share of patches around a place in the
-    brain, the others around one anywhere in the head. coarse_noise: largest standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded
-    Diffusion Models, 2022). lesion_weight, brain_weight: of the loss where a lesion is, and in the
-    brain beside it, relative to elsewhere. precision: "auto" is
-    bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32. checkpointing: recompute
-    activations to save memory.
+    steps: optimiser steps. batch_size: samples a step, over all ranks; micro_batch: samples computed at once (0:
+    all of a rank's). repeats: samples of a batch that share one drawn image, each at its own diffusion step, where
+    drawing images is slow. optimizer: "adam" or "muon", which learns more in a step and wants a rate about five
+    times as high (diffusion models only). schedule: "paper" (learning_rate, a tenth of it for the second half),
+    "cosine" (falling to 0), "constant", or "wsd" (constant, and over the last fifth falling to 0: warm-up, stable,
+    decay, Hu et al., MiniCPM, 2024; a run of it is ended whenever one likes by lowering steps and resuming), after
+    warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged
+    weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. brain_patches: the share
+    of patches around a place in the brain, the others around one anywhere in the head. coarse_noise: largest
+    standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded Diffusion
+    Models, 2022). lesion_weight, brain_weight: of the loss where a lesion is, and in the brain beside it, relative
+    to elsewhere. precision: "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else
+    float32. checkpointing: recompute activations to save memory.
     """
 
     steps: int

@@ -6,9 +6,11 @@ import json
 import os
 import resource
 import signal
+from pathlib import Path
 
 import pytest
 import torch
+from small_training import write_data
 
 from MedDDPMCore.base.errors import ResourceError, TrainingError
 from MedDDPMCore.diffusion.objective import q_sample, target
@@ -16,9 +18,12 @@ from MedDDPMCore.training import train as train_module
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.data.samples import Batches, Samples
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.stages.stage_run import StageRun, noised_batch
+from MedDDPMCore.training.stages.validation import drawn_sharpness
 from MedDDPMCore.training.train import Interrupted, RunOptions, train_stage
 
+ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 QUICK = {"device": "cpu", "validate_every": 1000, "sample_every": 1000, "threads": 1}
 
@@ -280,3 +285,55 @@ def test_a_lesion_weighs_in_the_loss_as_much_as_is_asked_for(config, data):
     expected = error.mean() + 8 * error[:, :, 2, 2, 2].sum() / error.numel()
     loss = run.train_step(images, labels, [torch.Generator().manual_seed(1)])
     assert loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_warm_up_stable_decay_run_falls_over_its_last_fifth_and_can_be_ended_early(config, data):
+    run, _ = stage_run(config(steps=100, learning_rate=1.0, schedule="wsd", warmup=10), data)
+    rates = [run.training.learning_rate_at(step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[9:81] == pytest.approx([1.0] * 72)
+    assert rates[90] == pytest.approx(0.5) and rates[100] == 0
+    shorter = config(steps=50, learning_rate=1.0, schedule="wsd", warmup=10).stages[0]
+    assert [shorter.learning_rate_at(s) for s in range(10, 40)] == pytest.approx(rates[10:40])
+
+
+def test_the_brain_weighs_in_the_loss_as_much_as_is_asked_for(config):
+    images = torch.rand((1, 1, 16, 16, 16), generator=torch.Generator().manual_seed(0)) - 0.5
+    labels = torch.full((1, 2, 16, 16, 16), -1.0)
+    brain = torch.zeros((1, 1, 16, 16, 16), dtype=torch.bool)
+    brain[..., :8] = True
+    losses = []
+    for weight in (1.0, 3.0):
+        made = config("voxels", brain_weight=weight)
+        run = StageRun(made.model, 0, made.stages[0], made.seed, CPU)
+        losses.append(
+            run.train_step(images, labels, [torch.Generator().manual_seed(1)], brain) * run.training.batch_size
+        )
+    run = StageRun(made.model, 0, made.stages[0], made.seed, CPU)
+    x0, _, t, noise = noised_batch(run.domain, run.stage.timesteps, images, labels, [torch.Generator().manual_seed(1)])
+    error = target(run.stage.prediction, run.schedule, x0, t, noise).square()
+    assert losses[0] == pytest.approx(float(error.mean()), rel=1e-5)
+    assert losses[1] == pytest.approx(float((error * (1 + 2 * brain)).mean()), rel=1e-5)
+
+
+def test_the_log_tells_validation_losses_apart_how_sharp_samples_are_and_what_drawing_them_takes(
+    config, data, tmp_path
+):
+    options = RunOptions(device="cpu", validate_every=2, sample_every=9, threads=1)
+    train_stage(config(steps=2), 0, data, tmp_path, options, ignore)
+    entry = json.loads((tmp_path / "stage-0.jsonl").read_text().splitlines()[-1])
+    assert entry["validation_cases"] == len(data.indices("validation"))
+    assert {"validation_brain", "validation_rest"} <= set(entry)
+    parts = [entry[f"validation_{name}"] for name in ("brain", "rest", "lesion") if f"validation_{name}" in entry]
+    assert min(parts) <= entry["validation_loss"] <= max(parts)
+    assert 0 < entry["drawn_sharpness"] < 1.1 and 0 < entry["drawing_share"] < 1
+
+
+def test_the_bundled_models_samples_are_drawn_as_sharp_as_they_are_stored(tmp_path):
+    """The fine stages exactly; the coarse one, of white noise, the hardest image to draw, to more than 85 %."""
+    config = TrainingConfig.read(ROOT / "Resources/training/default.json")
+    data = PackedDataset.open(write_data(tmp_path, 2, config.model.grid))
+    ratios = [
+        drawn_sharpness(data, training.augmentation, stage.domain)
+        for training, stage in zip(config.stages, config.model.stages, strict=True)
+    ]
+    assert ratios[1:] == pytest.approx([1, 1]) and ratios[0] > 0.85

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_training import write_data
 
+from MedDDPMCore.anatomy.brain import OTHER_BRAIN
 from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
-from MedDDPMCore.training.data.augment import Augmentation, between_knots, resample, sampling_grid
+from MedDDPMCore.training.data.augment import Augmentation, between_knots, recoloured, resample, sampling_grid
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
 from MedDDPMCore.volumes.grid import ModelGrid
@@ -244,5 +245,73 @@ def test_what_is_drawn_has_not_changed(data):
 
 
 SEEDS = [3136919479569741236, 2262486878645972870]
-IMAGE_MEAN = -0.7325706
+IMAGE_MEAN = -0.7232147
 LABEL_MEAN = -0.734375
+
+
+def test_where_nothing_is_moved_stored_voxels_are_drawn_as_they_are_or_mirrored(data_of_spheres):
+    samples = Samples(data_of_spheres, only(flip=True), NEVER, (8, 16, 32))
+    mirrored = []
+    for seed in range(20):
+        image, _, _ = samples.draw(0, generator_for(seed))
+        (z, y, x), _ = samples._window(0, generator_for(seed))
+        stored = torch.from_numpy(from_bytes(data_of_spheres.images[0])[:, z : z + 8, y : y + 16, x : x + 32])
+        mirrored.append(torch.equal(image, stored.flip(-1)))
+        assert mirrored[-1] or torch.equal(image, stored)
+    assert 4 <= sum(mirrored) <= 16
+
+
+def test_brain_patches_lie_around_the_brain_as_often_as_asked_for(data):
+    case = data.indices("train")[0]
+    size = (2, 2, 2)
+    shares = []
+    for wanted in (0.0, 1.0):
+        samples = Samples(data, NO_AUGMENTATION, NEVER, size, wanted)
+        drawn = [samples.draw(case, generator_for(seed))[2] for seed in range(40)]
+        shares.append(sum(bool(brain.any()) for brain in drawn) / len(drawn))
+    assert shares[1] == 1 and shares[0] < 1
+
+
+def test_intensities_are_changed_by_a_monotone_map_that_white_matter_follows():
+    image = torch.linspace(-1, 0.5, 64).view(1, 4, 4, 4)
+    for seed in range(10):
+        made, changed = recoloured(image.clone(), only(gain=0.1, contrast=0.3), generator_for(seed))
+        assert (made.flatten().diff() > 0).all() and made.flatten()[0] == -1
+        assert changed(0.5) == pytest.approx(float(made.flatten()[-1]), abs=1e-5)
+
+
+def test_a_bias_field_is_smooth_and_leaves_air_alone():
+    image = torch.full((1, 24, 24, 24), 0.2)
+    image[:, :4] = -1
+    made, _ = recoloured(image.clone(), only(bias=0.1), generator_for(3))
+    assert torch.equal(made[:, :4], image[:, :4])
+    inside = made[:, 4:]
+    assert inside.std() > 0.01 and inside.diff(dim=1).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_coarse_stage_is_drawn_on_a_grid_of_half_its_spacing(data_of_spheres, factor):
+    samples = Samples(data_of_spheres, only(degrees=5.0), NEVER, shrink=factor)
+    image, channels, brain = samples.draw(0, generator_for(1))
+    shape = tuple(n * 2 // factor for n in data_of_spheres.grid.shape)
+    assert image.shape[1:] == channels.shape[1:] == brain.shape[1:] == shape
+    assert samples.spacing == tuple(s * factor / 2 for s in data_of_spheres.grid.spacing)
+
+
+def test_means_over_voxels_are_sampled_where_they_lie():
+    """A ramp stays a ramp, whatever the width of the means."""
+    line = torch.arange(16.0)
+    ramp = (line[:, None, None] + 2 * line[:, None] + 3 * line).view(1, 16, 16, 16)
+    grid = sampling_grid((8, 8, 8), (2.0,) * 3, NO_AUGMENTATION, ((0, 0, 0), (8, 8, 8)), generator_for(0))
+    assert torch.allclose(resample(ramp, grid, "bilinear", 2), F.avg_pool3d(ramp, 2), atol=1e-4)
+
+
+def test_no_lesion_lies_in_the_part_of_the_brain_that_is_not_tissue():
+    image, labels, brain = simple_head()
+    parts = brain.to(torch.uint8)
+    parts[:, :, 20:][brain[:, :, 20:]] = OTHER_BRAIN
+    still = LesionSettings(probability=1.0, smallest_ml=5.0, mass_effect=0.0)
+    for seed in range(10):
+        made, marked = simulate_lesions(image, labels, parts, 0.2, (2.0,) * 3, 2, still, generator_for(seed))
+        assert (marked == 2).any() and not (marked[:, :, 20:] == 2).any()
+        assert torch.equal(made[..., 20:], image[..., 20:]) or (made - image)[..., 22:].abs().max() < 1e-6
