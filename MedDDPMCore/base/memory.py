@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import subprocess
-import sys
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -50,8 +47,8 @@ class PeakMemory(TorchDispatchMode):
         self.live -= size
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that a new computation can have on a device, None where that cannot be told."""
+def free_memory(device: torch.device) -> int:
+    """Bytes that a new computation can have on a device."""
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
@@ -60,57 +57,65 @@ def free_memory(device: torch.device) -> int | None:
     return available_memory()
 
 
-def available_memory() -> int | None:
-    """Bytes of main memory that programs can have without swapping, None where the system does not tell."""
-    if sys.platform == "win32":
-        return _available_on_windows()
-    if sys.platform == "darwin":
-        return _available_on_macos()
-    return _available_on_linux(Path("/proc/meminfo"), Path("/sys/fs/cgroup"))
+def available_memory() -> int:
+    """Bytes of main memory that this process can still have without swapping: what the computer has free, or what is
+    left of a limit set for it (a container's or a user's control group, RLIMIT_AS), whichever is least.
+    """
+    import psutil
+
+    within = [*_left_in_groups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")), *_left_of_addresses()]
+    return max(0, min([psutil.virtual_memory().available, *within]))
 
 
-def _available_on_linux(meminfo: Path, cgroup: Path) -> int | None:
-    """What the kernel holds available, or what is left to this container, whichever is less."""
+_LIMIT_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+"""Version of Linux's control groups -> files with a group's limit and use, and which entry of memory.stat counts file
+contents that make room when memory is wanted."""
+
+
+def _left_in_groups(own: Path, mounted: Path) -> Iterator[int]:
+    """What is left of the limits of the control groups that this process is in, and of those around them.
+
+    own: /proc/self/cgroup, lines of "number:controllers:path"; the path may be one that only the host sees, and then
+    what is mounted is the container's own group. mounted: where the groups' folders are.
+    """
     try:
-        entries = dict(line.split(":") for line in meminfo.read_text().splitlines())
-        available = int(entries["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
-    try:
-        limit, used = ((cgroup / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
     except OSError:
-        return available
-    return available if limit == "max" else min(available, int(limit) - int(used))
+        return
+    for _number, controllers, path in lines:
+        if not controllers:
+            roots = [(2, mounted), (2, mounted / "unified")]
+        elif "memory" in controllers.split(","):
+            roots = [(1, mounted / "memory")]
+        else:
+            continue
+        parts = Path(path.lstrip("/")).parts
+        for version, root in roots:
+            for depth in range(len(parts) + 1):
+                yield from _left_in_group(root.joinpath(*parts[:depth]), *_LIMIT_FILES[version])
 
 
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of the Windows API."""
-
-    _fields_ = [
-        ("length", ctypes.c_uint32), ("load", ctypes.c_uint32),
-        *((name, ctypes.c_uint64) for name in (
-            "total", "available", "total_page_file", "available_page_file", "total_virtual", "available_virtual",
-            "available_extended_virtual",
-        )),
-    ]  # fmt: skip
-
-
-def _available_on_windows() -> int | None:
-    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    done = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return int(status.available) if done else None
-
-
-def _available_on_macos() -> int | None:
+def _left_in_group(folder: Path, limit_file: str, use_file: str, reclaimable: str) -> Iterator[int]:
     try:
-        told = subprocess.run(["vm_stat"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return _from_vm_stat(told, os.sysconf("SC_PAGE_SIZE"))
+        limit, used = ((folder / name).read_text().strip() for name in (limit_file, use_file))
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        if limit != "max":
+            yield int(limit) - int(used) + int(counts.get(reclaimable, 0))
+    except (OSError, ValueError):
+        return
 
 
-def _from_vm_stat(told: str, page: int) -> int:
-    """Free, inactive and speculative pages are to be had."""
-    counts = dict(line.split(":") for line in told.splitlines()[1:] if ":" in line)
-    names = ("Pages free", "Pages inactive", "Pages speculative")
-    return page * sum(int(counts[name].strip().rstrip(".")) for name in names if name in counts)
+def _left_of_addresses() -> Iterator[int]:
+    """What is left of a limit of address space."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    import psutil
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY:
+        yield limit - psutil.Process().memory_info().vms

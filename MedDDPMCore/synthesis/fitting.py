@@ -42,15 +42,13 @@ def fit(
     device: torch.device,
     precision: torch.dtype,
     batch_size: int = 1,
-    free: Callable[[torch.device], int | None] = free_memory,
+    free: Callable[[torch.device], int] = free_memory,
 ) -> Fit:
     """The first way that fits: as asked, fewer samples at once, slab by slab, on the CPU.
 
     The model is loaded on `device` already. ResourceError where none fits; free tells a device's free bytes.
     """
     there = free(device)
-    if there is None:
-        return Fit(device, batch_size)
 
     def need(batch: int, planes: int = 0) -> int:
         return needed(spec, device, precision, batch, planes)
@@ -81,9 +79,9 @@ def fit(
     )
 
 
-def _beside_weights(spec: ModelSpec, free: int | None) -> int | None:
+def _beside_weights(spec: ModelSpec, free: int) -> int:
     """What is left when the weights have been loaded too."""
-    return None if free is None else free - weight_memory(spec, torch.float32)
+    return free - weight_memory(spec, torch.float32)
 
 
 def _gb(count: int) -> str:

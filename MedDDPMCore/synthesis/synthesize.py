@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..base.device import pick_device, pick_precision
-from ..base.errors import LabelError, MedDDPMError, ResourceError
+from ..base.errors import LabelError, MedDDPMError
+from ..base.shortage import memory_explained
 from ..diffusion.samplers import SAMPLERS
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
@@ -128,7 +129,7 @@ class Model:
         self.device, self.precision = device, precision
         self.spec, networks, atlas = load_with_atlas(self.folder)
         bends = device.type == "cuda"  # older versions of torch do not sample volumes on Apple's GPUs
-        with memory_explained(device):
+        with device_memory_explained(device):
             self.atlas = atlas.to(device) if atlas and bends else atlas
             self.networks = [
                 in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
@@ -214,7 +215,7 @@ class Model:
         total, done = sum(counts) * settings.samples, 0
         for first in range(0, settings.samples, fitted.batch_size):
             seeds = tuple(settings.seed + k for k in range(first, min(first + fitted.batch_size, settings.samples)))
-            with memory_explained(self.device):
+            with device_memory_explained(self.device):
                 for step in walk(
                     self.spec.stages,
                     self.networks,
@@ -241,7 +242,7 @@ class Model:
     def condition(self, labels: np.ndarray) -> Tensor:
         """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid, on the model's device: label
         channels, then the atlas bent into the head, where the model has one."""
-        with memory_explained(self.device):
+        with device_memory_explained(self.device):
             channels = torch.from_numpy(self.spec.labels.to_condition(labels)).to(self.device)[None]
             if self.atlas is None:
                 return channels
@@ -284,15 +285,9 @@ def coarser(geometry: Geometry, factor: int) -> Geometry:
     return Geometry(shape, spacing, tuple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
 
 
-@contextmanager
-def memory_explained(device: torch.device) -> Iterator[None]:
-    """Makes of a device's lack of memory a ResourceError that says what to do. A CPU's has no class of its own."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
-            raise
-        raise ResourceError(
-            f"The device {device} ran out of memory.",
-            "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",
-        ) from error
+def device_memory_explained(device: torch.device) -> AbstractContextManager[None]:
+    """Makes of a lack of memory in synthesis a ResourceError that says what to do."""
+    return memory_explained(
+        f"The device {device}",
+        "Make fewer samples at once, close other programs that use it, choose a smaller model, or the device cpu.",
+    )

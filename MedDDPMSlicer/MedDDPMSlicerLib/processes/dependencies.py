@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from .. import paths
 
-PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm"}
+PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm", "psutil": "psutil"}
 DICOM_PACKAGES = ("pydicom", "highdicom")
 TORCH = ">=2.4"
 NEEDED = ("torch", *PACKAGES)

@@ -50,7 +50,6 @@ def test_the_need_grows_with_the_batch_and_falls_with_precision_and_slabs(spec):
 
 def test_what_fits_is_left_as_it_is(spec):
     assert fitted(spec, need(spec, batch=4)) == Fit(GPU, 4)
-    assert fit(spec, CPU, torch.float32, 3, lambda _: None) == Fit(CPU, 3)
 
 
 def test_fewer_samples_at_once_come_first(spec):
