@@ -15,8 +15,8 @@ class MedDDPMError(Exception):
 
     def __init__(self, message: str, hint: str = ""):
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = message.encode("utf-8", "backslashreplace").decode()  # names of files may hold half characters
+        self.hint = hint.encode("utf-8", "backslashreplace").decode()
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -56,3 +56,15 @@ class ResourceError(MedDDPMError):
     """Not enough memory, disk or device."""
 
     code = "resources"
+
+
+class BusyError(MedDDPMError):
+    """A folder that another process is writing into."""
+
+    code = "busy"
+
+
+def shown(path: object, most: int = 200) -> str:
+    """A path as a message shows it: what cannot be printed is escaped, of what is too long come beginning and end."""
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import replacing, write_bytes
+
 
 def three_planes(volume: np.ndarray, spacing: tuple[float, float, float], centre: tuple[int, int, int] | None = None):
     """(z, y, x) in RAS axes, -1..1 -> one uint8 picture (rows, columns): axial, coronal and sagittal slices through
@@ -52,10 +54,15 @@ def save_png(path: str | Path, picture: np.ndarray, compression: int = 6) -> Non
     raw = np.concatenate([np.zeros((rows, 1), np.uint8), lines], axis=1).tobytes()
     header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if picture.ndim == 3 else 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw, compression)), (b"IEND", b"")]
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for kind, body in chunks:
-            file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
+    parts = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+             for kind, body in chunks]  # fmt: skip
+    write_bytes(path, b"\x89PNG\r\n\x1a\n" + b"".join(parts), durable=False)
+
+
+def save_figure(path: str | Path, figure, **options) -> None:
+    """Writes a matplotlib figure as a PNG file, whole or not at all. options: of its `savefig`."""
+    with replacing(path, durable=False) as part:
+        figure.savefig(part, format="png", **options)
 
 
 def overview(

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..base.errors import MedDDPMError, ResourceError
+from ..base.errors import MedDDPMError
+from ..base.files import make_folder, writing
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -20,13 +21,10 @@ def add_command(commands, name: str, function, text: str) -> argparse.ArgumentPa
 
 def new_folder(path: str) -> Path:
     """Makes a folder that is not there yet, or finds it empty; MedDDPMError where it holds anything."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(path)
+    with writing(folder):
         if any(folder.iterdir()):
             raise MedDDPMError(f"{folder} is not empty, and nothing is written over.", "Name another folder.")
-    except OSError as error:
-        raise ResourceError(f"{folder} could not be made: {error.strerror}.", "Name another folder.") from error
     return folder
 
 

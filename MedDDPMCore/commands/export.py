@@ -103,7 +103,8 @@ def _bar():
 def dicom(args: argparse.Namespace) -> int:
     """Synthetic image -> DICOM study."""
     from ..export.dicom import export_dicom, require_dicom
-    from ..export.record import read_record, record_of
+    from ..export.record import read_record
+    from ..synthesis.output import sidecar
     from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
@@ -115,7 +116,7 @@ def dicom(args: argparse.Namespace) -> int:
     require_dicom()
     if args.record and len(args.image) > 1:
         raise MedDDPMError("--record names the record of one image.", "Let each image's record lie beside it.")
-    records = [read_record(Path(args.record or record_of(Path(image)))) for image in args.image]
+    records = [read_record(Path(args.record or sidecar(Path(image)))) for image in args.image]
     images = [Volume.read(image) for image in args.image]
     mask = Volume.read(args.mask, labels=True) if args.mask else None
     mapping = parse_label_mapping(args.labels) if args.labels else None

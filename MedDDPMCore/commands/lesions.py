@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from pathlib import Path
 
-from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..base.errors import LabelError, MedDDPMError
 from .command import add_command, require_new
 
 _RAS = "R,A,S: to the patient's right, to the front and up, in mm, as 3D Slicer shows them"
@@ -149,6 +150,7 @@ def place(args: argparse.Namespace) -> int:
 
 def sweep(args: argparse.Namespace) -> int:
     """A folder of masks, and sweep.csv that says what each holds. A shift that leaves the head is passed over."""
+    from ..base.files import make_folder, write_text
     from ..lesions import tools
     from ..synthesis.output import stem
 
@@ -156,10 +158,7 @@ def sweep(args: argparse.Namespace) -> int:
     step = _lps(args.step) if args.step else None
     counts = [k for k in range(-args.steps, args.steps + 1) if k] if step else []
     folder = Path(args.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VolumeError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another folder.") from error
+    make_folder(folder)
     rows = []
     tries = [([factor], ()) for factor in _numbers(args.scales)]
     tries += [((), [[k * s for s in step]]) for k in counts]
@@ -175,8 +174,9 @@ def sweep(args: argparse.Namespace) -> int:
         edited.mask.write(path)
         rows.append((path.name, round(edited.after_ml, 4), round(edited.clipped_ml, 4)))
         print(path)
-    with open(folder / "sweep.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("mask", "lesion_ml", "clipped_ml"), *rows])
+    text = io.StringIO()
+    csv.writer(text).writerows([("mask", "lesion_ml", "clipped_ml"), *rows])
+    write_text(folder / "sweep.csv", text.getvalue())
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ..base.files import make_folder
 from .command import EXIT_ERROR, add_command, new_folder, require_new
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
@@ -38,29 +39,31 @@ def deface(args: argparse.Namespace) -> int:
     """Head image -> the same without its face."""
     from ..anatomy.deface import deface as without_face
     from ..anatomy.head import head_mask
-    from ..base.files import write_text
-    from ..export.record import read_record, record_of
+    from ..export.record import read_record
+    from ..synthesis.output import sidecar, write_with_record
     from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
     record = _record_beside(image)
-    require_new((out, record_of(out)) if record else (out,))
+    require_new((out, sidecar(out)) if record else (out,))
     volume = Volume.read(image)
     head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
-    said = {"SYNTHETIC": read_record(record_of(image)).title} if record else {}
-    without_face(volume, head).write(out, {**said, "DEFACED": "face removed by medddpm deface"})
+    said = {"SYNTHETIC": read_record(sidecar(image)).title} if record else {}
+    defaced, said = without_face(volume, head), {**said, "DEFACED": "face removed by medddpm deface"}
     if record:
-        write_text(record_of(out), json.dumps({**record, "defaced": True}, indent=1))
+        write_with_record(out, defaced, said, {**record, "defaced": True})
+    else:
+        defaced.write(out, said)
     print(args.out)
     return 0
 
 
 def _record_beside(image: Path) -> dict:
     """The record of a synthetic image; {} where there is none, as beside a scan, or beside one with other JSON."""
-    from ..export.record import record_of
+    from ..synthesis.output import sidecar
 
     try:
-        values = json.loads(record_of(image).read_text(encoding="utf-8"))
+        values = json.loads(sidecar(image).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return values if isinstance(values, dict) and values.get("synthetic") is True else {}
@@ -103,5 +106,5 @@ def _folder(path: str) -> Path:
     if (folder / CACHE).is_dir() and {entry.name for entry in folder.iterdir()} <= ours:
         return folder
     new_folder(path)
-    (folder / CACHE).mkdir()
+    make_folder(folder / CACHE)
     return folder

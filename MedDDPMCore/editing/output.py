@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from ..base.errors import ResourceError
-from ..base.files import write_text
 from ..lesions.shapes import voxel_ml
-from ..synthesis.output import provenance, sidecar
+from ..synthesis.output import provenance, write_with_record
 from ..synthesis.synthesize import Model, Settings
 from .plan import EditPlan
 from .run import Edited, edit_settings
@@ -49,17 +46,10 @@ def write_edited(
 ) -> Path:
     """Writes an edited MRI as NIfTI with a JSON sidecar of the same name; returns its path.
 
-    Each file is written whole or not at all; an existing one is replaced. ResourceError on a full disk.
+    Both are written as of `synthesis.output.write_with_record`. ResourceError on a full disk.
     """
     path = edited_path(Path(folder), stem, result.seed)
     record = edit_record(model, edit, settings, result)
     text = f"edited {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        result.volume.write(path, {"SYNTHETIC": text})
-        write_text(sidecar(path), json.dumps(record, indent=1))
-    except OSError as error:
-        raise ResourceError(
-            f"{path} could not be written: {error}.", "Free disk space, or name another folder."
-        ) from error
+    write_with_record(path, result.volume, {"SYNTHETIC": text}, record)
     return path

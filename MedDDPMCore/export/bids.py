@@ -18,7 +18,7 @@ from .nnunet import label_values
 BIDS_VERSION = "1.10.0"
 _SUFFIXES = {"t1": "T1w", "t1w": "T1w", "t1ce": "ce-gadolinium_T1w", "t1c": "ce-gadolinium_T1w", "t2": "T2w",
              "t2w": "T2w", "flair": "FLAIR", "pd": "PDw"}  # fmt: skip
-_NOT_BIDS = (PROVENANCE, "SHA256SUMS", "contact_sheet.png", "medddpm-dataset.json", "*.part")
+_NOT_BIDS = (PROVENANCE, "SHA256SUMS", "contact_sheet.png", "medddpm-dataset.json", "*.part", "*.medddpm-lock")
 
 
 class Bids:

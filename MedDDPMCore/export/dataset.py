@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from ..anatomy.deface import face_region
-from ..base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
-from ..base.files import write_text
+from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..base.files import only_writer, sha256_of, together, write_json, write_text
 from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .bids import Bids
-from .case import PROVENANCE, STAGING, Case, Staging, read_case, sha256, whole_cases
+from .case import Case, read_case, record_name, whole_cases, write_record
+from .case import place as place_in
 from .data_card import data_card
 from .nnunet import NnUnet, label_values
 
@@ -58,12 +58,12 @@ def make_dataset(
 
     Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half
     case that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the
-    images' faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. Several
-    processes may work on one folder, each with its own part of the masks. When interrupted, what is made is
+    images' faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. The
+    processes of torchrun may work on one folder, each with its own part of the masks. When interrupted, what is made is
     completed before KeyboardInterrupt goes on. report(cases done, cases in all, case id or mask's name, a Progress or
     words).
     Raises VolumeError where `out` holds anything but such a data set, begun with the same model and settings;
-    ResourceError on a full disk.
+    BusyError where another process writes into it; ResourceError on a full disk.
     """
     if layout not in LAYOUTS:
         raise MedDDPMError(f"There is no layout {layout!r}.", f"Choose one of {', '.join(LAYOUTS)}.")
@@ -81,16 +81,16 @@ def make_dataset(
     if keep_names:
         _refuse_equal_names(masks, place)
     result = DatasetReport()
-    try:
-        _begin(out, marker)
+    _is_begun(out, marker)
+    with only_writer(out):
+        if not _is_begun(out, marker):
+            write_json(out / MARKER, marker)
         try:
             _make_cases(model, masks, out, place, settings, mapping, keep_names, deface, report, result)
         except KeyboardInterrupt:
             complete(out, place, model, marker)
             raise
         result.cases = len(complete(out, place, model, marker))
-    except OSError as error:
-        raise ResourceError(f"{out} could not be written: {error}.", "Free disk space and run this again.") from error
     return result
 
 
@@ -116,7 +116,6 @@ def _make_cases(
             one = Settings(seed, settings.sampler, settings.steps, 1, 1, settings.output_grid)
             case_id = place.case_id(mask_id, seed)
             if _is_there(read_case(out, case_id), identity(model, plan, one, seed)):
-                Staging(out, case_id).clear()
                 result.there.append(case_id)
             else:
                 for progress in model.run(plan, one):
@@ -130,30 +129,31 @@ def _make_cases(
             report(done, total, case_id, "made" if result.made[-1:] == [case_id] else "is there already")
 
 
-def _begin(out: Path, marker: dict) -> None:
-    """Makes the folder, or makes sure that it is one begun in the same way."""
+def _is_begun(out: Path, marker: dict) -> bool:
+    """Whether the data set is begun; VolumeError where the folder holds anything else, or one begun otherwise."""
     if out.exists() and not out.is_dir():
         raise VolumeError(f"{out} is a file.", "Name a new folder.")
     if not out.exists() and not out.parent.is_dir():
         raise VolumeError(f"There is no folder {out.parent}.", "Make it first, or choose another.")
-    out.mkdir(exist_ok=True)
+    if not out.exists():
+        return False
     try:
         before = json.loads((out / MARKER).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        others = [path.name for path in out.iterdir() if not path.name.endswith(".part")]
+        others = [path.name for path in out.iterdir() if not path.name.startswith(".")]
         if others and not (out / MARKER).exists():
             raise VolumeError(
                 f"{out} holds other things ({', '.join(sorted(others)[:3])}), and nothing is written over.",
                 "Name a new folder.",
             ) from None
-        write_text(out / MARKER, json.dumps(marker, indent=1))
-        return
+        return False
     except ValueError:
         raise VolumeError(f"{out / MARKER} is damaged.", "Name a new folder.") from None
     different = [key for key, value in marker.items() if before.get(key) != value]
     if different:
         told = ", ".join(f"{key} {before.get(key)} and not {marker[key]}" for key in different)
         raise VolumeError(f"{out} holds a data set begun otherwise: {told}.", "Name a new folder, or go on as begun.")
+    return True
 
 
 def _refuse_equal_names(masks: Sequence[Path], place) -> None:
@@ -196,20 +196,20 @@ def _write_case(
     case_id: str,
 ) -> Case:
     records = {name: provenance(model, plan, one, made.seed, name) | {"defaced": deface} for name in made.volumes}
-    with Staging(out, case_id) as staging:
-        labels.write(staging.path(place.label(case_id)))
+    with together(out, record_name(case_id)) as part:
+        labels.write(place_in(part, place.label(case_id)))
         for name, volume in made.volumes.items():
             text = f"{name} {model.spec.name} {model.spec.weights_sha256[:8]} seed {made.seed}"
-            scanner_units(volume).write(staging.path(place.image(case_id, name)), {"SYNTHETIC": text})
+            scanner_units(volume).write(place_in(part, place.image(case_id, name)), {"SYNTHETIC": text})
         for name, content in place.sidecars(case_id, records).items():
-            write_text(staging.path(name), json.dumps(content, indent=1))
+            write_json(place_in(part, name), content)
         record = next(iter(records.values()))
         del record["modality"]
         volumes = {
             name: round(int((labels.array == value).sum()) * float(np.prod(labels.geometry.spacing)) / 1000, 3)
             for name, value in label_values(model.spec).items()
         }
-        return staging.commit({**record, "mask": mask_id, "modalities": list(records), "labels": volumes})
+        return write_record(part, case_id, {**record, "mask": mask_id, "modalities": list(records), "labels": volumes})
 
 
 def complete(out: Path, place, model: Model, marker: dict) -> list[Case]:
@@ -226,8 +226,8 @@ def complete(out: Path, place, model: Model, marker: dict) -> list[Case]:
             write_text(out / name, text)
         _write_sheet(out, place, model, cases)
         sums = {name: digest for case in cases for name, digest in case.files.items()}
-        for name in [*texts, SHEET, MARKER, *(f"{PROVENANCE}/{case.id}.json" for case in cases)]:
-            sums[name] = sha256(out / name)
+        for name in [*texts, SHEET, MARKER, *(record_name(case.id) for case in cases)]:
+            sums[name] = sha256_of(out / name)
         write_text(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
         if [case.id for case in whole_cases(out)] == [case.id for case in cases]:
             return cases
@@ -247,9 +247,7 @@ def _write_sheet(out: Path, place, model: Model, cases: list[Case]) -> None:
         )
         lesion = np.isin(labels.array, lesions)
         pictures.append(case_picture(image.array / 500 - 1, lesion, labels.array > 0, image.geometry.spacing))
-    part = out / f"{STAGING}-{os.getpid()}-sheet.part"
-    save_sheet(part, pictures)
-    os.replace(part, out / SHEET)
+    save_sheet(out / SHEET, pictures)
 
 
 def _coarse(volume: Volume) -> Volume:

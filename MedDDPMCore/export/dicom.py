@@ -6,16 +6,14 @@ DICOM PS3.3: MR Image IOD (A.4), Segmentation IOD (A.51), Synthetic Data (0008,0
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import MedDDPMError, ResourceError, VolumeError
+from ..base.errors import MedDDPMError, VolumeError
+from ..base.files import new_folder
 from ..version import __version__
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
@@ -273,24 +271,8 @@ def _write_whole(out: Path, files: dict) -> None:
     """Writes datasets by relative path into the new folder `out`, which appears when all of them are written."""
     import pydicom
 
-    part = None
-    try:
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    with new_folder(out) as part:
         for name, dataset in files.items():
             path = part / name
             path.parent.mkdir(exist_ok=True)
             pydicom.dcmwrite(path, dataset, enforce_file_format=True)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(part, 0o777 & ~umask)
-        if out.exists():
-            raise VolumeError(f"{out} has appeared meanwhile, and nothing is written over.", "Name a new folder.")
-        os.rename(part, out)
-    except BaseException as error:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise ResourceError(
-                f"{out} could not be written: {error}.", "Free disk space, or name another folder."
-            ) from error
-        raise

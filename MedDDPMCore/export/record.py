@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import VolumeError
-from ..volumes.files import ENDINGS
 
 _YES = (True, "true")
 """As JSON says it, and as attributes of a Slicer scene hold it."""
@@ -84,9 +83,3 @@ def read_record(path: Path) -> Record:
             f"{path} is no record of a synthetic image ({type(error).__name__}: {error}).",
             "Only what has its record beside it, as `medddpm synthesize` writes it, is exported as synthetic.",
         ) from error
-
-
-def record_of(image: Path) -> Path:
-    """Where an image's record lies: "a/b.nii.gz" -> "a/b.json"."""
-    ending = next((ending for ending in ENDINGS if image.name.lower().endswith(ending)), "")
-    return image.with_name(f"{image.name[: len(image.name) - len(ending)]}.json")

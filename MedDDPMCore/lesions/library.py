@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import LabelError, VolumeError
+from ..base.files import make_folder
 from ..volumes.labels import LabelScheme
 from ..volumes.volume import Geometry, Volume
 from .shapes import Lesion, bounding_box
@@ -80,7 +81,7 @@ def saved_shapes(folder: Path | None = None) -> dict[str, Path]:
 def save_shape(lesion: Lesion, name: str, folder: Path | None = None) -> Path:
     """Saves one lesion of a mask under a name, with its voxel size and orientation but not its place in the head.
 
-    VolumeError for a name that is taken or cannot be a file's, or a folder that cannot be written.
+    VolumeError for a name that is taken or cannot be a file's, ResourceError for a folder that cannot be written.
     """
     folder = folder or library_folder()
     if not _NAME.fullmatch(name):
@@ -88,10 +89,7 @@ def save_shape(lesion: Lesion, name: str, folder: Path | None = None) -> Path:
     path = folder / (name + _ENDING)
     if path.exists():
         raise VolumeError(f"There is a shape {name!r} already, {path}.", "Choose another name, or delete that file.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VolumeError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another folder.") from error
+    make_folder(folder)
     own = lesion.labels.geometry
     placed = Geometry(own.shape, own.spacing, tuple(own.origin - own.centre), own.direction)
     Volume(lesion.labels.array, placed).write(path)

@@ -8,15 +8,13 @@ said by name.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..base.errors import ModelError, ResourceError
+from ..base.errors import ModelError
+from ..base.files import replacing, sha256_of, together, write_json
 from .atlas import FACTOR, Atlas
 from .catalogue import SPEC_FILE
 from .spec import ModelSpec, read_json
@@ -36,10 +34,9 @@ def save_bundle(
     """Writes a bundle: one state dict a stage, stored in dtype, and the atlas of a model that has one. Returns the spec
     with the hash of the weights.
 
-    Both files are written beside what is there and then put in its place. Refuses a folder that holds another model
+    Both files are written whole before they take the place of what is there. Refuses a folder that holds another model
     (ModelError) and says so when the disk is full (ResourceError), leaving what was there.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder = Path(folder)
@@ -54,23 +51,11 @@ def save_bundle(
         weights |= {f"{_ATLAS}{name}": getattr(atlas, name).to("cpu", torch.float16) for name in ("image", "head")}
     if bad := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
         raise ModelError(f"The weights {_listed(bad)} hold numbers that are not finite in {dtype}.", "Store fp32.")
-    parts = [folder / f"{name}.part" for name in (WEIGHTS_FILE, SPEC_FILE)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, parts[0])
-        parts[0].chmod(0o644)  # safetensors makes files that only their owner can read
-        spec = dataclasses.replace(spec, weights_sha256=sha256_of(parts[0]))
-        parts[1].write_text(json.dumps(spec.to_dict(), indent=1), encoding="utf-8")
-        for part in parts:
-            os.replace(part, part.with_suffix(""))
-    except (OSError, SafetensorError) as error:
-        raise ResourceError(
-            f"The model could not be written to {folder}: {error}.", "Is the disk full, or the folder write-protected?"
-        ) from error
-    finally:
-        if folder.is_dir():
-            for part in parts:
-                part.unlink(missing_ok=True)
+    with together(folder, SPEC_FILE) as part:
+        with replacing(part / WEIGHTS_FILE, durable=False) as file:  # gives the rights that safetensors does not
+            save_file(weights, file)
+        spec = dataclasses.replace(spec, weights_sha256=sha256_of(part / WEIGHTS_FILE))
+        write_json(part / SPEC_FILE, spec.to_dict())
     return spec
 
 
@@ -156,15 +141,6 @@ def load_checked(network: torch.nn.Module, state: dict[str, Tensor], source: str
     if any(value.is_meta for value in wanted.values()):
         network.to_empty(device="cpu")
     network.load_state_dict(shared)
-
-
-def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import ModelError
+from ..base.files import only_writer
 from ..diffusion.domain import Domain
 from ..diffusion.schedule import Schedule
 from ..networks.unet import UNet
@@ -95,7 +96,8 @@ def import_published(path: str | Path, folder: str | Path, dtype: torch.dtype = 
 
     The proof: the bundle, read back, gives the output of the checkpoint's own float32 weights on a fixed input; exactly
     for float32, within FLOAT16_TOLERANCE for float16. Raises ModelError for what is no such checkpoint, naming what is
-    missing, extra, mis-shaped or not finite, and where the proof fails; ResourceError on a full disk.
+    missing, extra, mis-shaped or not finite, and where the proof fails; ResourceError on a full disk, BusyError where
+    another process writes into the folder.
     """
     path = Path(path)
     source, state, step = _network_tensors(path)
@@ -104,16 +106,18 @@ def import_published(path: str | Path, folder: str | Path, dtype: torch.dtype = 
     with torch.device("meta"):
         network = build_network(spec, spec.stages[0])
     load_checked(network, state, str(path))
-    spec = save_bundle(folder, spec, [network.state_dict()], dtype)
-    [copy] = load_bundle(folder)[1]
     tolerance = 0.0 if dtype == torch.float32 else FLOAT16_TOLERANCE
-    difference = _difference(network.eval().requires_grad_(False), copy)
-    if not difference <= tolerance:
-        (Path(folder) / SPEC_FILE).unlink()
-        raise ModelError(
-            f"The copy in {folder} differs from {path} by {difference:.2g} of its largest output, not {tolerance:g}.",
-            "Store fp32.",
-        )
+    with only_writer(folder):
+        spec = save_bundle(folder, spec, [network.state_dict()], dtype)
+        [copy] = load_bundle(folder)[1]
+        difference = _difference(network.eval().requires_grad_(False), copy)
+        if not difference <= tolerance:
+            (Path(folder) / SPEC_FILE).unlink()
+            raise ModelError(
+                f"The copy in {folder} differs from {path} by {difference:.2g} of its largest output, not "
+                f"{tolerance:g}.",
+                "Store fp32.",
+            )
     return ImportReport(spec, source, sum(p.numel() for p in network.parameters()), step, difference, tolerance)
 
 

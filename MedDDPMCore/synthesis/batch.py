@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ..base.pictures import overview, save_png
 from ..volumes.files import ENDINGS
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
-from .output import identity, output_path, sidecar, stem, write_synthesis
+from .output import identity, output_path, record_beside, stem, write_synthesis
 from .synthesize import Model, Plan, Progress, Settings
 
 
@@ -67,15 +66,12 @@ def synthesize_files(
 
 
 def is_done(model: Model, plan: Plan, settings: Settings, out: Path, name: str) -> bool:
-    """Whether every modality of this mask and seed is there, from the same mask, model and settings."""
+    """Whether every modality of this mask and seed is there, whole, from the same mask, model and settings."""
     wanted = identity(model, plan, settings, settings.seed)
     for modality in model.spec.modalities:
         path = output_path(out, name, modality, settings.seed)
-        try:
-            record = json.loads(sidecar(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        if not path.exists() or any(record.get(key) != value for key, value in wanted.items()):
+        record = record_beside(path)
+        if record is None or any(record.get(key) != value for key, value in wanted.items()):
             return False
     return True
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import ResourceError
-from ..base.files import write_text
+from ..base.files import sha256_of, together, write_json
 from ..version import __version__
 from ..volumes.volume import Volume
 from .synthesize import Model, Plan, Settings, Synthesis
@@ -83,26 +82,41 @@ def write_synthesis(
 ) -> list[Path]:
     """Writes one NIfTI a modality, each with a JSON sidecar of the same name; returns the NIfTI paths.
 
-    Each file is written whole or not at all; an existing one is replaced. ResourceError on a full disk.
+    Image and sidecar are written as of `write_with_record`. ResourceError on a full disk.
     """
-    folder = Path(folder)
     paths = []
     for modality, volume in result.volumes.items():
-        path = output_path(folder, stem, modality, result.seed)
+        path = output_path(Path(folder), stem, modality, result.seed)
         record = provenance(model, plan, settings, result.seed, modality)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            text = f"{modality} {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
-            scanner_units(volume).write(path, {"SYNTHETIC": text})
-            write_text(sidecar(path), json.dumps(record, indent=1))
-        except OSError as error:
-            raise ResourceError(
-                f"{path} could not be written: {error}.", "Free disk space, or name another folder."
-            ) from error
+        text = f"{modality} {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
+        write_with_record(path, scanner_units(volume), {"SYNTHETIC": text}, record)
         paths.append(path)
     return paths
 
 
+def write_with_record(path: Path, volume: Volume, metadata: dict[str, str], record: dict) -> None:
+    """Writes an image and, as its sidecar, its record, to which the image's hash is added; existing ones are replaced.
+
+    Both are there or the old ones stay, and a record never lies beside an image that it does not speak of, whenever
+    the process is killed. ResourceError on a full disk.
+    """
+    with together(path.parent, sidecar(path).name) as part:
+        volume.write(part / path.name, metadata)
+        write_json(part / sidecar(path).name, {**record, "image_sha256": sha256_of(part / path.name)}, durable=False)
+
+
+def record_beside(path: Path) -> dict | None:
+    """The record of an image that is there and is the one that the record speaks of; else None.
+
+    Records of the first versions hold no hash: they are believed.
+    """
+    try:
+        record, found = json.loads(sidecar(path).read_text(encoding="utf-8")), sha256_of(path)
+        return record if record.get("image_sha256", found) == found else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def sidecar(path: Path) -> Path:
-    """The JSON file that belongs to a NIfTI file."""
-    return path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+    """The JSON file with an image's record: "a/b.nii.gz" -> "a/b.json"."""
+    return path.with_name(f"{stem(path)}.json")

@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+from ..base.files import write_bytes
+
 
 class TrainingLog:
     """Appends one JSON object a step. Lines after `step` (of a run that was killed and resumes) are dropped.
@@ -20,9 +22,7 @@ class TrainingLog:
         if path.exists():
             entries = (_parsed(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
             kept = b"".join(_line(entry) for entry in entries if entry is not None and entry["step"] <= step)
-        part = path.with_suffix(".jsonl.part")
-        part.write_bytes(kept)
-        os.replace(part, path)
+        write_bytes(path, kept)
         self.file = open(path, "ab", buffering=0)  # noqa: SIM115
         self.board = _board(path.with_suffix(""), step)
 

@@ -6,10 +6,7 @@ the model so far as a bundle in model/.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-import os
 import re
 import warnings
 from pathlib import Path
@@ -18,7 +15,8 @@ import torch
 
 from ..anatomy.intensity import CONVENTIONS
 from ..base.device import pick_device
-from ..base.errors import ResourceError, TrainingError
+from ..base.errors import TrainingError
+from ..base.files import only_writer, write_json
 from ..base.parallel import rank_and_world
 from ..models.bundle import load_atlas, load_bundle, save_bundle
 from ..models.catalogue import find_model
@@ -54,8 +52,8 @@ def train(
     Resumes where the run folder has checkpoints. start_from: a bundle (name or path) to fine-tune: its description
     replaces config.model, but for the name, and its weights are where training starts.
     Returns the bundle's folder; None while a stage has no checkpoint, and under torchrun on all ranks but the first.
-    Raises TrainingError, ModelError or ResourceError saying what is wrong with configuration, data, bundle or computer;
-    the last good checkpoint stays.
+    Raises TrainingError, ModelError or ResourceError saying what is wrong with configuration, data, bundle or computer,
+    BusyError where another process trains in that folder; the last good checkpoint stays.
     """
     run, data = Path(run_folder), PackedDataset.open(data_folder)
     if stage is not None and not 0 <= stage < len(config.stages):
@@ -64,20 +62,21 @@ def train(
         config = with_start(config, start_from)
     check_fits(data, config.model)
     join(pick_device(options.device))
-    config, notes = _settled(config, data, run)
-    wait_for_all()
-    if rank_and_world()[0] == 0:
-        _write_config(run, config)
-        for note in notes:
-            warnings.warn(note, stacklevel=2)
-        if config.model.atlas:
-            _prepare_atlas(config, data, run)
-    wait_for_all()
-    atlas = read_cases(run) if config.model.atlas else None
-    weights = _start_weights(config, run)
-    for index in range(len(config.stages)) if stage is None else [stage]:
-        train_stage(config, index, data, run, options, report, weights[index], atlas)
-    return write_model(config, run) if rank_and_world()[0] == 0 else None
+    with only_writer(run):
+        config, notes = _settled(config, data, run)
+        wait_for_all()
+        if rank_and_world()[0] == 0:
+            write_json(run / CONFIG_FILE, config.to_dict())
+            for note in notes:
+                warnings.warn(note, stacklevel=2)
+            if config.model.atlas:
+                _prepare_atlas(config, data, run)
+        wait_for_all()
+        atlas = read_cases(run) if config.model.atlas else None
+        weights = _start_weights(config, run)
+        for index in range(len(config.stages)) if stage is None else [stage]:
+            train_stage(config, index, data, run, options, report, weights[index], atlas)
+        return write_model(config, run) if rank_and_world()[0] == 0 else None
 
 
 def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
@@ -116,14 +115,9 @@ def write_model(config: TrainingConfig, run: Path) -> Path | None:
 
 def _prepare_atlas(config: TrainingConfig, data: PackedDataset, run: Path) -> None:
     """Sees to it that the run folder has the atlas, that of the bundle to start from or a new one, and its cases."""
-    try:
-        if read_atlas(run) is None:
-            write_atlas(run, load_atlas(config.start_from) if config.start_from else build_atlas(data))
-        bend_into_cases(run, read_atlas(run), data)
-    except OSError as error:
-        raise ResourceError(
-            f"The atlas could not be written to {run}: {error}.", "Free disk space, or name another folder."
-        ) from error
+    if read_atlas(run) is None:
+        write_atlas(run, load_atlas(config.start_from) if config.start_from else build_atlas(data))
+    bend_into_cases(run, read_atlas(run), data)
 
 
 def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:
@@ -179,17 +173,3 @@ def _start_weights(config: TrainingConfig, run: Path) -> list[dict[str, torch.Te
             "Name a new run folder, or restore them.",
         )
     return [network.state_dict() for network in networks]
-
-
-def _write_config(run: Path, config: TrainingConfig) -> None:
-    part = run / f"{CONFIG_FILE}.part"
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(config.to_dict(), indent=1), encoding="utf-8")
-        os.replace(part, run / CONFIG_FILE)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise ResourceError(
-            f"{run} cannot be written to: {error}.", "Free disk space, or name another folder."
-        ) from error

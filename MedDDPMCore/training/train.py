@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..base.device import pick_device
-from ..base.errors import ResourceError, TrainingError
+from ..base.errors import TrainingError
+from ..base.files import writing
 from ..base.parallel import rank_and_world
+from ..base.shortage import memory_explained
 from ..models.spec import DIFFUSION, ModelSpec
 from .baselines.discogan import DiscoGANRun
 from .baselines.pix2pix import Pix2PixRun
@@ -26,7 +27,7 @@ from .data.dataset import PackedDataset, check_fits
 from .data.samples import Batches, Samples
 from .interrupt import StopRequest
 from .log import TrainingLog
-from .stages.checkpoint import load_checkpoint, save_checkpoint
+from .stages.checkpoint import RESUME, load_checkpoint, save_checkpoint
 from .stages.config import TrainingConfig
 from .stages.distributed import join, loading_threads, share, sum_over_ranks
 from .stages.stage_run import StageRun
@@ -214,23 +215,6 @@ class _Writer:
 @contextlib.contextmanager
 def _advice(run: Path):
     """Turns a lack of memory or disk into a ResourceError that says what to do."""
-    try:
+    smaller = "Set a smaller micro_batch or patch, or checkpointing to true, and resume: the last checkpoint is kept."
+    with memory_explained("The device or the computer", smaller), writing(run, RESUME):
         yield
-    except OSError as error:
-        raise ResourceError(
-            f"A file in {run} could not be written: {error}.",
-            "Free disk space and resume: the last checkpoint is kept.",
-        ) from error
-    except (MemoryError, RuntimeError) as error:
-        if not _lacks_memory(error):
-            raise
-        raise ResourceError(
-            "The device or the computer ran out of memory; the last checkpoint is kept.",
-            "Set a smaller micro_batch or patch, or checkpointing to true, and resume.",
-        ) from error
-
-
-def _lacks_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether torch or Python lacked memory: CUDA has an error of its own, the CPU and Apple's GPU a text."""
-    texts = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(t in str(error).lower() for t in texts)

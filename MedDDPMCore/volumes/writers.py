@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from MedDDPMCore.base.errors import ResourceError, VolumeError
+from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.base.files import replacing
 from MedDDPMCore.volumes.voxels import Voxels
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COLOURS = ((0.87, 0.66, 0.55), (0.90, 0.25, 0.20), (0.95, 0.80, 0.25), (0.35, 0.65, 0.90))
 _NRRD_TYPES = {"u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "f4": "float"}
 _MET_TYPES = {
@@ -31,8 +28,8 @@ def write(volume: Voxels, path: Path, metadata: dict[str, str]) -> None:
 
     metadata: what the file should say of itself. NIfTI: all of it as JSON in a comment extension, its beginning in
     `descrip` (80 bytes). NRRD: key/value pairs. MetaImage: header fields. Equal volumes give equal bytes.
-    Raises VolumeError for an unknown ending, several channels, a missing folder or no right to write; ResourceError
-    for a full disk. An older file of that name stays as it was then.
+    Raises VolumeError for an unknown ending or several channels, ResourceError for a full disk, a missing folder or no
+    right to write. An older file of that name stays as it was then.
     """
     writer = next((writer for ending, writer in _WRITERS.items() if path.name.lower().endswith(ending)), None)
     if writer is None:
@@ -41,35 +38,10 @@ def write(volume: Voxels, path: Path, metadata: dict[str, str]) -> None:
         raise VolumeError(
             f"A volume of shape {volume.array.shape} cannot be written to one file.", "Write one file a channel."
         )
-    if not path.parent.is_dir():
-        raise VolumeError(f"There is no folder {path.parent}.", "Make it first, or choose another.")
     volume = Voxels(_storable(volume.array), volume.geometry, volume.label_names)
     text = {str(key): " ".join(str(value).split()) for key, value in metadata.items()}
-    try:
-        _replace(path, lambda stream: writer(volume, stream, text))
-    except OSError as error:
-        if error.errno in _FULL:
-            hint = "Free some space, or choose another disk."
-            raise ResourceError(f"{path} could not be written: the disk is full.", hint) from error
-        hint = "Check the rights on it and its folder."
-        raise VolumeError(f"{path} could not be written: {error.strerror}.", hint) from error
-
-
-def _replace(path: Path, fill: Callable[[BinaryIO], None]) -> None:
-    """Put what `fill` writes in the place of `path`, or leave all as it was."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            fill(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as part, open(part, "wb") as stream:
+        writer(volume, stream, text)
 
 
 def _storable(array: np.ndarray) -> np.ndarray:

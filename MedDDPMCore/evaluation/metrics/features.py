@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ...base.errors import EvaluationError
+from ...base.files import sha256_of
 from ...base.resources import resource
-from ...models.bundle import sha256_of
 from . import head_encoder, medicalnet
 
 HEAD_ENCODER = resource("features") / "head_encoder.safetensors"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import EvaluationError
+from ...base.pictures import save_figure
 from ...synthesis.output import stem
 from ...volumes.volume import Geometry, Volume, reorient, resample_image, resample_labels
 
@@ -111,7 +112,7 @@ def manipulated(path: Path, masks: Sequence[Path], images: Sequence[Path], label
 
 
 def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
-    """Writes rows of panels as one PNG. EvaluationError without matplotlib, or where the file cannot be written."""
+    """Writes rows of panels as one PNG. EvaluationError without matplotlib, ResourceError without disk."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -129,13 +130,7 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
     for row, line in zip(rows, grid, strict=True):
         for panel, axes in zip(row, line[: len(row)], strict=True):
             _draw_panel(axes, panel)
-    part = path.with_name(path.name + ".part")
-    try:
-        figure.savefig(part, format="png", dpi=110, facecolor="black")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise EvaluationError(f"{path} cannot be written: {error}.") from error
+    save_figure(path, figure, dpi=110, facecolor="black")
 
 
 def _draw_panel(axes, panel: Panel) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import EvaluationError, MedDDPMError, ResourceError
-from ...models.bundle import sha256_of
+from ...base.errors import EvaluationError, MedDDPMError
+from ...base.files import make_folder, replacing, sha256_of
 from ...synthesis.output import stem
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Volume
@@ -71,11 +69,8 @@ class ImageCache:
         described = {"version": 1, "grid": grid.to_dict()}
         self.images = folder / f"images-{settings_key(described)}"
         self.found = folder / f"features-{settings_key({**described, 'network': network.sha256})}"
-        try:
-            for made in (self.images, self.found):
-                made.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResourceError(f"{folder} cannot be made: {error}.", "Name another folder.") from error
+        for made in (self.images, self.found):
+            make_folder(made)
 
     def add(self, file: ImageFile) -> None:
         """Prepares an image and computes its features, unless they are there."""
@@ -119,14 +114,8 @@ def load_array(path: Path, name: str) -> np.ndarray:
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes arrays as .npz, whole or not at all. ResourceError on a full disk."""
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **arrays)
-        os.replace(part, path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise ResourceError(f"{path} cannot be written: {error}.", "Free disk space.") from error
+    with replacing(path, durable=False) as part, open(part, "wb") as stream:
+        np.savez(stream, **arrays)
 
 
 class PairValues:

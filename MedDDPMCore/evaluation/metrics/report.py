@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import ResourceError
-from ...base.files import write_text
+from ...base.files import make_folder, write_text
+from ...base.pictures import save_figure
 from .evaluate import Evaluation, Row
 
 CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
@@ -22,20 +22,15 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
 
     Each file whole or not at all. ResourceError on a full disk.
     """
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn = write_plots(folder / PLOT_FILE, evaluation)
-        notes = evaluation.notes if drawn else [*evaluation.notes, NO_PLOTS]
-        files = {CSV_FILE: _csv(evaluation), MARKDOWN_FILE: _markdown(evaluation, notes, drawn)}
-        if evaluation.pairs:
-            files[PAIRS_FILE] = _table(list(evaluation.pairs[0]), [list(p.values()) for p in evaluation.pairs])
-        for name, text in files.items():
-            write_text(folder / name, text)
-            written.append(folder / name)
-    except OSError as error:
-        raise ResourceError(f"{folder} cannot be written to: {error}.", "Free disk space, or name another.") from error
-    return [*written, folder / PLOT_FILE] if drawn else written
+    make_folder(folder)
+    drawn = write_plots(folder / PLOT_FILE, evaluation)
+    notes = evaluation.notes if drawn else [*evaluation.notes, NO_PLOTS]
+    files = {CSV_FILE: _csv(evaluation), MARKDOWN_FILE: _markdown(evaluation, notes, drawn)}
+    if evaluation.pairs:
+        files[PAIRS_FILE] = _table(list(evaluation.pairs[0]), [list(p.values()) for p in evaluation.pairs])
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return [folder / name for name in [*files, *([PLOT_FILE] if drawn else [])]]
 
 
 def _csv(evaluation: Evaluation) -> str:
@@ -123,7 +118,5 @@ def write_plots(path: Path, evaluation: Evaluation) -> bool:
         right.scatter(part[:, 0], part[:, -1], s=18, alpha=0.8, label=f"{name} ({len(part)})", color=colours[name])
     right.set(xlabel="1st principal axis of the real images", ylabel="2nd", title="Features")
     right.legend()
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=110)
-    part.replace(path)
+    save_figure(path, figure, dpi=110)
     return True

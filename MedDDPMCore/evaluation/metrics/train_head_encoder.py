@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool3d, grid_sample, interpolate
 
-from ...models.bundle import sha256_of
+from ...base.files import replacing, sha256_of
 from ...training.data.dataset import PackedDataset, from_bytes
 from .head_encoder import FEATURES, HeadEncoder, to_input
 
@@ -119,8 +119,8 @@ def save(network: HeadEncoder, path: Path, described: dict[str, str]) -> None:
     from safetensors.torch import save_file
 
     state = {name: value.half() for name, value in network.state_dict().items() if value.is_floating_point()}
-    save_file(state, path, described)
-    path.chmod(0o644)
+    with replacing(path) as part:
+        save_file(state, part, described)
 
 
 def main(argv: list[str] | None = None) -> int:

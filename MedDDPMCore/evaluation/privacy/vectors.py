@@ -11,8 +11,8 @@ import numpy as np
 
 from ...anatomy.deface import find_nasion
 from ...anatomy.head import head_mask
-from ...base.errors import MedDDPMError, ResourceError, VolumeError
-from ...models.bundle import sha256_of
+from ...base.errors import MedDDPMError, VolumeError
+from ...base.files import make_folder, sha256_of
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Volume
 from ..metrics.features import FeatureNetwork
@@ -63,11 +63,7 @@ class VectorCache:
     an earlier call is used. 0.3 MB an image at 4 mm."""
 
     def __init__(self, folder: Path, spaces: Spaces):
-        self.spaces, self.folder = spaces, folder / spaces.key
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResourceError(f"{folder} cannot be made: {error}.", "Name another folder.") from error
+        self.spaces, self.folder = spaces, make_folder(folder / spaces.key)
 
     def add(self, path: Path) -> Path:
         """Computes an image's vectors, unless they are there; returns their file."""

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import EvaluationError, ResourceError
-from ...base.files import write_text
+from ...base.errors import EvaluationError
+from ...base.files import make_folder, only_writer, write_json, write_text
 from ...base.pictures import save_png, three_planes
 from ...synthesis.output import sidecar
 from ...volumes.grid import ModelGrid
@@ -80,16 +80,17 @@ def make_study(
     """Makes the study's folder and its key; returns both paths. A stopped call goes on where it was.
 
     report hears how many cases are there. key: a JSON file outside `out`; by default <out>-key.json beside it.
-    EvaluationError where anything else is in the way: nothing is written over. ResourceError on a full disk.
+    EvaluationError where anything else is in the way: nothing is written over. ResourceError on a full disk,
+    BusyError where another process makes it.
     """
     out = Path(out)
     key = key_path(out) if key is None else Path(key)
     if out.resolve() in key.resolve().parents:
         raise EvaluationError(f"The key {key} would lie in the readers' folder {out}.", "Keep it elsewhere.")
-    identity = _begin(plan, out, key)
     names = case_names(len(plan.order))
     grid = ModelGrid.from_dict(plan.grid)
-    try:
+    with only_writer(out):
+        identity = _begin(plan, out, key)
         for number, (name, (_, source)) in enumerate(zip(names, plan.order, strict=True)):
             path = out / f"{name}{'.png' if plan.slices == 'centre' else '.nii'}"
             if not path.exists():
@@ -98,10 +99,6 @@ def make_study(
             if report:
                 report(number + 1)
         _finish(out, names, identity, plan.slices)
-    except OSError as error:
-        raise ResourceError(
-            f"{out} could not be written: {error.strerror}.", "Free space, then call it again."
-        ) from error
     return out, key
 
 
@@ -175,7 +172,7 @@ def _begin(plan: Plan, out: Path, key: Path) -> str:
     except (OSError, ValueError) as error:
         raise EvaluationError(f"{key} is in the way, and is no key ({error}).", "Name another folder.") from error
     if values is None:
-        if out.exists() and any(out.iterdir()):
+        if any(not path.name.startswith(".") for path in out.iterdir()):
             raise EvaluationError(f"{out} is not empty, and nothing is written over.", "Name another folder.")
         values = {"id": uuid.uuid4().hex, **wanted}
     elif {name: values.get(name) for name in wanted} != wanted:
@@ -183,14 +180,8 @@ def _begin(plan: Plan, out: Path, key: Path) -> str:
             f"{key} belongs to a study of other images or settings, and is not written over.",
             "Call it as the first time to go on, or name another folder.",
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        key.parent.mkdir(parents=True, exist_ok=True)
-        write_text(key, json.dumps(values, indent=1))
-    except OSError as error:
-        raise ResourceError(f"{key} or {out} could not be written: {error.strerror}.", "Name another place.") from error
-    for part in out.glob(".*.part"):  # what a killed call left
-        part.unlink()
+    make_folder(key.parent)
+    write_json(key, values)
     return values["id"]
 
 
@@ -210,9 +201,7 @@ def _write_case(path: Path, grey: np.ndarray, head: StandardHead, grid: ModelGri
         return
     upright, inside = (to_ras(array, grid.axes) for array in (grey, head.head))
     picture = three_planes(upright / (LEVELS / 2) - 1, grid.spacing, central_voxel(inside, grid.spacing))
-    part = path.with_name(f".{path.name}.part")
-    save_png(part, _enlarged(picture, ENLARGEMENT), compression=0)
-    os.replace(part, path)
+    save_png(path, _enlarged(picture, ENLARGEMENT), compression=0)
 
 
 def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
@@ -234,5 +223,5 @@ def _finish(out: Path, names: tuple[str, ...], identity: str, slices: str) -> No
     study = {"format_version": FORMAT_VERSION, "id": identity, "slices": slices, "cases": names}
     for path in out.iterdir():
         os.utime(path, (_DATE, _DATE))
-    write_text(out / STUDY_FILE, json.dumps(study, indent=1))
+    write_json(out / STUDY_FILE, study)
     os.utime(out / STUDY_FILE, (_DATE, _DATE))

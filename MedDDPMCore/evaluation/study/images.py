@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from ...anatomy.brain import brain_region
 from ...base.errors import TrainingError
-from ...base.files import write_text
+from ...base.files import make_folder, together, write_json
 from ...base.randomness import generator_for
 from ...lesions.simulation import LesionSettings
 from ...synthesis.output import FULL_SCALE
@@ -47,19 +46,19 @@ class ImageSet:
 
 def write_set(folder: Path, count: int, pairs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> None:
     """Writes a set of images -1..1, lesion masks and ids one by one; it is whole once its ids.json is there."""
-    folder.mkdir(parents=True, exist_ok=True)
     arrays, ids = {}, []
-    for k, (image, mask, name) in enumerate(pairs):
-        for kind, array in (("images", to_bytes(image)), ("masks", mask.astype(np.uint8))):
-            if k == 0:
-                part = folder / f"{kind}.npy.part"
-                arrays[kind] = np.lib.format.open_memmap(part, "w+", np.uint8, (count, *array.shape))
-            arrays[kind][k] = array
-        ids.append(name)
-    for kind, array in arrays.items():
-        array.flush()
-        os.replace(folder / f"{kind}.npy.part", folder / f"{kind}.npy")
-    write_text(folder / "ids.json", json.dumps(ids))
+    with together(folder, "ids.json") as part:
+        for k, (image, mask, name) in enumerate(pairs):
+            for kind, array in (("images", to_bytes(image)), ("masks", mask.astype(np.uint8))):
+                if k == 0:
+                    shape = (count, *array.shape)
+                    arrays[kind] = np.lib.format.open_memmap(part / f"{kind}.npy", "w+", np.uint8, shape)
+                arrays[kind][k] = array
+            ids.append(name)
+        for array in arrays.values():
+            array.flush()
+        arrays.clear()
+        write_json(part / "ids.json", ids)
 
 
 def is_whole(folder: Path) -> bool:
@@ -117,7 +116,7 @@ def write_masks(
     """
     if not data.labels_scheme.lesions:
         raise TrainingError("A segmentation study needs a label scheme with lesions.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     cases, samples = data.indices("train"), Samples(data, augmentation, lesions)
     scheme = data.labels_scheme
     for k in range(count):

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...base.files import write_text
-from ...base.pictures import overview, save_png
+from ...base.files import make_folder, write_text
+from ...base.pictures import overview, save_figure, save_png
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...models.stage import build_network
@@ -234,14 +234,14 @@ def _write_pictures(config: StudyConfig, out: Path, results: Sequence[dict], tes
     from matplotlib import pyplot as plt
 
     folder = out / "pictures"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for test in tests:
         names = [result["arm"] for result in results]
         values = [[case["dice"] for case in result["scores"][test]] for result in results]
         figure, axes = plt.subplots(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
         axes.boxplot(values[::-1], orientation="horizontal", tick_labels=names[::-1], showmeans=True)
         axes.set(xlim=(-0.02, 1.02), xlabel="Dice", title=f"Tested on {test}; triangles are means")
-        figure.savefig(folder / f"dice-{slug(test)}.png", dpi=90)
+        save_figure(folder / f"dice-{slug(test)}.png", figure, dpi=90)
         plt.close(figure)
     _write_synthetic_picture(config, out, folder / "synthetic.png")
 

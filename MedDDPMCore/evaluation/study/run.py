@@ -22,7 +22,7 @@ import torch
 
 from ...base.device import pick_device
 from ...base.errors import ResourceError, TrainingError
-from ...base.files import write_text
+from ...base.files import make_folder, only_writer, write_json, write_text
 from ...base.parallel import rank_and_world
 from ...models.catalogue import SPEC_FILE, find_model
 from ...models.spec import DIFFUSION, ModelSpec, read_json
@@ -49,30 +49,31 @@ Report = Callable[[str], None]
 def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report: Report = print) -> Path | None:
     """Runs a study, or what is left of one, in the folder `out`; returns its report (None on all ranks but the first).
 
-    TrainingError where the folder holds another study, or data and models do not fit; ResourceError without the extras.
+    TrainingError where the folder holds another study, or data and models do not fit; ResourceError without the extras;
+    BusyError where another process runs it.
     """
     _need_extras()
     out, (rank, world) = Path(out), rank_and_world()
     data = PackedDataset.open(config.data)
     used = _device(device)
-    out.mkdir(parents=True, exist_ok=True)
-    if rank == 0:
-        _settle(out / "config.json", config.to_dict())
-        _write_real_sets(config, data, out)
-        with _timed(out, "masks"):
-            masks = out / "masks"
-            write_masks(masks, data, max(config.synthetic), config.lesions, config.mask_augmentation, config.seed)
-            write_text(out / "masks.json", json.dumps(max(config.synthetic)))
-    _wait_for([out / "masks.json"])
-    # All images are made before any arm is trained: processes that train a model together wait for each other.
-    for name in config.models:
-        _make_images(config, name, out, data, used, report)
-    for arm in dealt(config, config.real or len(data.indices("train")), world)[rank]:
-        _run_arm(config, arm, out, used, report)
-    if rank != 0:
-        return None
-    _wait_for([_result(out, arm) for arm in config.arms()])
-    return write_report(config, out, [read_json(_result(out, arm)) for arm in config.arms()])
+    with only_writer(out):
+        if rank == 0:
+            _settle(out / "config.json", config.to_dict())
+            _write_real_sets(config, data, out)
+            with _timed(out, "masks"):
+                masks = out / "masks"
+                write_masks(masks, data, max(config.synthetic), config.lesions, config.mask_augmentation, config.seed)
+                write_json(out / "masks.json", max(config.synthetic))
+        _wait_for([out / "masks.json"])
+        # All images are made before any arm is trained: processes that train a model together wait for each other.
+        for name in config.models:
+            _make_images(config, name, out, data, used, report)
+        for arm in dealt(config, config.real or len(data.indices("train")), world)[rank]:
+            _run_arm(config, arm, out, used, report)
+        if rank != 0:
+            return None
+        _wait_for([_result(out, arm) for arm in config.arms()])
+        return write_report(config, out, [read_json(_result(out, arm)) for arm in config.arms()])
 
 
 def dealt(config: StudyConfig, real: int, world: int) -> list[list[Arm]]:
@@ -97,7 +98,7 @@ def _run_arm(config: StudyConfig, arm: Arm, out: Path, device: torch.device, rep
         return
     report(f"{arm.name}: training")
     folder = result.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     sets = [ImageSet.open(out / "sets" / slug(name)) for name in arm.sources]
     sets = [one if name == REAL else one.first(arm.count) for name, one in zip(arm.sources, sets, strict=True)]
     steps = config.segmentation.steps(sum(len(one.ids) for one in sets))
@@ -115,7 +116,7 @@ def _run_arm(config: StudyConfig, arm: Arm, out: Path, device: torch.device, rep
         )
         tested = {name: _tested(network, ImageSet.open(out / "sets" / slug(name)), device) for name in _tests(config)}
     found = {"arm": arm.name, "images": sum(len(one.ids) for one in sets), "steps": steps, "scores": tested}
-    write_text(result, json.dumps(found, indent=1))
+    write_json(result, found)
     report(f"{arm.name}: done")
 
 
@@ -156,7 +157,7 @@ def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.devic
         with _timed(out, f"training {name}"):
             train(TrainingConfig.read(path), config.data, run, RunOptions(device=str(device)), [].append)
         if rank_and_world()[0] == 0:
-            write_text(run / "done.json", "{}")
+            write_json(run / "done.json", {})
     _wait_for([run / "done.json", run / "model" / SPEC_FILE])
     return run / "model"
 
@@ -172,7 +173,7 @@ def _make_images(
     spec = ModelSpec.read(folder)
     check_fits(data, dataclasses.replace(spec, grid=data.grid))  # a model of another grid is resampled by synthesis
     made, packed, count = out / "synthetic" / slug(name), out / "sets" / slug(name), max(config.synthetic)
-    made.mkdir(parents=True, exist_ok=True)
+    make_folder(made)
     if rank == 0:
         _settle(made / "model.json", {"weights_sha256": spec.weights_sha256})
     if is_whole(packed):
@@ -213,7 +214,7 @@ def _settle(path: Path, values: dict) -> None:
     if path.exists() and (found := differences(read_json(path), values)):
         told = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
         raise TrainingError(f"{path.parent} is another study: {told}.", "Name a new folder.")
-    write_text(path, json.dumps(values, indent=1))
+    write_json(path, values)
 
 
 def _wait_for(paths: Sequence[Path]) -> None:

@@ -6,7 +6,6 @@ set.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ...base.files import replacing
 from ...diffusion.domain import shrink
 from ...models.atlas import FACTOR, Atlas
 from ...models.atlas_fit import fit
@@ -45,10 +45,8 @@ def _mean(parts: list[torch.Tensor]) -> torch.Tensor:
 
 def write_atlas(run: Path, atlas: Atlas) -> None:
     """Keeps the mean head in a run folder."""
-    part = run / f"{MEAN_FILE}.part"
-    with open(part, "wb") as file:
+    with replacing(run / MEAN_FILE) as part, open(part, "wb") as file:
         np.savez(file, image=atlas.image.numpy(), head=atlas.head.numpy())
-    os.replace(part, run / MEAN_FILE)
 
 
 def read_atlas(run: Path) -> Atlas | None:
@@ -68,10 +66,10 @@ def bend_into_cases(run: Path, atlas: Atlas, data: PackedDataset) -> None:
     def bent(case: int) -> np.ndarray:
         return to_bytes(atlas.onto(torch.from_numpy(data.labels[case] > 0)).numpy())
 
-    part = run / f"{CASES_FILE}.part"
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool, open(part, "wb") as file:
-        np.save(file, np.stack(list(pool.map(bent, range(len(data.cases))))))
-    os.replace(part, path)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        cases = np.stack(list(pool.map(bent, range(len(data.cases)))))
+    with replacing(path) as part, open(part, "wb") as file:
+        np.save(file, cases)
 
 
 def read_cases(run: Path) -> np.ndarray | None:

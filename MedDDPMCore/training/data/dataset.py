@@ -13,8 +13,8 @@ dataset.json is written last: a folder without it is not a training set.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import MedDDPMError, TrainingError
+from ...base.files import together, write_json
 from ...models.spec import ModelSpec
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelScheme
@@ -95,24 +96,26 @@ def check_fits(data: PackedDataset, model: ModelSpec) -> None:
 
 
 class PackedWriter:
-    """Writes a packed training set case by case; `finish` makes it whole, and until then it cannot be opened.
+    """Writes a packed training set case by case; until the end of its context, after `finish`, nothing is seen of it.
 
-    OSError where the disk is full.
+    ResourceError where the disk is full.
     """
 
     def __init__(self, folder: Path, grid: ModelGrid, modalities: int):
         self.folder, self.cases = folder, 0
         self.shapes = {"images": (modalities, *grid.shape), "labels": grid.shape, "brain": grid.shape}
-        self.files = {name: open(folder / f"{name}.npy.part", "wb") for name in ARRAYS}  # noqa: SIM115
-        for name, file in self.files.items():
-            file.write(_npy_header((0, *self.shapes[name])))
 
     def __enter__(self) -> PackedWriter:
+        with contextlib.ExitStack() as stack:
+            self.part = stack.enter_context(together(self.folder, DESCRIPTION))
+            self.files = {name: stack.enter_context(open(self.part / f"{name}.npy", "wb")) for name in ARRAYS}  # noqa: SIM115
+            for name, file in self.files.items():
+                file.write(_npy_header((0, *self.shapes[name])))
+            self.stack = stack.pop_all()
         return self
 
-    def __exit__(self, *exc_info) -> None:
-        for file in self.files.values():
-            file.close()
+    def __exit__(self, *exc_info) -> bool | None:
+        return self.stack.__exit__(*exc_info)
 
     def add(self, image: np.ndarray, labels: np.ndarray, brain: np.ndarray) -> None:
         """image (modality, z, y, x) -1..1, labels and brain (z, y, x), all on the grid."""
@@ -122,17 +125,11 @@ class PackedWriter:
         self.cases += 1
 
     def finish(self, description: dict) -> None:
-        """Completes the arrays, and last of all writes dataset.json."""
+        """Completes the arrays and writes dataset.json."""
         for name, file in self.files.items():
             file.seek(0)
             file.write(_npy_header((self.cases, *self.shapes[name])))
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            os.replace(self.folder / f"{name}.npy.part", self.folder / f"{name}.npy")
-        part = self.folder / f"{DESCRIPTION}.part"
-        part.write_text(json.dumps(description, indent=1), encoding="utf-8")
-        os.replace(part, self.folder / DESCRIPTION)
+        write_json(self.part / DESCRIPTION, description)
 
 
 def _npy_header(shape: Sequence[int]) -> bytes:

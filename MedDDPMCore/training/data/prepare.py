@@ -13,6 +13,7 @@ from ...anatomy.brain import TISSUE, brain_labels, brain_region, white_matter_le
 from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from ...anatomy.registration import moved, registration
 from ...base.errors import MedDDPMError, ResourceError, TrainingError
+from ...base.files import only_writer, write_text
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
 from ...volumes.volume import Volume, resample_image, resample_labels
@@ -96,14 +97,14 @@ def prepare(
     number from 0, the number of cases and its id. mapping: label name -> the values that the cases' masks use for it,
     where not the scheme's own. steps: registration and the removal of outliers. Beside the set it writes a contact
     sheet and the report as text. A case that fails is left out and reported.
-    Raises TrainingError where none is left or the folder holds a set, ResourceError on a full disk; what was written
-    until then cannot be mistaken for a training set.
+    Raises TrainingError where none is left or the folder holds a set, BusyError where another process writes into it,
+    ResourceError on a full disk; nothing is seen of a set before it is whole.
     """
     out, report = Path(out), Report()
     _check(out, scheme, convention, hold_out)
     described, traces = [], []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with only_writer(out):
+        _check(out, scheme, convention, hold_out)
         _check_space(out, len(cases) * (len(modalities) + 2) * int(np.prod(grid.shape)))
         with PackedWriter(out, grid, len(modalities)) as writer:
             for i, case in enumerate(cases):
@@ -145,11 +146,7 @@ def prepare(
                 }
             )
         write_contact_sheet(out / CONTACT_SHEET, PackedDataset.open(out), {*report.outliers, *report.left_out})
-        (out / REPORT).write_text(report.text(), encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(
-            f"{out} cannot be written to: {error}.", "Free disk space, or name another folder."
-        ) from error
+        write_text(out / REPORT, report.text())
     return report
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 from pathlib import Path
 
 import torch
 
-from ...base.errors import ModelError, ResourceError, TrainingError
+from ...base.errors import ModelError, TrainingError
+from ...base.files import replacing
 
+RESUME = "Then resume: the last checkpoint is kept."
 ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
 
 
@@ -19,20 +20,8 @@ def save_checkpoint(path: Path, state: dict) -> None:
 
     ResourceError where it cannot be written, for instance on a full disk.
     """
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        reason = error.__context__ if isinstance(error.__context__, OSError) else error  # torch hides the cause
-        raise ResourceError(
-            f"The checkpoint {path} could not be written: {str(reason).splitlines()[0]}.",
-            "Free disk space and resume: the last one is kept.",
-        ) from error
+    with replacing(path, hint=RESUME) as part, open(part, "wb") as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(path: Path) -> dict:

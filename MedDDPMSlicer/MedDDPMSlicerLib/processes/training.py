@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from MedDDPMCore.base.files import make_folder, write_json
+
 from .. import paths
 from ..mrml.loss_plot import read_log
 from .command_process import CommandProcess
@@ -27,9 +29,8 @@ def write_configuration(run: Path, steps: int, batch: int) -> Path:
     values = json.loads(recipe().read_text(encoding="utf-8"))
     for stage in values["training"]:
         stage["steps"], stage["batch_size"] = steps, batch
-    run.mkdir(parents=True, exist_ok=True)
-    path = run / CONFIGURATION
-    path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    path = make_folder(run) / CONFIGURATION
+    write_json(path, values)
     return path
 
 

@@ -18,8 +18,8 @@ from small_models import write_model
 
 from MedDDPMCore.anatomy.deface import face_region
 from MedDDPMCore.base.errors import MedDDPMError, ResourceError, VolumeError
+from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.cli import main
-from MedDDPMCore.export import case as cases_on_disk
 from MedDDPMCore.export.case import whole_cases
 from MedDDPMCore.export.dataset import make_dataset
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
@@ -61,7 +61,7 @@ def check_sums(out: Path) -> None:
     )
     for line in lines:
         digest, name = line.split("  ", 1)
-        assert cases_on_disk.sha256(out / name) == digest
+        assert sha256_of(out / name) == digest
 
 
 def test_nnunets_layout_holds_channels_labels_and_a_list_of_both(model, masks, tmp_path):
@@ -146,7 +146,7 @@ def test_a_killed_process_leaves_no_half_case_and_the_next_goes_on(folder, masks
     assert 3 <= len(before) < 8
     for case in whole_cases(out):
         for name, digest in case.files.items():
-            assert cases_on_disk.sha256(out / name) == digest
+            assert sha256_of(out / name) == digest
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"{8 - len(before)} made, {len(before)} there before" in done.stdout
@@ -154,7 +154,7 @@ def test_a_killed_process_leaves_no_half_case_and_the_next_goes_on(folder, masks
         key: value for key, value in ((c.id, c.record["date"]) for c in whole_cases(out)) if key in before
     } == before
     assert json.loads((out / "dataset.json").read_text())["numTraining"] == 8
-    assert not (out / ".part").exists()
+    assert not list(out.rglob(".*.part")) and not list(out.rglob(".*lock"))
     check_sums(out)
 
 
@@ -224,7 +224,7 @@ def test_a_full_disk_is_said_and_leaves_whole_cases_alone(model, masks, tmp_path
     def replace(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cases_on_disk.os, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(ResourceError, match="disk is full"):
         make_dataset(model, masks[1:], out, "nnunet", Settings(steps=1))
     monkeypatch.undo()

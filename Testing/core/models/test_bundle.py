@@ -12,8 +12,9 @@ from published_networks import fill
 from safetensors.torch import load_file, save_file
 
 from MedDDPMCore.base.errors import ModelError, ResourceError
+from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, save_bundle, sha256_of
+from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, save_bundle
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.volumes.grid import ModelGrid

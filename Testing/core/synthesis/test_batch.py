@@ -1,6 +1,10 @@
 """Files out of masks: records, previews, what is skipped, and folders."""
 
+import contextlib
 import json
+import subprocess
+import sys
+import time
 
 import nibabel
 import numpy as np
@@ -8,9 +12,11 @@ import pytest
 from phantoms import box, head
 from small_models import write_model
 
+from MedDDPMCore.base import files
 from MedDDPMCore.base.errors import LabelError, VolumeError
+from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.synthesis.batch import find_masks, synthesize_files
-from MedDDPMCore.synthesis.output import stem
+from MedDDPMCore.synthesis.output import record_beside, sidecar, stem, write_with_record
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume
 
@@ -67,6 +73,74 @@ def test_an_image_without_its_record_is_made_again(model, mask_file, tmp_path):
     [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
     path.with_name(path.name.replace(".nii.gz", ".json")).unlink()
     assert synthesize_files(model, [mask_file], tmp_path / "out", Settings())[0] == [path]
+
+
+def test_an_image_that_is_not_the_one_of_its_record_is_made_again(model, mask_file, tmp_path):
+    [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+    assert json.loads(sidecar(path).read_text())["image_sha256"] == sha256_of(path)
+    [other], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings(seed=1))
+    path.write_bytes(other.read_bytes())
+    assert synthesize_files(model, [mask_file], tmp_path / "out", Settings())[0] == [path]
+
+
+def test_a_record_of_the_first_versions_which_held_no_hash_is_believed(model, mask_file, tmp_path):
+    [path], _ = synthesize_files(model, [mask_file], tmp_path / "out", Settings())
+    record = json.loads(sidecar(path).read_text())
+    del record["image_sha256"]
+    sidecar(path).write_text(json.dumps(record))
+    assert synthesize_files(model, [mask_file], tmp_path / "out", Settings())[0] == []
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_stopped_at_any_moment_no_record_lies_beside_another_image(tmp_path, monkeypatch, moment):
+    """An exception at each change of a name in turn stands for the end of the process."""
+    path, old = tmp_path / "a.nii.gz", head(box((6, 6, 6), (60, 60, 60)))
+    new = Volume(old.array + 1, old.geometry)
+    write_with_record(path, old, {}, {"which": "old"})
+
+    def end_at(function, count=[0]):  # noqa: B006
+        def changed(*arguments, **named):
+            count[0] += 1
+            if count[0] == moment:
+                raise KeyboardInterrupt
+            return function(*arguments, **named)
+
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_replace", end_at(files._replace))
+        with pytest.raises(KeyboardInterrupt) if moment else contextlib.nullcontext():
+            write_with_record(path, new, {}, {"which": "new"})
+    assert sidecar(path).exists() == (moment < 3)
+    if record := record_beside(path):
+        assert np.array_equal(Volume.read(path).array, (old if record["which"] == "old" else new).array)
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"a.nii.gz", "a.json"}
+
+
+def test_killed_at_random_moments_no_record_lies_beside_another_image(tmp_path):
+    code = """
+import sys
+import numpy as np
+from MedDDPMCore.synthesis.output import write_with_record
+from MedDDPMCore.volumes.volume import Geometry, Volume
+from pathlib import Path
+array = np.random.default_rng(0).integers(0, 99, (40, 40, 40)).astype(np.int16)
+for number in range(100000):
+    volume = Volume(array + number, Geometry.from_affine_ras(np.eye(4), array.shape))
+    write_with_record(Path(sys.argv[1]) / "a.nii.gz", volume, {}, {"first": int(volume.array[0, 0, 0])})
+    print(number, flush=True)
+"""
+    path = tmp_path / "a.nii.gz"
+    for milliseconds in (3, 17, 40):
+        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+        for _ in range(2):
+            assert process.stdout.readline()
+        time.sleep(milliseconds / 1000)
+        process.kill()
+        process.communicate()
+        if sidecar(path).exists():
+            assert json.loads(sidecar(path).read_text())["first"] == int(Volume.read(path).array[0, 0, 0])
+            assert record_beside(path)
 
 
 def test_a_bad_mask_in_a_folder_is_left_out_with_the_reason_and_the_rest_are_made(model, mask_file, tmp_path):

@@ -226,11 +226,11 @@ def test_a_full_disk_ends_with_advice_and_the_last_good_checkpoint(config, data,
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, limits[1]))
     try:
-        with pytest.raises(ResourceError, match="Free disk space"):
+        with pytest.raises(ResourceError, match="Free some space, .* resume"):
             train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK), ignore)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert (tmp_path / "stage-0.pt").read_bytes() == good and not list(tmp_path.glob("*.pt.part"))
+    assert (tmp_path / "stage-0.pt").read_bytes() == good and not list(tmp_path.glob(".*"))
     train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK), ignore)
     assert [step for step, _ in logged(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
@@ -241,7 +241,7 @@ def test_a_log_that_cannot_grow_ends_with_advice(config, data, tmp_path, monkeyp
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(train_module, "TrainingLog", FullLog)
-    with pytest.raises(ResourceError, match="No space left"):
+    with pytest.raises(ResourceError, match="the disk is full"):
         train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK), ignore)
 
 

@@ -48,7 +48,7 @@ def test_each_figure_is_one_command(files, arguments, monkeypatch):
     assert min(drawn.shape[:2]) > 200
     outlined = (drawn[..., 0] > 0.9) & (drawn[..., 1] < 0.5)
     assert outlined.any() == (arguments[0] != "compare")
-    assert not list(files.glob("*.part"))
+    assert not list(files.glob(".*"))
 
 
 def test_a_large_tumour_fits_into_the_zoom_and_names_with_dots_and_volumes_are_told(files, monkeypatch):

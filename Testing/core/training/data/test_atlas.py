@@ -10,7 +10,8 @@ import torch
 from small_training import COARSE, DETAIL, config_values, write_data
 
 from MedDDPMCore.base.errors import ModelError
-from MedDDPMCore.models.bundle import WEIGHTS_FILE, load_atlas, load_bundle, sha256_of
+from MedDDPMCore.base.files import sha256_of
+from MedDDPMCore.models.bundle import WEIGHTS_FILE, load_atlas, load_bundle
 from MedDDPMCore.synthesis.synthesize import load_model
 from MedDDPMCore.training.data.atlas import CASES_FILE, build_atlas
 from MedDDPMCore.training.data.dataset import PackedDataset

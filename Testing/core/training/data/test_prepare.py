@@ -148,7 +148,7 @@ def test_a_preparation_that_is_broken_off_leaves_nothing_that_looks_whole(heads,
     with pytest.raises(TrainingError, match="not a packed training set"):
         PackedDataset.open(tmp_path / "out")
     _, data = packed(tmp_path / "out", find_cases(heads, ["_T1"])[:2])
-    assert len(data.cases) == 2 and not list((tmp_path / "out").glob("*.part"))
+    assert len(data.cases) == 2 and not list((tmp_path / "out").glob(".*"))
     with pytest.raises(TrainingError, match="holds a training set already"):
         packed(tmp_path / "out", find_cases(heads, ["_T1"]))
 
