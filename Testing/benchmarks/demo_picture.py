@@ -27,8 +27,7 @@ def main() -> None:
     pictures = []
     for name in ("healthy", "one_tumor", "metastases"):
         mask = Volume.read(MASKS / f"{name}.nii.gz", labels=True)
-        for progress in model.steps(mask, seed=args.seed):
-            pass
+        *_, progress = model.steps(mask, seed=args.seed)
         image = progress.images[0, 0].float().cpu().numpy()
         pictures.append(overview(progress.plan.labels, image, model.spec.grid.spacing, 2))
     save_png(args.out, np.concatenate(pictures, axis=1))

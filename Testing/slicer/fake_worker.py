@@ -32,7 +32,8 @@ def run(request):
     loaded.add(model)
     cancelled.clear()
     if model == "fails":
-        return tell(event="error", id=identity, code="labels", message="The head is missing.", hint="Paint one.")
+        tell(event="error", id=identity, code="labels", message="The head is missing.", hint="Paint one.")
+        return
     for step in range(1, 6 if model != "slow" else 100):
         if model in ("slow", "deaf"):
             time.sleep(0.1 if model == "slow" else 0.5)
@@ -43,7 +44,8 @@ def run(request):
             sys.stderr.flush()
             os._exit(9)
         if cancelled.is_set() and model != "deaf":
-            return tell(event="cancelled", id=identity)
+            tell(event="cancelled", id=identity)
+            return
         tell(event="progress", id="another", step=99, total=1)
         tell(
             event="progress",

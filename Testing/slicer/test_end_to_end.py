@@ -27,7 +27,7 @@ def first_window(host):
 
 
 @pytest.fixture
-def window(packages_are_there, first_window):
+def window(packages_are_there, first_window):  # noqa: F811
     return first_window
 
 

@@ -194,7 +194,7 @@ class _Range(QWidget):
         self.setValues(*(box.value for box in self._boxes))
 
     def _show(self):
-        for box, value in zip(self._boxes, (self._low, self._high)):
+        for box, value in zip(self._boxes, (self._low, self._high), strict=True):
             blocked = box.blockSignals(True)
             box.minimum, box.maximum, box.singleStep, box.value = self.minimum, self.maximum, self.singleStep, value
             box.blockSignals(blocked)

@@ -65,7 +65,7 @@ class TitledView(qMRMLWidget):
         super().__init__()
         self._view = view
         self._title = label = QLabel(f" {title}", self)
-        label.styleSheet = "color: black; background: #%02x%02x%02x" % tuple(int(255 * part) for part in color)
+        label.styleSheet = "color: black; background: #" + "".join(f"{int(255 * part):02x}" for part in color)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

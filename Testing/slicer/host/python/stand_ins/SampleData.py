@@ -46,7 +46,7 @@ class SampleDataLogic(ScriptedLoadableModuleLogic):
         thumbnailFileName=None,
         loadFileTypes=None,
         loadFiles=None,
-        loadFileProperties={},
+        loadFileProperties={},  # noqa: B006 (as the real one)
         checksums=None,
         loadFileType=None,
     ):

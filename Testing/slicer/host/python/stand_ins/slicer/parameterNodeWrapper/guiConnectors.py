@@ -36,7 +36,7 @@ class GuiConnector(abc.ABC):
         if self.signal:
             widget.connect(self.signal, self.changed)
 
-    def prepare(self):
+    def prepare(self):  # noqa: B027 (there is not always anything to set up)
         """Set the widget up for the parameter's annotations."""
 
     def onChanged(self, callback):

@@ -12,7 +12,7 @@ def _pack(cls):
 
     def __init__(self, *args, **kwargs):
         self._node, self._values = None, {name: parameter.default.value for name, parameter in parameters.items()}
-        for name, value in dict(zip(parameters, args), **kwargs).items():
+        for name, value in dict(zip(parameters, args, strict=False), **kwargs).items():
             setattr(self, name, value)
 
     cls.__init__ = __init__
