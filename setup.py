@@ -7,6 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+# MANIFEST.in names them, too: a wheel is commonly built from the source archive.
 FOLDERS = ("features", "models", "templates", "training")
 
 
@@ -19,8 +20,7 @@ class BuildWithResources(build_py):
             return
         for name in FOLDERS:
             source, target = ROOT / "Resources" / name, Path(self.build_lib) / "MedDDPMCore" / "resources" / name
-            if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
+            shutil.copytree(source, target, dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": BuildWithResources})
