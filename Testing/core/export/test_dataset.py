@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -140,7 +139,7 @@ def test_a_killed_process_leaves_no_half_case_and_the_next_goes_on(folder, masks
     while len(list(out.glob("provenance/*.json"))) < 3:
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     before = {case.id: case.record["date"] for case in whole_cases(out)}
     assert 3 <= len(before) < 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from pathlib import Path
 
 import pytest
@@ -116,7 +115,10 @@ def test_a_truncated_weights_file_is_refused(bundle):
         load_bundle(bundle)
 
 
+@pytest.mark.linux
 def test_a_network_larger_than_the_weights_is_refused_before_it_takes_memory(bundle):
+    import resource
+
     values = json.loads((bundle / SPEC_FILE).read_text())
     values["stages"][0]["network"].update(base_channels=1024, channel_multipliers=[64, 64], res_blocks=8)
     (bundle / SPEC_FILE).write_text(json.dumps(values))
@@ -150,7 +152,10 @@ def test_weights_too_large_for_half_precision_are_refused(tmp_path):
     assert not (tmp_path / "model" / SPEC_FILE).exists()
 
 
+@pytest.mark.posix
 def test_a_full_disk_is_said_and_the_model_that_was_there_kept(bundle):
+    import resource
+
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))

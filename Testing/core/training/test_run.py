@@ -130,6 +130,7 @@ def test_a_run_killed_at_random_moments_has_the_losses_of_one_left_alone(config,
         assert losses(run, stage) == losses(tmp_path / "whole", stage)
 
 
+@pytest.mark.posix
 def test_a_process_that_is_interrupted_ends_with_an_error_and_a_checkpoint(config, data_folder, tmp_path):
     path, run = tmp_path / "config.json", tmp_path / "run"
     path.write_text(json.dumps(config(steps=100000).to_dict()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 from pathlib import Path
 
@@ -151,6 +150,7 @@ def test_a_run_in_pieces_has_the_losses_of_one_in_one_go(config, data, tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.posix
 def test_a_signal_finishes_the_step_saves_and_stops(config, data, tmp_path, number):
     def report(entry: dict) -> None:
         if entry["step"] == 2:
@@ -163,6 +163,7 @@ def test_a_signal_finishes_the_step_saves_and_stops(config, data, tmp_path, numb
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.posix
 def test_a_second_ctrl_c_stops_at_once(config, data, tmp_path):
     def report(_entry: dict) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -219,7 +220,10 @@ def test_other_errors_of_torch_are_not_taken_for_a_lack_of_memory(config, data, 
         train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK), ignore)
 
 
+@pytest.mark.posix
 def test_a_full_disk_ends_with_advice_and_the_last_good_checkpoint(config, data, tmp_path):
+    import resource
+
     """A limit on the size of files stands for the full disk."""
     train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK, stop_after=2), ignore)
     good = (tmp_path / "stage-0.pt").read_bytes()

@@ -291,6 +291,7 @@ def test_a_folder_without_rights_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.posix
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, ending):
     resource = pytest.importorskip("resource", reason="needs POSIX limits to stand in for a full disk")
     path = tmp_path / f"a{ending}"

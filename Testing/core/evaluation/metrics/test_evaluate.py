@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import shutil
-import signal
 import subprocess
 import sys
 import tracemalloc
@@ -124,11 +123,11 @@ def test_a_killed_evaluation_goes_on_where_it_was(folders, tmp_path, monkeypatch
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     for line in process.stdout:
         if line.startswith("5 "):
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             break
     process.wait()
     process.stdout.close()
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode != 0
     kept = len(list(tmp_path.glob("images-*/*.npz")))
     assert 5 <= kept < 14
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -163,7 +162,7 @@ def test_a_killed_call_goes_on_and_makes_the_same_study(folders, made):
     out = folders / "study"
     while not (out / "case-002.nii").exists() and child.poll() is None:
         time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait()
     with pytest.raises(EvaluationError, match="call it again"):
         read_study(out)

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -98,7 +97,7 @@ def test_a_study_that_was_killed_ends_as_one_that_was_not(study, tmp_path):
     process = subprocess.Popen(command, env=environment, cwd=ROOT)
     while not results(tmp_path / "killed") and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     config = StudyConfig.read(study)
     assert 0 < len(results(tmp_path / "killed")) < len(config.arms())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -155,7 +154,7 @@ def test_a_run_that_was_killed_goes_on(data_folder, tmp_path):
     checkpoint = checkpoint_path(tmp_path / "run", 0)
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     reached = load_checkpoint(checkpoint)["step"]
     made = config("pix2pix", steps=100000)
