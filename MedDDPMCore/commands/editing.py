@@ -61,5 +61,5 @@ def edit(args: argparse.Namespace) -> int:
             bar.total, bar.n = progress.total, progress.index
             bar.refresh()
             if result:
-                print(write_edited(model, plan, settings, result, args.out, stem(args.mri)))
+                print(write_edited(plan, settings, result, args.out, stem(args.mri)))
     return 0

@@ -10,7 +10,7 @@ from ..diffusion.samplers import noise_like
 from ..lesions.shapes import bounding_box
 from ..models.spec import ModelSpec, StageSpec
 from ..models.stage import denoiser
-from ..synthesis.synthesize import Model, Plan
+from ..synthesis.synthesize import Model, Plan, Settings
 from ..synthesis.walk import Filling, Window
 
 CONTEXT_MM = 24.0
@@ -25,6 +25,7 @@ def filling(spec: ModelSpec, known: KnownRegion) -> Filling:
 def expected(model: Model, plan: Plan) -> np.ndarray:
     """About the mean of the images (z, y, x) -1..1 that the model makes of a plan, at the detail of its first stage:
     what its denoiser answers to noise alone."""
+    model, _ = model.placed(Settings())
     stage, network = model.spec.stages[0], model.networks[0]
     condition = model.condition(plan.labels)
     shape = (1, *stage.domain.x_shape(plan.labels.shape))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..lesions.shapes import voxel_ml
 from ..synthesis.output import provenance, write_with_record
-from ..synthesis.synthesize import Model, Settings
+from ..synthesis.synthesize import Settings
 from .plan import EditPlan
 from .run import Edited, edit_settings
 
@@ -21,9 +21,9 @@ def edited_path(folder: Path, stem: str, seed: int) -> Path:
     return folder / f"{stem}_edited_synthetic_seed{seed}.nii.gz"
 
 
-def edit_record(model: Model, edit: EditPlan, settings: Settings, result: Edited) -> dict:
+def edit_record(edit: EditPlan, settings: Settings, result: Edited) -> dict:
     """Everything needed to make this edit again from the same MRI, and the plain statement of what it is."""
-    options = edit.options
+    options, model = edit.options, result.model
     record = provenance(model, result.plan, edit_settings(settings), result.seed, model.spec.modalities[0])
     record |= {
         "statement": STATEMENT,
@@ -41,15 +41,14 @@ def edit_record(model: Model, edit: EditPlan, settings: Settings, result: Edited
     return record
 
 
-def write_edited(
-    model: Model, edit: EditPlan, settings: Settings, result: Edited, folder: str | Path, stem: str
-) -> Path:
+def write_edited(edit: EditPlan, settings: Settings, result: Edited, folder: str | Path, stem: str) -> Path:
     """Writes an edited MRI as NIfTI with a JSON sidecar of the same name; returns its path.
 
     Both are written as of `synthesis.output.write_with_record`. ResourceError on a full disk.
     """
     path = edited_path(Path(folder), stem, result.seed)
-    record = edit_record(model, edit, settings, result)
-    text = f"edited {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
+    record = edit_record(edit, settings, result)
+    model = result.model.spec
+    text = f"edited {model.name} {model.weights_sha256[:8]} seed {result.seed}"
     write_with_record(path, result.volume, {"SYNTHETIC": text}, record)
     return path

@@ -29,11 +29,12 @@ EDIT_SAMPLER = "ddpm"
 
 @dataclass(frozen=True)
 class Edited:
-    """One edited MRI, on the patient's own grid and in its dtype, the seed it came from, and the model's plan as it was
-    run, with all that it warns of."""
+    """One edited MRI, on the patient's own grid and in its dtype, the seed it came from, and the model where, and its
+    plan as, it was run, with all that it warns of."""
 
     volume: Volume
     seed: int
+    model: Model
     plan: Plan
 
 
@@ -76,7 +77,7 @@ def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
         head = resample_image(Volume((labels > 0).astype(np.float32), edit.plan.grid), part, 0.0).array > 0.5
         blended += texture(base, filled, weight, head, part, seed)
     result[window] = np.where(weight > 0, _in_dtype(blended, result.dtype), result[window])
-    return Edited(Volume(result, edit.mri.geometry), seed, progress.plan)
+    return Edited(Volume(result, edit.mri.geometry), seed, progress.model, progress.plan)
 
 
 def _in_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

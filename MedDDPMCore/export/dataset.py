@@ -123,7 +123,7 @@ def _make_cases(
                 made = progress.results()[0]
                 if face is not None:
                     made = Synthesis({name: _without(v, face) for name, v in made.volumes.items()}, made.seed)
-                _write_case(model, progress.plan, one, made, labels, deface, out, place, mask_id, case_id)
+                _write_case(progress.model, progress.plan, one, made, labels, deface, out, place, mask_id, case_id)
                 result.made.append(case_id)
             done += 1
             report(done, total, case_id, "made" if result.made[-1:] == [case_id] else "is there already")

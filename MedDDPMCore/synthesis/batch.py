@@ -60,7 +60,7 @@ def synthesize_files(
                 continue
             for progress in model.run(plan, one):
                 report(path, progress)
-            written += write_synthesis(model, progress.plan, one, progress.results()[0], out, stem(path))
+            written += write_synthesis(progress.model, progress.plan, one, progress.results()[0], out, stem(path))
             write_preview(model, plan, progress, out, stem(path))
     return written, failed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -75,15 +75,15 @@ class Synthesis:
 class Progress:
     """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
 
-    plan: that of the run, with what it warns of beside what it did when it was made. images is made when it is first
-    looked at.
+    model: where the run takes place, and in which precision. plan: that of the run, with what it warns of beside what
+    it did when it was made. images is made when it is first looked at.
     """
 
     index: int
     total: int
     seeds: tuple[int, ...]
     step: WalkStep
-    modalities: tuple[str, ...]
+    model: Model
     plan: Plan
 
     @property
@@ -113,21 +113,17 @@ class Progress:
         """The same on the model's own grid, or a coarser one in its place: at no cost, for previews."""
         grid = coarser(self.plan.grid, self.plan.grid.shape[0] // self.images.shape[2])
         return [
-            {name: Volume(channel, grid) for name, channel in zip(self.modalities, sample, strict=True)}
+            {name: Volume(channel, grid) for name, channel in zip(self.model.spec.modalities, sample, strict=True)}
             for sample in self.images.float().cpu().numpy()
         ]
 
 
 class Model:
-    """A model ready to run. Made by `load_model`."""
+    """A model ready to run on a device. Made by `load_model`."""
 
     def __init__(self, folder: Path, device: torch.device, precision: torch.dtype):
-        self.folder = folder
-        self._load(device, precision)
-
-    def _load(self, device: torch.device, precision: torch.dtype) -> None:
-        self.device, self.precision = device, precision
-        self.spec, networks, atlas = load_with_atlas(self.folder)
+        self.folder, self.device, self.precision = folder, device, precision
+        self.spec, networks, atlas = load_with_atlas(folder)
         bends = device.type == "cuda"  # older versions of torch do not sample volumes on Apple's GPUs
         with device_memory_explained(device):
             self.atlas = atlas.to(device) if atlas and bends else atlas
@@ -204,17 +200,21 @@ class Model:
 
     def run(self, plan: Plan, settings: Settings, filling: Filling | None = None) -> Iterator[Progress]:
         """Yields Progress after each step of each batch of samples of a plan; with `filling`, of images of which part
-        is known."""
+        is known. Where the run takes place is decided by the memory that is free now, for this run alone."""
         sampler = self.sampler_for(settings)
-        fitted = self.make_fit(settings)
-        plan = plan.warned(fitted.words)
+        placed, fitted = self.placed(settings)
+        yield from placed._run(plan.warned(fitted.words), settings, filling, sampler, fitted.batch_size)
+
+    def _run(
+        self, plan: Plan, settings: Settings, filling: Filling | None, sampler: Callable, batch_size: int
+    ) -> Iterator[Progress]:
         if filling is not None:
             filling = replace(filling, known=filling.known.to(self.device))
         condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
         total, done = sum(counts) * settings.samples, 0
-        for first in range(0, settings.samples, fitted.batch_size):
-            seeds = tuple(settings.seed + k for k in range(first, min(first + fitted.batch_size, settings.samples)))
+        for first in range(0, settings.samples, batch_size):
+            seeds = tuple(settings.seed + k for k in range(first, min(first + batch_size, settings.samples)))
             with device_memory_explained(self.device):
                 for step in walk(
                     self.spec.stages,
@@ -227,17 +227,19 @@ class Model:
                     filling=filling,
                 ):
                     done += len(seeds)
-                    yield Progress(done, total, seeds, step, self.spec.modalities, plan)
+                    yield Progress(done, total, seeds, step, self, plan)
 
-    def make_fit(self, settings: Settings) -> Fit:
-        """Makes the model ready for the run that fits into the memory which is free now."""
+    def placed(self, settings: Settings) -> tuple[Model, Fit]:
+        """The model where a run fits into the memory which is free now: itself, or a copy on another device; and how it
+        fits."""
         fitted = fit(self.spec, self.device, self.precision, min(settings.batch_size, settings.samples))
+        there = self
         if fitted.device != self.device:
-            self._load(fitted.device, pick_precision("auto", fitted.device))
-        for network in self.networks:
+            there = Model(self.folder, fitted.device, pick_precision("auto", fitted.device))
+        for network in there.networks:
             if isinstance(network, UNet):
                 network.slab_planes = fitted.slab_planes
-        return fitted
+        return there, fitted
 
     def condition(self, labels: np.ndarray) -> Tensor:
         """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid, on the model's device: label

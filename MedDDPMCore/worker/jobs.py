@@ -179,12 +179,12 @@ def synthesize(job: Job) -> None:
     files = []
     states = ((state, state) for state in model.run(plan, job.settings))
     for state in job.walk(states, plan.warnings, plan.notes):
+        model, plan = state.model, state.plan
         for result in state.results():
-            paths = write_synthesis(model, state.plan, job.settings, result, job.folder, name)
+            paths = write_synthesis(model, plan, job.settings, result, job.folder, name)
             files += [
                 job.described(p, modality, result.seed) for p, modality in zip(paths, result.volumes, strict=True)
             ]
-        plan = state.plan
     job.done(model, files, plan.warnings, plan.notes)
 
 
@@ -209,8 +209,8 @@ def edit(job: Job) -> None:
     planned = plan_edit(model, mri, mask, source, region, job.mapping, options)
     files, warnings = [], planned.warnings
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
-        warnings = result.plan.warnings
-        path = write_edited(model, planned, job.settings, result, job.folder, name)
+        model, warnings = result.model, result.plan.warnings
+        path = write_edited(planned, job.settings, result, job.folder, name)
         files.append(job.described(path, model.spec.modalities[0], result.seed))
     job.done(model, files, warnings, planned.notes)
 

@@ -15,8 +15,9 @@ from MedDDPMCore.base.errors import ResourceError
 from MedDDPMCore.models import footprint
 from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.models.spec import ModelSpec
-from MedDDPMCore.synthesis import synthesize
+from MedDDPMCore.synthesis import fitting, synthesize
 from MedDDPMCore.synthesis.fitting import Fit, fit, needed
+from MedDDPMCore.synthesis.output import sidecar, write_synthesis
 from MedDDPMCore.synthesis.synthesize import load_model
 
 RESOURCES = Path(__file__).resolve().parents[3] / "Resources"
@@ -97,6 +98,23 @@ def test_what_a_run_finds_out_about_memory_is_told_by_the_run_and_leaves_the_pla
     first = next(model.run(plan, synthesize.Settings(steps=1)))
     assert plan.warnings == before
     assert first.plan.warnings == (*before, "Less is free than there was.")
+
+
+def test_where_a_run_takes_place_is_its_own_matter_and_the_next_one_asks_again(folder, monkeypatch, tmp_path):
+    """The meta device stands for a GPU: a model can be there without one."""
+    model = load_model(folder, "meta", "float32")
+    free = {"meta": 0, "cpu": 1 << 40}
+    monkeypatch.setattr(synthesize, "fit", lambda *given: fit(*given, free=lambda device: free[device.type]))
+    monkeypatch.setitem(fitting.RESERVE, "meta", 0)
+    plan = model.plan(head(box((5, 6, 7), (190, 230, 220))))
+    *_, short = model.run(plan, synthesize.Settings(steps=1))
+    assert short.model.device == CPU and short.images.device == CPU and "far slower" in short.plan.warnings[-1]
+    [path] = write_synthesis(short.model, short.plan, synthesize.Settings(steps=1), short.results()[0], tmp_path, "a")
+    assert json.loads(sidecar(path).read_text())["device"] == "cpu"
+    assert model.device.type == "meta" and all(p.device.type == "meta" for p in model.network.parameters())
+    free["meta"] = 1 << 40
+    placed, fitted = model.placed(synthesize.Settings(steps=1))
+    assert placed is model and fitted == Fit(model.device, 1)
 
 
 def test_a_batch_that_was_made_smaller_makes_the_same_samples(folder, monkeypatch):
