@@ -101,9 +101,16 @@ def _check(fixed, moving, to_head: np.ndarray) -> None:
     first, second = (sitk.GetArrayViewFromImage(image) > 0.5 for image in (fixed, moving))
     dice = 2 * float((first & second).sum()) / max(1, int(first.sum() + second.sum()))
     scales = np.linalg.svd(to_head[:3, :3], compute_uv=False)
-    if dice < LEAST_DICE or scales.max() > MOST_SCALE or scales.min() < 1 / MOST_SCALE:
+    reasons = []
+    if dice < LEAST_DICE:
+        reasons.append(f"its Dice with the template is {dice:.2f}, and must be {LEAST_DICE:g} or more")
+    if scales.max() > MOST_SCALE:
+        reasons.append(f"in a direction it is {scales.max():.2f} times the template's size, and may be {MOST_SCALE:g}")
+    if scales.min() < 1 / MOST_SCALE:
+        least = 1 / MOST_SCALE
+        reasons.append(f"in a direction it is {scales.min():.2f} times the template's size, and may be {least:.2f}")
+    if reasons:
         raise TrainingError(
-            f"The head cannot be registered: its Dice with the template is {dice:.2f}, scaled by {scales.min():.2f} to "
-            f"{scales.max():.2f}.",
+            f"The head cannot be registered: {'; '.join(reasons)}.",
             "Give its head mask, or a template that shows as much of the head.",
         )

@@ -41,6 +41,7 @@ def deface(args: argparse.Namespace) -> int:
     from ..anatomy.head import head_mask
     from ..export.record import read_record
     from ..synthesis.output import sidecar, write_with_record
+    from ..volumes.same_world import require_together
     from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
@@ -48,6 +49,7 @@ def deface(args: argparse.Namespace) -> int:
     require_new((out, sidecar(out)) if record else (out,))
     volume = Volume.read(image)
     head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
+    require_together("mask", head, "image", volume)
     said = {"SYNTHETIC": read_record(sidecar(image)).title} if record else {}
     defaced, said = without_face(volume, head), {**said, "DEFACED": "face removed by medddpm deface"}
     if record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .command import add_command
+from .command import EXIT_ERROR, add_command
 
 
 def add(commands) -> None:
@@ -29,6 +29,7 @@ def add(commands) -> None:
     p.add_argument("--brain-suffix", default="_brain", help="of masks that say where lesions may be simulated (1)")
     p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
     p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
+    p.add_argument("--skip-failed", action="store_true", help="exit code 0 although cases could not be packed")
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
 
     p = add_command(commands, "train", train, "Train a model, or go on with a run that was stopped.")
@@ -101,7 +102,7 @@ def prepare(args: argparse.Namespace) -> int:
             steps,
         )
     print(f"{report.text()}{args.out}")
-    return 0
+    return EXIT_ERROR if report.failed and not args.skip_failed else 0
 
 
 def train(args: argparse.Namespace) -> int:

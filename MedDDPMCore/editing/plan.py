@@ -17,7 +17,7 @@ from ..volumes.labels import LabelMapping, LabelScheme
 from ..volumes.volume import Volume, resample_image, where_labels
 from .intensity import Levels, levels
 from .match import contrast
-from .region import BLEND_MM, MARGIN_MM, changed_region, pushed, require_fit, weights
+from .region import BLEND_MM, MARGIN_MM, changed_region, on_voxels_of, pushed, weights
 
 ROUNDS = 1
 """How often each step is taken; see Documentation/editing.md for what more cost and gained."""
@@ -73,18 +73,20 @@ def plan_edit(
 ) -> EditPlan:
     """Checks what is given and makes it ready.
 
-    mri: (z, y, x), any range. mask: the labels that the result is to have, on the MRI's voxels; without a head label,
-    the head is found in the MRI. The region to make anew is edit_mask (non-zero voxels), or what lies around the
-    difference between `source` (the labels as they are in the MRI) and mask, or, without either, around mask's lesions.
-    VolumeError for an image of several channels, without contrast, or a mask on another geometry; LabelError where
+    mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; without a head label,
+    the head is found in the MRI. Masks with other voxels than the MRI's are resampled to them, and the notes say so.
+    The region to make anew is edit_mask (non-zero voxels), or what lies around the difference between `source` (the
+    labels as they are in the MRI) and mask, or, without either, around mask's lesions.
+    VolumeError for an image of several channels, without contrast, or a mask that lies elsewhere; LabelError where
     there is nothing to edit; MedDDPMError for options out of range, or a model of several images.
     """
     _check(model, mri, options)
-    for name, volume in (("mask", mask), ("source mask", source), ("edit mask", edit_mask)):
-        if volume is not None:
-            require_fit(name, volume, mri)
-    scheme = model.spec.labels
     notes: list[str] = []
+    mask, source, edit_mask = (
+        on_voxels_of(mri, name, volume, notes)
+        for name, volume in (("mask", mask), ("source mask", source), ("edit mask", edit_mask))
+    )
+    scheme = model.spec.labels
     mask = _with_head(mask, mri, scheme, mapping, notes)
     plan = model.plan(mask, None, "mask")
     labels = scheme.apply(mask)

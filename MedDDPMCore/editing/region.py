@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.distance import signed_distance
-from ..base.errors import LabelError, VolumeError
+from ..base.errors import LabelError
 from ..lesions.shapes import Lesion, bounding_box
-from ..volumes.volume import Geometry, Volume
+from ..volumes.same_world import require_together
+from ..volumes.volume import Geometry, Volume, resample_labels
 
 MARGIN_MM = 8.0
 """How far beyond changed labels the image is made anew, where no edit mask says it."""
@@ -19,19 +20,18 @@ REACH = 3.0
 """How far mass effect reaches, in radii of the lesion."""
 
 
-def require_fit(name: str, volume: Volume, mri: Volume) -> None:
-    """VolumeError where a mask does not lie on the MRI's own voxels."""
-    if volume.geometry.matches(mri.geometry):
-        return
-    own, other = mri.geometry, volume.geometry
-    at = own.to_index(other.to_world(other.corners))
-    if (at.max(axis=0) < -0.5).any() or (at.min(axis=0) > np.array(own.size) - 0.5).any():
-        raise VolumeError(f"The {name} lies outside the MRI.", "Check in 3D Slicer that the two lie on each other.")
-    raise VolumeError(
-        f"The {name} has another geometry than the MRI: {other.size} voxels of {_mm(other)} mm, the MRI {own.size} of "
-        f"{_mm(own)} mm.",
-        "Paint or export it on the MRI's own voxels (in 3D Slicer: export the segmentation with the MRI as reference).",
-    )
+def on_voxels_of(mri: Volume, name: str, mask: Volume | None, notes: list[str]) -> Volume | None:
+    """A mask on the MRI's voxels, resampled where it has others, of which the notes then tell.
+
+    VolumeError where it does not lie on the MRI.
+    """
+    if mask is None:
+        return None
+    note = require_together(name, mask, "MRI", mri)
+    if not note:
+        return mask
+    notes.append(note)
+    return resample_labels(mask, mri.geometry)
 
 
 def changed_region(
@@ -107,7 +107,3 @@ def _free(head: np.ndarray, window: tuple[slice, slice, slice], geometry: Geomet
     inner = tuple(slice(w.start - v.start, w.stop - v.start) for w, v in zip(window, wide, strict=True))
     share = np.clip((depth[inner] - SKULL_MM[0]) / (SKULL_MM[1] - SKULL_MM[0]), 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)
-
-
-def _mm(geometry: Geometry) -> str:
-    return " x ".join(f"{step:g}" for step in geometry.spacing)

@@ -14,6 +14,7 @@ import numpy as np
 from ...base.errors import EvaluationError
 from ...base.pictures import save_figure
 from ...synthesis.output import stem
+from ...volumes.same_world import require_together
 from ...volumes.volume import Geometry, Volume, reorient, resample_image, resample_labels
 
 AXES = "RAS"
@@ -165,7 +166,9 @@ def _onto(file: Path, geometry: Geometry) -> Volume:
 def _pair(file: Path, mask_file: Path) -> tuple[Volume, Volume]:
     """An image and its mask, upright, on the image's voxels."""
     volume = _read(file)
-    mask = resample_labels(Volume.read(mask_file, labels=True), volume.geometry)
+    drawn = Volume.read(mask_file, labels=True)
+    require_together(mask_file.name, drawn, file.name, volume)
+    mask = resample_labels(drawn, volume.geometry)
     if not mask.array.any():
         raise EvaluationError(f"{mask_file.name} shows nothing where {file.name} lies.", "Is it that image's mask?")
     return volume, mask

@@ -16,6 +16,7 @@ from ...base.errors import MedDDPMError, ResourceError, TrainingError
 from ...base.files import only_writer, write_text
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
+from ...volumes.same_world import require_together
 from ...volumes.volume import Volume, resample_image, resample_labels
 from .cases import Case
 from .contact_sheet import write_contact_sheet
@@ -31,16 +32,28 @@ _TRACES = ("head size", "mean intensity", "contrast", "white matter intensity")
 
 @dataclass
 class Report:
-    """What `prepare` did: ids packed, ids left out with the reason, and packed ids that look unlike the rest."""
+    """What `prepare` did: ids packed, ids left out with the reason, packed ids that look unlike the rest, and what else
+    is to be known of packed ones. removed: of those left out, the ids that were taken out as outliers, as asked."""
 
     packed: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     outliers: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[str]:
+        """The ids that could not be packed."""
+        return [name for name in self.left_out if name not in self.removed]
 
     def text(self) -> str:
         """The report in lines for a reader."""
         lines = [f"{len(self.packed)} cases packed."]
-        for title, entries in (("left out", self.left_out), ("to look at", self.outliers)):
+        for title, entries in (
+            ("left out", self.left_out),
+            ("to look at", self.outliers),
+            ("with a note", self.notes),
+        ):
             if entries:
                 lines += [f"{len(entries)} cases {title}:", *(f"  {name}: {why}" for name, why in entries.items())]
         return "\n".join(lines) + "\n"
@@ -70,6 +83,7 @@ class _Packed:
     brain: np.ndarray
     white_matter: float
     remark: str = ""
+    notes: tuple[str, ...] = ()
 
     def traces(self) -> tuple[float, float, float, float]:
         """What outliers are found by, as named in _TRACES; white matter is not a number where none was looked for."""
@@ -111,7 +125,7 @@ def prepare(
                 if progress is not None:
                     progress(i, len(cases), case.id)
                 try:
-                    packed = _pack_case(case, grid, scheme, len(modalities), convention, mapping, steps)
+                    packed = _pack_case(case, grid, scheme, modalities, convention, mapping, steps)
                 except (MedDDPMError, ValueError) as error:
                     report.left_out[case.id] = str(error)
                     continue
@@ -120,6 +134,8 @@ def prepare(
                 traces.append(packed.traces())
                 if packed.remark:
                     report.outliers[case.id] = packed.remark
+                if packed.notes:
+                    report.notes[case.id] = " ".join(packed.notes)
             if not described:
                 reasons = [f"{name}: {why}" for name, why in list(report.left_out.items())[:3]]
                 raise TrainingError(f"No case could be prepared. {' '.join(reasons)}".strip())
@@ -128,6 +144,7 @@ def prepare(
             for entry in described:
                 if entry["id"] in odd and steps.remove_outliers:
                     entry["split"] = OUTLIER
+                    report.removed.append(entry["id"])
                     report.left_out[entry["id"]] = f"unlike the rest: {odd[entry['id']]}"
             report.packed = [entry["id"] for entry in described if entry["split"] != OUTLIER]
             for name, why in odd.items():
@@ -203,16 +220,19 @@ def _pack_case(
     case: Case,
     grid: ModelGrid,
     scheme: LabelScheme,
-    modalities: int,
+    modalities: Sequence[str],
     convention: str,
     mapping: LabelMapping | None,
     steps: Steps,
 ) -> _Packed:
-    if len(case.images) != modalities:
-        raise TrainingError(f"{len(case.images)} images were given for {modalities} modalities.")
+    if len(case.images) != len(modalities):
+        raise TrainingError(f"{len(case.images)} images were given for {len(modalities)} modalities.")
+    notes: list[str] = []
     volumes = [Volume.read(path) for path in case.images]
-    labels = _labels(case, volumes[0], scheme, mapping, steps)
-    brain_given = None if case.brain is None else Volume.read(case.brain, labels=True)
+    for name, volume in zip(modalities[1:], volumes[1:], strict=True):
+        notes.append(require_together(f"{name} image", volume, f"{modalities[0]} image", volumes[0], labels=False))
+    labels = _labels(case, volumes[0], scheme, mapping, steps, notes)
+    brain_given = None if case.brain is None else _mask("brain mask", case.brain, volumes[0], notes)
     if steps.template is None:
         geometry = grid.geometry_for(labels, scheme.head_values)
     else:
@@ -247,17 +267,26 @@ def _pack_case(
             remark = f"no lesion will be simulated in it: {error}"
         else:
             white_matter = white - 1
-    return _Packed(image, packed, brain, white_matter, remark)
+    return _Packed(image, packed, brain, white_matter, remark, tuple(filter(None, notes)))
 
 
-def _labels(case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMapping | None, steps: Steps) -> Volume:
+def _mask(name: str, path: Path, image: Volume, notes: list[str]) -> Volume:
+    """A mask of the image, which it must lie on."""
+    mask = Volume.read(path, labels=True)
+    notes.append(require_together(name, mask, "image", image))
+    return mask
+
+
+def _labels(
+    case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMapping | None, steps: Steps, notes: list[str]
+) -> Volume:
     """The case's labels (z, y, x) in the scheme's values, validated, on its mask's own geometry."""
     if case.mask is not None:
-        mask = Volume.read(case.mask, labels=True)
+        mask = _mask("mask", case.mask, image, notes)
         mask = steps.relabel(mask, image) if steps.relabel else mask
         return Volume(scheme.apply(mask, mapping), mask.geometry)
     if case.head is not None:
-        head = Volume.read(case.head, labels=True)
+        head = _mask("head mask", case.head, image, notes)
     else:
         from ...anatomy.head import head_mask
 
@@ -268,6 +297,6 @@ def _labels(case: Case, image: Volume, scheme: LabelScheme, mapping: LabelMappin
         return joined
     if "tumor" not in scheme.values:
         raise TrainingError(f"A tumour mask alone does not make {scheme.name} labels: give a whole segmentation.")
-    tumor = resample_labels(Volume.read(case.tumor, labels=True), head.geometry)
+    tumor = resample_labels(_mask("tumour mask", case.tumor, image, notes), head.geometry)
     joined.array[tumor.array > 0] = scheme.values["tumor"]
     return Volume(scheme.apply(joined), head.geometry)

@@ -16,7 +16,7 @@ from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
-from MedDDPMCore.volumes.volume import Volume
+from MedDDPMCore.volumes.volume import Geometry, Volume
 
 UPRIGHT = np.diag([-1.0, -1.0, 1.0])
 GEOMETRIES = {
@@ -193,11 +193,8 @@ def test_bad_input_is_refused_in_words_that_help(model, case):
         plan_edit(model, mri, mask, edit_mask=Volume(mask.array * 0, mask.geometry))
     with pytest.raises(LabelError, match="outside the head"):
         plan_edit(model, mri, mask, edit_mask=Volume((mask.array == 0).astype(np.uint8), mask.geometry))
-    geometry = replace(mask.geometry, origin=tuple(np.array(mask.geometry.origin) + 3))
-    with pytest.raises(VolumeError, match="another geometry"):
-        plan_edit(model, mri, Volume(mask.array, geometry))
-    geometry = replace(mask.geometry, origin=tuple(np.array(mask.geometry.origin) + 3000))
-    with pytest.raises(VolumeError, match="lies outside the MRI"):
+    geometry = replace(mask.geometry, origin=tuple(np.array(mask.geometry.origin) + (0, 30, 40)))
+    with pytest.raises(VolumeError, match="puts them 50 mm from it"):
         plan_edit(model, mri, mask, edit_mask=Volume(mask.array, geometry))
     with pytest.raises(VolumeError, match="single 3D image"):
         plan_edit(model, Volume(np.stack([mri.array] * 2), mri.geometry), mask)
@@ -208,6 +205,19 @@ def test_bad_input_is_refused_in_words_that_help(model, case):
     for options in (EditOptions(margin_mm=-1), EditOptions(mass_effect=2), EditOptions(blend_mm=float("nan"))):
         with pytest.raises(MedDDPMError, match="must be from"):
             plan_edit(model, mri, mask, options=options)
+
+
+def test_a_mask_on_other_voxels_is_resampled_to_the_mri_and_the_notes_say_so(model, case):
+    mri, mask = case
+    cropped = Geometry(
+        tuple(n - 2 for n in mask.geometry.shape),
+        mask.geometry.spacing,
+        tuple(mask.geometry.to_world(np.ones(3))),
+        mask.geometry.direction,
+    )
+    plan = plan_edit(model, mri, Volume(mask.array[1:-1, 1:-1, 1:-1], cropped))
+    assert any("resampled" in note for note in plan.notes)
+    assert np.array_equal(plan.region, plan_edit(model, mri, mask).region)
 
 
 def test_a_model_of_several_images_is_refused(tmp_path, case):

@@ -121,6 +121,24 @@ def test_files_that_cannot_be_used_are_left_out_with_the_reason(heads, tmp_path)
     assert all(str(path) in report.left_out[path.name.split("_")[0]] for path in (flat, series, nowhere))
 
 
+def test_a_mask_that_lies_elsewhere_than_its_image_is_left_out_with_the_distance(shared, tmp_path):
+    report, data = packed(tmp_path / "out", find_cases(shared / "cases" / "c07_mask_elsewhere", ["_T1"]))
+    assert [case["id"] for case in data.cases] == ["p2"] and report.failed == ["p1", "p3"]
+    assert "39 mm" in report.left_out["p1"] and "18 mm" in report.left_out["p3"]
+
+
+def test_a_modality_that_lies_elsewhere_is_left_out_and_one_on_other_voxels_is_resampled(tmp_path):
+    first = save(tmp_path / "a_T1.nii.gz", head_image())
+    for name, shift in (("far", 45), ("near", 4)):
+        affine = AFFINE.copy()
+        affine[0, 3] = shift
+        nib.save(nib.Nifti1Image(head_image(1), affine), tmp_path / f"{name}_T2.nii.gz")
+    cases = [Case(name, (first, tmp_path / f"{name}_T2.nii.gz")) for name in ("far", "near")]
+    report = prepare(cases, tmp_path / "out", GRID, WHOLE_HEAD, ["T1", "T2"])
+    assert report.packed == ["near"] and "resampled" in report.notes["near"]
+    assert "T2 image" in report.left_out["far"] and "45 mm" in report.left_out["far"]
+
+
 def test_a_folder_of_nothing_but_unusable_files_is_an_error(tmp_path):
     save(tmp_path / "a.nii.gz", np.ones((8, 8), np.float32))
     with pytest.raises(TrainingError, match="No case could be prepared"):
