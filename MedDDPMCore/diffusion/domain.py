@@ -51,7 +51,8 @@ class Domain:
         """(channels, z, y, x) of what is diffused for a model grid of this (z, y, x) shape."""
         if any(n % self.block for n in shape):
             raise ValueError(f"a grid of {tuple(shape)} voxels is not a multiple of {self.block}")
-        return (self.x_channels, *(n // self.block for n in shape))
+        z, y, x = (n // self.block for n in shape)
+        return self.x_channels, z, y, x
 
     def _normalised(self, bands: Tensor, sign: int) -> Tensor:
         if not self.std:
@@ -84,6 +85,7 @@ class Domain:
         """
         bands = self._normalised(x0, -1)
         if self.kind == "haar_detail":
+            assert coarse is not None, "detail bands are added to a coarser image"
             low = (coarse * _LOW_GAIN)[:, :, None]
             bands = torch.cat([low, bands.unflatten(1, (-1, 7))], dim=2).flatten(1, 2)
         image = bands if self.kind == "voxels" else inverse_haar(bands)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,7 +40,14 @@ def x0_from(prediction: str, schedule: Schedule | Factors, output: Tensor, x: Te
 
 
 def diffusion_error(
-    network, prediction: str, loss: str, schedule: Schedule, x0: Tensor, condition: Tensor, t: Tensor, noise: Tensor
+    network: Callable[[Tensor, Tensor], Tensor],
+    prediction: str,
+    loss: str,
+    schedule: Schedule,
+    x0: Tensor,
+    condition: Tensor,
+    t: Tensor,
+    noise: Tensor,
 ) -> Tensor:
     """The loss, element for element, of the network on x0 noised to step t, the condition's channels joined behind it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -30,10 +32,16 @@ class Conv3d(nn.Conv3d):
                 with torch.autocast("cpu", enabled=False):
                     return super().forward(x.float())
         elif _plain_float32(x, self.weight):
-            if _winograd_pays(self, x):
+            if _winograd_pays(self, x) and self.bias is not None:
                 return winograd_conv3d(x, self.weight, self.bias)
             return torch.mkldnn_convolution(
-                x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+                x,
+                self.weight,
+                self.bias,
+                cast("tuple[int, ...]", self.padding),
+                self.stride,
+                self.dilation,
+                self.groups,
             )
         return super().forward(x)
 
@@ -44,7 +52,7 @@ def _plain_float32(x: Tensor, weight: Tensor) -> bool:
         and x.dim() == 5
         and not torch.is_autocast_enabled("cpu")
         and torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled
+        and bool(torch.backends.mkldnn.enabled)
     )
 
 

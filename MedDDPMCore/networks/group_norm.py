@@ -7,6 +7,7 @@ is taken as rows of channels: two sums for the statistics, then one line a x + b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,7 @@ def _normalised(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float
     return aten.native_group_norm(x, weight, bias, batch, channels, voxels, groups, eps)
 
 
-def _normalised_rows(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float):
+def _normalised_rows(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """The same from sums over rows of channels."""
     mean, variance = moments([x], groups)
     rstd = (variance + eps).rsqrt()
@@ -77,16 +78,23 @@ def moments(parts: Sequence[Tensor], groups: int) -> tuple[Tensor, Tensor]:
     for part in parts:
         rows = part.movedim(1, -1).flatten(1, -2)
         pieces = rows.split(_ROWS_AT_ONCE, dim=1) if rows.device.type == "cpu" else [rows]
-        sums.append(sum(piece.sum(dim=1, dtype=torch.float32) for piece in pieces))
-        squares.append(sum(torch.linalg.vector_norm(p, dim=1, dtype=torch.float32).square() for p in pieces))
+        sums.append(_total([piece.sum(dim=1, dtype=torch.float32) for piece in pieces]))
+        squares.append(_total([torch.linalg.vector_norm(p, dim=1, dtype=torch.float32).square() for p in pieces]))
     values = sum(part.shape[1] for part in parts) // groups * parts[0][0, 0].numel()
     mean, square = (torch.cat(v, dim=1).unflatten(1, (groups, -1)).sum(dim=2) / values for v in (sums, squares))
     return mean, (square - mean.square()).clamp(min=0)
 
 
+def _total(parts: list[Tensor]) -> Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
 class _NormSiLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, bias, groups, eps):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
         x = _dense(x)
         y, mean, rstd = _normalised(x, weight, bias, groups, eps)
         ctx.save_for_backward(x, weight, bias, mean, rstd)
@@ -95,7 +103,7 @@ class _NormSiLU(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, rstd = ctx.saved_tensors
         return *_backward(grad, x, weight, bias, mean, rstd, ctx.groups), None, None
 
@@ -108,7 +116,9 @@ def line_of(weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor) -> tuple[T
     return mean, rstd, a, bias.float() - mean * a
 
 
-def _backward(grad, x, weight, bias, mean, rstd, groups):
+def _backward(
+    grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor, groups: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x, weight and bias. On CPUs the sums are matrix products: two to three times as fast as torch's
     half-precision kernel.
 

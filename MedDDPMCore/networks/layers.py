@@ -30,6 +30,12 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 1000.0) -> Tenso
     return F.pad(embedding, (0, dim - 2 * half))
 
 
+def zero(layer: nn.Conv1d | nn.Conv3d) -> None:
+    """Makes a layer's weights and bias nothing, so that a network begins with what bypasses it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class PointwiseConv(nn.Conv3d):
     """A 1x1x1 convolution, computed as one matrix product over the channels (several times faster backward on CPUs)."""
 
@@ -49,33 +55,27 @@ class ResBlock(nn.Module):
     def __init__(self, channels: int, out_channels: int, embedding_channels: int, groups: int):
         super().__init__()
         self.slab_planes = 0
-        self.in_layers = nn.Sequential(
-            GroupNormSiLU(groups, channels), nn.Identity(), Conv3d(channels, out_channels, 3, padding=1)
-        )
+        in_norm, in_conv = GroupNormSiLU(groups, channels), Conv3d(channels, out_channels, 3, padding=1)
+        out_norm, out_conv = GroupNormSiLU(groups, out_channels), Conv3d(out_channels, out_channels, 3, padding=1)
+        self._slabs = ((in_norm, in_conv), (out_norm, out_conv))
+        self.in_layers = nn.Sequential(in_norm, nn.Identity(), in_conv)
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, out_channels))
-        self.out_layers = nn.Sequential(
-            GroupNormSiLU(groups, out_channels),
-            nn.Identity(),
-            nn.Identity(),
-            Conv3d(out_channels, out_channels, 3, padding=1),
-        )
+        self.out_layers = nn.Sequential(out_norm, nn.Identity(), nn.Identity(), out_conv)
         self.skip_connection = nn.Identity() if channels == out_channels else PointwiseConv(channels, out_channels)
-        nn.init.zeros_(self.out_layers[3].weight)
-        nn.init.zeros_(self.out_layers[3].bias)
+        zero(out_conv)
 
     def forward(self, x: Tensor | tuple[Tensor, ...], embedding: Tensor) -> Tensor:
         """With slab_planes, x may be a tuple of tensors to join along their channels; the first is written over."""
         shift = self.emb_layers(embedding)[:, :, None, None, None]
         if self.slab_planes:
             parts = x if isinstance(x, tuple) else (x,)
-            norm, _, conv = self.in_layers
+            (norm, conv), (out_norm, out_conv) = self._slabs
             h = norm_silu_conv(norm, conv, parts, self.slab_planes)
             h.add_(shift.to(h.dtype))
-            norm, _, _, conv = self.out_layers
             if len(parts) == 1:
-                return norm_silu_conv(norm, conv, (h,), self.slab_planes).add_(self.skip_connection(x))
+                return norm_silu_conv(out_norm, out_conv, (h,), self.slab_planes).add_(self.skip_connection(parts[0]))
             return norm_silu_conv(
-                norm, conv, (h,), self.slab_planes, over_first(self.skip_connection, parts, self.slab_planes)
+                out_norm, out_conv, (h,), self.slab_planes, over_first(self.skip_connection, parts, self.slab_planes)
             )
         h = self.in_layers(x)
         h.add_(shift.to(h.dtype))
@@ -90,8 +90,7 @@ class AttentionBlock(nn.Module):
         self.norm = GroupNorm(groups, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = nn.Conv1d(channels, channels, 1)
-        nn.init.zeros_(self.proj_out.weight)
-        nn.init.zeros_(self.proj_out.bias)
+        zero(self.proj_out)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = self.norm(x).flatten(2).transpose(1, 2)
@@ -130,7 +129,7 @@ class Upsample(nn.Module):
 class EmbedSequential(nn.Sequential):
     """A sequence that hands the step embedding to those of its layers that take it."""
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
             x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
         return x

@@ -7,6 +7,7 @@ each side, which the 3x3x3 convolution needs. The tensors that are joined along 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ def norm_silu_conv(
             out = _placed(made, out, first, depth)
         else:
             onto[:, :, first:last] += made
-    return out if onto is None else onto
+    return _whole(out) if onto is None else onto
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -61,7 +62,7 @@ def over_first(layer: nn.Module, parts: Sequence[Tensor], planes: int) -> Tensor
         if made.shape[1] == parts[0].shape[1]:
             out = parts[0]
         out = _placed(made, out, first, depth)
-    return out
+    return _whole(out)
 
 
 def upsample_conv(conv: nn.Conv3d, x: Tensor, planes: int) -> Tensor:
@@ -75,7 +76,7 @@ def upsample_conv(conv: nn.Conv3d, x: Tensor, planes: int) -> Tensor:
         # of a neighbouring slab's plane only the nearer of its two halves is exact, and only that is needed
         big = big[:, :, 0 if first == 0 else 1 : big.shape[2] - (0 if last == depth else 1)]
         out = _placed(_conv(conv, big, first == 0, last == depth), out, 2 * first, 2 * depth)
-    return out
+    return _whole(out)
 
 
 def _joined(parts: Sequence[Tensor], planes: slice) -> Tensor:
@@ -86,7 +87,12 @@ def _conv(conv: nn.Conv3d, x: Tensor, at_start: bool, at_end: bool) -> Tensor:
     """The convolution, its padding along z only where the volume ends."""
     if at_start or at_end:
         x = F.pad(x, (0, 0, 0, 0, int(at_start), int(at_end)))
-    return F.conv3d(x, conv.weight, conv.bias, conv.stride, (0, *conv.padding[1:]))
+    return F.conv3d(x, conv.weight, conv.bias, conv.stride, (0, *cast("tuple[int, ...]", conv.padding)[1:]))
+
+
+def _whole(out: Tensor | None) -> Tensor:
+    assert out is not None, "a volume has planes"
+    return out
 
 
 def _placed(slab: Tensor, out: Tensor | None, first: int, depth: int) -> Tensor:

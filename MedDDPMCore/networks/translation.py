@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .convolution import Conv3d
-from .layers import GroupNorm
+from .group_norm import GroupNorm
 
 
 class Generator(nn.Module):

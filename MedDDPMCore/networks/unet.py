@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .convolution import Conv3d
 from .group_norm import GroupNormSiLU
-from .layers import AttentionBlock, Downsample, EmbedSequential, ResBlock, Upsample, timestep_embedding
+from .layers import AttentionBlock, Downsample, EmbedSequential, ResBlock, Upsample, timestep_embedding, zero
 from .slabs import norm_silu_conv
 
 
@@ -74,11 +74,10 @@ class UNet(nn.Module):
                 if level and index == res_blocks:
                     layers.append(Upsample(channels))
                 self.output_blocks.append(EmbedSequential(*layers))
-        self.out = nn.Sequential(
-            GroupNormSiLU(groups, channels), nn.Identity(), Conv3d(channels, out_channels, 3, padding=1)
-        )
-        nn.init.zeros_(self.out[2].weight)
-        nn.init.zeros_(self.out[2].bias)
+        norm, conv = GroupNormSiLU(groups, channels), Conv3d(channels, out_channels, 3, padding=1)
+        self._last = (norm, conv)
+        self.out = nn.Sequential(norm, nn.Identity(), conv)
+        zero(conv)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (batch, in_channels, z, y, x), t (batch,) step numbers; returns (batch, out_channels, z, y, x).
@@ -89,17 +88,17 @@ class UNet(nn.Module):
         padding = [-n % self.size_factor for n in size]
         if any(padding):
             x = F.pad(x, (0, padding[2], 0, padding[1], 0, padding[0]), mode="replicate")
-        embedding = self.time_embed(timestep_embedding(t, self.base_channels).to(self.time_embed[0].weight.dtype))
+        dtype = next(self.time_embed.parameters()).dtype
+        embedding = self.time_embed(timestep_embedding(t, self.base_channels).to(dtype))
         h, skips = x, []
         for block in self.input_blocks:
             h = self._run(block, h, embedding)
             skips.append(h)
         h = self._run(self.middle_block, h, embedding)
         for block in self.output_blocks:
-            h = (h, skips.pop()) if self.slab_planes else torch.cat([h, skips.pop()], dim=1)
-            h = self._run(block, h, embedding)
-        norm, _, conv = self.out
-        h = norm_silu_conv(norm, conv, (h,), self.slab_planes) if self.slab_planes else self.out(h)
+            joined = (h, skips.pop()) if self.slab_planes else torch.cat([h, skips.pop()], dim=1)
+            h = self._run(block, joined, embedding)
+        h = norm_silu_conv(*self._last, (h,), self.slab_planes) if self.slab_planes else self.out(h)
         return h[:, :, : size[0], : size[1], : size[2]] if any(padding) else h
 
     @property
@@ -108,7 +107,7 @@ class UNet(nn.Module):
 
         Small numbers need less memory. The result is the same to rounding.
         """
-        return self.middle_block[0].slab_planes
+        return next(module.slab_planes for module in self.modules() if isinstance(module, ResBlock))
 
     @slab_planes.setter
     def slab_planes(self, planes: int) -> None:
@@ -116,7 +115,7 @@ class UNet(nn.Module):
             if isinstance(module, (ResBlock, Upsample)):
                 module.slab_planes = planes
 
-    def _run(self, block: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
+    def _run(self, block: nn.Module, h: Tensor | tuple[Tensor, Tensor], embedding: Tensor) -> Tensor:
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(block, h, embedding, use_reentrant=False)
         return block(h, embedding)

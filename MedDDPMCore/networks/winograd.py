@@ -40,7 +40,10 @@ def _transforms() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         of_input, of_weights = of_input / scale, of_weights * scale
         both = torch.kron(of_input, of_input), torch.kron(of_output, of_output)
         all_three = torch.kron(of_weights, torch.kron(of_weights, of_weights))
-        return tuple(v.float().contiguous() for v in (of_input, both[0], all_three, of_output, both[1]))
+        first, second, third, fourth, fifth = (
+            v.float().contiguous() for v in (of_input, both[0], all_three, of_output, both[1])
+        )
+        return first, second, third, fourth, fifth
 
 
 @torch.no_grad()
