@@ -1,4 +1,4 @@
-"""A folder with one DICOM series as a volume."""
+"""DICOM in: a folder with one series, or one multi-frame file or segmentation; which of them by their SOP class."""
 
 from __future__ import annotations
 
@@ -7,39 +7,144 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes.decoding import decoding, require_regular, require_room
+from MedDDPMCore.volumes.dicom_slices import are_parallel, require_even
 from MedDDPMCore.volumes.geometry import Geometry
 from MedDDPMCore.volumes.voxels import Voxels
 
 _POSITION, _ORIENTATION, _DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
-_UNEVEN = 0.1
-"""Share by which the distance of two slices may differ from the others'."""
+_SPACING, _SLOPE, _INTERCEPT = "0028|0030", "0028|1053", "0028|1052"
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_MULTI_FRAME = {_STORAGE + end for end in ("2.1", "2.2", "4.1", "4.4", "30", "128.1", "130", "6.2", "7.2", "7.3")}
+_SEGMENTATIONS = {_STORAGE + "66.4", _STORAGE + "66.7"}
+_NO_IMAGES = {
+    _STORAGE + "481.3": "an RT structure set",
+    _STORAGE + "481.2": "an RT dose distribution",
+    _STORAGE + "481.5": "an RT plan",
+    _STORAGE + "4.2": "an MR spectrum",
+    _STORAGE + "66": "raw data",
+    _STORAGE + "66.1": "a spatial registration",
+    _STORAGE + "66.3": "a deformable registration",
+    _STORAGE + "66.5": "a surface segmentation",
+    _STORAGE + "66.6": "tractography results",
+    _STORAGE + "104.1": "a PDF document",
+    _STORAGE + "104.3": "a 3D model (STL)",
+    "1.2.840.10008.1.3.10": "a DICOMDIR, an index of files",
+}
+_NO_IMAGE_FAMILIES = {
+    _STORAGE + "481.": "an RT object",
+    _STORAGE + "11.": "a presentation state",
+    _STORAGE + "88.": "a report",
+    _STORAGE + "9.": "a waveform",
+    _STORAGE + "104.": "a document",
+}
+_CONTOURS = (
+    "It holds contours, not voxels: load it with its image series in 3D Slicer (extension SlicerRT), export the "
+    "segmentation as a label map (.seg.nrrd or .nii.gz), and give that."
+)
 
 
-def read(folder: Path) -> Voxels:
+def sop_class(path: Path) -> str | None:
+    """The SOP class UID that a DICOM file's meta header states; None for what is not a DICOM file."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(1024)
+    except OSError:
+        return None
+    if head[128:132] != b"DICM":
+        return None
+    start = head.find(b"\x02\x00\x02\x00UI", 132)
+    length = int.from_bytes(head[start + 6 : start + 8], "little") if start > 0 else 0
+    return head[start + 8 : start + 8 + length].decode("ascii", "replace").strip("\0 ")
+
+
+def _no_image(uid: str | None) -> str | None:
+    """What a SOP class is, if not an image."""
+    families = (said for start, said in _NO_IMAGE_FAMILIES.items() if (uid or "").startswith(start))
+    return _NO_IMAGES.get(uid or "") or next(families, None)
+
+
+def read_file(path: Path) -> Voxels:
+    """A multi-frame image (see `dicom_frames`) or a segmentation (see `dicom_segments`). Raises VolumeError for all
+    else, named."""
+    from MedDDPMCore.volumes import dicom_frames, dicom_segments
+
+    uid = sop_class(path)
+    if uid is None:
+        raise VolumeError(f"{path} is no DICOM file.", "Copy or export it again.")
+    if said := _no_image(uid):
+        contours = uid == _STORAGE + "481.3"
+        raise VolumeError(f"{path} is {said}, not an image.", _CONTOURS if contours else "Export the image series.")
+    if uid in _SEGMENTATIONS:
+        return dicom_segments.read(path)
+    if uid in _MULTI_FRAME:
+        return dicom_frames.read(path)
+    raise VolumeError(
+        f"{path} is one slice of a series, or frames without a place; a 3D volume is needed.",
+        "Give the folder that holds all slices of the series, and nothing else.",
+    )
+
+
+def read_folder(folder: Path, labels: bool = False) -> Voxels:
     """Read the one DICOM series in a folder (z, y, x), rescaled to the scanner's values.
 
-    Slices lie where their positions say, so a tilted gantry gives a sheared geometry. Raises VolumeError where there
-    is no series, more than one, a missing or doubled slice, or a damaged file.
+    Slices lie where their positions say, so a tilted gantry gives a sheared geometry. Where a folder holds images and
+    segmentations, `labels` are read from the segmentation. What is not an image is passed over beside images. Raises
+    VolumeError where there is no series, more than one, a missing or doubled slice, or a damaged file.
     """
+    with decoding(folder):
+        entries = sorted(folder.iterdir())
+    if odd := [path.name for path in entries if path.exists() and not (path.is_file() or path.is_dir())]:
+        raise VolumeError(f"{folder} holds pipes or devices ({odd[0]}).", "Give a folder of DICOM files alone.")
+    files = [path for path in entries if path.is_file() and not path.name.startswith(".")]
+    classes = {path: uid for path in files if (uid := sop_class(path))}
+    segmentations = [path for path, uid in classes.items() if uid in _SEGMENTATIONS]
+    others = [path for path, uid in classes.items() if _no_image(uid)]
+    images = [path for path in classes if path not in segmentations and path not in others]
+    if segmentations and (labels or not images):
+        return read_file(_only(folder, segmentations, "segmentations"))
+    frames = [path for path in images if classes[path] in _MULTI_FRAME]
+    if frames:
+        return read_file(_only(folder, frames if len(frames) == len(images) else images, "images"))
+    if others and not images:
+        return read_file(others[0])
+    passed_over = {str(path) for path in (*segmentations, *others)}
+    return _read_series(folder, passed_over)
+
+
+def _only(folder: Path, files: list[Path], what: str) -> Path:
+    if len(files) > 1:
+        listed = ", ".join(path.name for path in files[:6]) + (" …" if len(files) > 6 else "")
+        raise VolumeError(f"{folder} holds {len(files)} DICOM {what}: {listed}.", "Give the one file that you want.")
+    return files[0]
+
+
+def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
     import SimpleITK as sitk
 
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not series:
+    found = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in _series(folder)}
+    found = {uid: kept for uid, names in found.items() if (kept := [n for n in names if n not in passed_over])}
+    if not found:
         raise VolumeError(f"There is no DICOM series in {folder}.", "Give the folder that holds the slices themselves.")
-    if len(series) > 1:
-        listed = "; ".join(_describe(folder, uid) for uid in series)
+    if len(found) > 1:
+        listed = "; ".join(_describe(names) for names in found.values())
         raise VolumeError(
-            f"{folder} holds {len(series)} DICOM series: {listed}.", "Give a folder that holds the one you want, alone."
+            f"{folder} holds {len(found)} DICOM series: {listed}.", "Give a folder that holds the one you want, alone."
         )
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    names = next(iter(found.values()))
+    if len(names) == 1:
+        raise VolumeError(
+            f"{folder} holds one slice ({Path(names[0]).name}); a 3D volume is needed.", "Export the whole series."
+        )
+    with decoding(folder):
+        tags = [_tags(name) for name in names]
+    positions = _positions(names, tags)
     try:
-        if len(names) == 1:
-            image = sitk.ReadImage(names[0])
-        else:
-            positions = _positions(names)
-            reader = sitk.ImageSeriesReader()
-            reader.SetFileNames(names)
-            image = reader.Execute()
+        reader = sitk.ImageSeriesReader()
+        reader.SetFileNames(names)
+        if len({(tag.get(_SLOPE), tag.get(_INTERCEPT)) for tag in tags}) > 1:
+            reader.SetOutputPixelType(sitk.sitkFloat32)
+        image = reader.Execute()
     except RuntimeError as error:
         raise VolumeError(
             f"The DICOM series in {folder} cannot be read ({str(error).strip().splitlines()[-1]}).",
@@ -53,19 +158,21 @@ def read(folder: Path) -> Voxels:
             "Is it a screenshot? Export the image itself.",
         )
     geometry = Geometry(shape[::-1], image.GetSpacing(), image.GetOrigin(), np.reshape(image.GetDirection(), (3, 3)))
-    if len(names) > 1:
-        affine = geometry.affine_lps
-        affine[:3, 2] = (positions[-1] - positions[0]) / (len(names) - 1)
-        affine[:3, 3] = positions[0]
-        geometry = Geometry.from_affine_lps(affine, geometry.shape)
-    return Voxels(sitk.GetArrayFromImage(image), geometry)
+    affine = geometry.affine_lps
+    affine[:3, 2] = (positions[-1] - positions[0]) / (len(names) - 1)
+    affine[:3, 3] = positions[0]
+    return Voxels(sitk.GetArrayFromImage(image), Geometry.from_affine_lps(affine, geometry.shape))
 
 
-def _describe(folder: Path, uid: str) -> str:
+def _series(folder: Path) -> tuple[str, ...]:
     import SimpleITK as sitk
 
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)
-    return f"{_tags(names[0]).get(_DESCRIPTION, 'without description').strip()} ({len(names)} files)"
+    return sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+
+
+def _describe(names: list[str]) -> str:
+    with decoding(Path(names[0])):
+        return f"{_tags(names[0]).get(_DESCRIPTION, 'without description').strip()} ({len(names)} files)"
 
 
 def _tags(name: str) -> dict[str, str]:
@@ -74,29 +181,28 @@ def _tags(name: str) -> dict[str, str]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(name)
     reader.ReadImageInformation()
-    wanted = (_POSITION, _ORIENTATION, _DESCRIPTION)
+    require_room(Path(name), int(np.prod(reader.GetSize(), dtype=object)), require_regular(Path(name)))
+    wanted = (_POSITION, _ORIENTATION, _DESCRIPTION, _SPACING, _SLOPE, _INTERCEPT)
     return {key: reader.GetMetaData(key) for key in wanted if reader.HasMetaDataKey(key)}
 
 
-def _positions(names: tuple[str, ...]) -> np.ndarray:
-    """Positions (slice, xyz) in LPS mm of slices in order, checked to be parallel and evenly spaced."""
+def _positions(names: list[str], tags: list[dict[str, str]]) -> np.ndarray:
+    """Positions (slice, xyz) in LPS mm of slices in order, checked to be parallel, measured and evenly spaced."""
     positions, orientations = [], []
-    for name in names:
-        tags = _tags(name)
-        if _POSITION not in tags or _ORIENTATION not in tags:
+    for name, found in zip(names, tags, strict=True):
+        if _POSITION not in found or _ORIENTATION not in found:
             raise VolumeError(f"{name} does not say where its slice lies.", "Is it an image? Export the series again.")
-        positions.append([float(part) for part in tags[_POSITION].split("\\")])
-        orientations.append([float(part) for part in tags[_ORIENTATION].split("\\")])
-    if np.abs(np.array(orientations) - orientations[0]).max() > 1e-3:
-        raise VolumeError(f"The slices in {Path(names[0]).parent} are not parallel.", "Is it a localiser?")
-    places = np.array(positions)
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    usual = float(np.median(steps))
-    for number, step in enumerate(steps):
-        if abs(step - usual) > _UNEVEN * usual or step < 1e-3:
+        if not found.get(_SPACING, "").strip():
             raise VolumeError(
-                f"The slices {Path(names[number]).name} and {Path(names[number + 1]).name} are {step:.2f} mm apart, "
-                f"the others {usual:.2f} mm.",
-                "A slice is missing, or the folder holds several scans (echoes, time points): export the series again.",
+                f"{name} does not state its voxel size (PixelSpacing is missing).", "Export the series again."
             )
+        with decoding(Path(name)):
+            positions.append([float(part) for part in found[_POSITION].split("\\")])
+            orientations.append([float(part) for part in found[_ORIENTATION].split("\\")])
+    places = np.array(positions)
+    if not are_parallel(np.array(orientations)):
+        raise VolumeError(f"The slices in {Path(names[0]).parent} are not parallel.", "Is it a localiser?")
+    require_even(
+        places, [f"The slices {Path(a).name} and {Path(b).name}" for a, b in zip(names, names[1:], strict=False)]
+    )
     return places

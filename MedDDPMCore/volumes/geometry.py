@@ -13,6 +13,8 @@ import numpy as np
 from MedDDPMCore.base.errors import VolumeError
 
 _LPS_AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+_LEAST_MM, _MOST_MM = 1e-3, 200.0
+"""Spacings beyond these are no voxels of a patient, but a damaged header or a wrong unit."""
 _FLIP_XY = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -22,7 +24,7 @@ class Geometry:
 
     shape: voxels (z, y, x). spacing: mm (x, y, z). origin: centre of voxel (0, 0, 0), LPS mm. direction: 3x3, whose
     columns are the LPS unit vectors of the x, y and z array axes; left-handed and sheared frames are allowed, singular
-    ones raise VolumeError.
+    ones, and spacings below 0.001 or above 200 mm, raise VolumeError.
     """
 
     shape: tuple[int, int, int]
@@ -45,6 +47,13 @@ class Geometry:
                 f"The volume's position is unusable: spacing {self.spacing}, origin {self.origin}, "
                 f"direction {direction.tolist()}.",
                 "Its header is damaged; export the image again, or correct it in 3D Slicer (module Volumes).",
+            )
+        if min(self.spacing) < _LEAST_MM or max(self.spacing) > _MOST_MM:
+            sizes = " x ".join(f"{step:.4g}" for step in self.spacing)
+            raise VolumeError(
+                f"Voxels of {sizes} mm cannot be right (from {_LEAST_MM:g} to {_MOST_MM:g} mm are read).",
+                "The header is damaged or in another unit; export the image again, or correct its spacing in 3D Slicer "
+                "(module Volumes).",
             )
 
     @classmethod

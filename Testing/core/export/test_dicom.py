@@ -172,6 +172,16 @@ def test_the_segmentation_holds_the_mask_voxel_for_voxel(study):
     assert np.array_equal(found, resample_labels(head(oblique()), upright).array)
 
 
+def test_the_segmentation_is_read_back_as_the_mask_voxel_for_voxel(study):
+    upright = export.for_viewers(image_on(oblique())).geometry
+    for path in (study / "SEG", study / "SEG" / "mask.dcm"):
+        read = Volume.read(path, labels=True)
+        assert read.label_names == {1: "head", 2: "tumor"}
+        assert np.array_equal(resample_labels(read, upright).array, resample_labels(head(oblique()), upright).array)
+        first = upright.to_index(np.array(read.geometry.origin))
+        assert np.allclose(first, np.rint(first), atol=1e-3) and np.allclose(read.geometry.spacing, upright.spacing)
+
+
 def test_a_mask_on_another_grid_is_resampled_and_said(tmp_path):
     notes = export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out", head(box((5, 5, 5), (190, 230, 220))))
     assert any("another grid" in note for note in notes)

@@ -6,17 +6,14 @@ import gzip
 import json
 import os
 import warnings
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pydicom
 import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from phantoms import rotation
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from MedDDPMCore.base.errors import ResourceError, VolumeError
 from MedDDPMCore.volumes.volume import Geometry, Volume
@@ -111,35 +108,6 @@ def test_segments_keep_their_names(tmp_path):
     assert read.geometry.matches(mask.geometry)
 
 
-def write_layers(path: Path, layers: np.ndarray, fields: dict[str, str]) -> None:
-    """A 3D Slicer segmentation with layers (z, y, x, layer)."""
-    image = sitk.GetImageFromArray(layers, isVector=True)
-    for key, value in fields.items():
-        image.SetMetaData(key, value)
-    sitk.WriteImage(image, str(path))
-
-
-@pytest.mark.parametrize("values", [("1", "2"), ("1", "1")])
-def test_overlapping_segments_in_layers_are_merged_with_the_smaller_on_top(tmp_path, values):
-    layers = np.zeros((6, 6, 6, 2), np.uint8)
-    layers[1:3, 1:3, 1:3, 0] = int(values[0])
-    layers[1:5, 1:5, 1:5, 1] = int(values[1])
-    fields = {}
-    for number, name in enumerate(("Tumour", "Head")):
-        fields |= {f"Segment{number}_ID": f"s{number}", f"Segment{number}_Name": name}
-        fields |= {f"Segment{number}_LabelValue": values[number], f"Segment{number}_Layer": str(number)}
-    write_layers(tmp_path / "a.seg.nrrd", layers, fields)
-    read = Volume.read(tmp_path / "a.seg.nrrd", labels=True)
-    assert read.label_names == {1: "Tumour", 2: "Head"}
-    assert (read.array[1:3, 1:3, 1:3] == 1).all() and (read.array == 2).sum() == 64 - 8
-
-
-def test_a_segmentation_whose_header_is_nonsense_is_refused(tmp_path):
-    write_layers(tmp_path / "a.seg.nrrd", np.zeros((3, 3, 3, 2), np.uint8), {"Segment0_ID": "a", "Segment0_Layer": "9"})
-    with pytest.raises(VolumeError, match="cannot be read"):
-        Volume.read(tmp_path / "a.seg.nrrd", labels=True)
-
-
 @pytest.mark.parametrize(
     "shape, refused",
     [((4, 5, 6, 1), None), ((4, 5, 6, 1, 1), None), ((4, 5, 6, 3), r"\(4, 5, 6, 3\)"), ((4, 5), r"\(4, 5\)")],
@@ -201,25 +169,6 @@ def test_fractions_are_no_labels_but_whole_floats_are(tmp_path):
     Volume(integers() * 1e20, oblique()).write(tmp_path / "a.nii")
     with pytest.raises(VolumeError, match="no segmentation"):
         Volume.read(tmp_path / "a.nii", labels=True)
-
-
-def test_nifti_scaling_byte_order_and_units_are_honoured(tmp_path):
-    image = nib.Nifti1Image(np.arange(120, dtype=">i2").reshape(6, 5, 4), np.diag([0.002, 0.002, 0.002, 1]))
-    image.header.set_xyzt_units("meter")
-    image.header.set_slope_inter(2, -10)
-    nib.save(image, tmp_path / "a.nii")
-    read = Volume.read(tmp_path / "a.nii")
-    assert read.geometry.spacing == pytest.approx((2, 2, 2))
-    assert read.array.dtype == np.float32 and read.array.dtype.isnative
-    assert np.allclose(read.array, np.arange(120).reshape(6, 5, 4).T * 2 - 10)
-
-
-def test_nifti_without_orientation_is_read_with_a_warning(tmp_path):
-    image = nib.Nifti1Image(integers(), None)
-    image.header["pixdim"][1:4] = (1, 2, 3)
-    nib.save(image, tmp_path / "a.nii")
-    with pytest.warns(UserWarning, match="left and right"):
-        assert Volume.read(tmp_path / "a.nii").geometry.spacing == (1, 2, 3)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -305,70 +254,6 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, ending):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert os.listdir(tmp_path) == [path.name] and np.array_equal(Volume.read(path).array, integers())
-
-
-def write_series(folder: Path, steps=(0, 1, 2, 3, 4), series="1.2.3", step=(0.0, 0.0, 6.5), **tags) -> np.ndarray:
-    """Axial DICOM slices `step` mm apart, rescaled by 2 v - 5, their names out of order; array (z, y, x)."""
-    folder.mkdir(exist_ok=True)
-    array = np.random.default_rng(0).integers(0, 500, (len(steps), 8, 10)).astype(np.uint16)
-    for number, place in enumerate(steps):
-        meta = pydicom.dataset.FileMetaDataset()
-        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        slice_ = pydicom.dataset.FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-        slice_.SOPClassUID, slice_.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
-        slice_.SeriesInstanceUID, slice_.StudyInstanceUID, slice_.Modality = series, "1.2", "MR"
-        slice_.SeriesDescription, slice_.PatientID, slice_.PatientName = "T1 axial", "p", "p"
-        slice_.ImagePositionPatient = [float(a + place * b) for a, b in zip((-50, -60, -70), step, strict=True)]
-        slice_.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        slice_.PixelSpacing, slice_.SliceThickness = [0.5, 0.8], 6.5
-        slice_.Rows, slice_.Columns, slice_.SamplesPerPixel = 8, 10, 1
-        slice_.PhotometricInterpretation = "MONOCHROME2"
-        slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 12, 11, 0
-        slice_.RescaleSlope, slice_.RescaleIntercept = "2", "-5"
-        slice_.PixelData = array[number].tobytes()
-        for tag, value in tags.items():
-            setattr(slice_, tag, value)
-        slice_.save_as(folder / f"{series}_{(number * 7) % 11}.dcm", enforce_file_format=True)
-    return array
-
-
-def test_a_dicom_series_is_read_in_order_rescaled_and_in_place(tmp_path):
-    array = write_series(tmp_path / "s")
-    read = Volume.read(tmp_path / "s")
-    assert np.array_equal(read.array, array.astype(int) * 2 - 5)
-    expected = Geometry((5, 8, 10), (0.8, 0.5, 6.5), (-50, -60, -70), np.eye(3))
-    assert read.geometry.matches(expected)
-
-
-def test_a_tilted_gantry_gives_a_sheared_volume(tmp_path):
-    write_series(tmp_path / "s", step=(0.0, 1.5, 6.0))
-    geometry = Volume.read(tmp_path / "s").geometry
-    assert np.allclose(geometry.to_world([0, 0, 4]), [-50, -54, -46]) and not geometry.is_orthogonal
-
-
-def test_a_missing_slice_is_named(tmp_path):
-    write_series(tmp_path / "s", steps=(0, 1, 3, 4, 5))
-    with pytest.raises(VolumeError, match="13.00 mm apart, the others 6.50"):
-        Volume.read(tmp_path / "s")
-
-
-def test_a_folder_with_several_series_or_none_is_refused(tmp_path):
-    write_series(tmp_path / "s")
-    write_series(tmp_path / "s", steps=(0, 1), series="1.2.4")
-    with pytest.raises(VolumeError, match=r"2 DICOM series: T1 axial \(\d files\); T1 axial"):
-        Volume.read(tmp_path / "s")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(VolumeError, match="no DICOM series"):
-        Volume.read(tmp_path / "empty")
-
-
-def test_a_damaged_slice_is_refused(tmp_path):
-    write_series(tmp_path / "s")
-    slices = sorted((tmp_path / "s").iterdir())
-    slices[2].write_bytes(slices[2].read_bytes()[:-120])
-    with pytest.raises(VolumeError):
-        Volume.read(tmp_path / "s")
 
 
 def test_the_real_files_are_read_with_their_spacing(shared):

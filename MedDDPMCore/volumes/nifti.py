@@ -1,0 +1,85 @@
+"""NIfTI files in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from MedDDPMCore.volumes.decoding import decoding, require_room
+from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
+
+_SAME = 0.01
+"""Share by which voxel sizes that a header states twice may differ."""
+
+
+def read(path: Path, file_size: int, labels: bool) -> Voxels:
+    """A .nii or .nii.gz (z, y, x), for labels also (z, y, x, channel); see `files.read`."""
+    import nibabel as nib
+
+    with decoding(path):
+        image = nib.load(path)
+        shape, dtype = image.shape, image.get_data_dtype()
+    components = len(dtype.fields) if dtype.fields else 1
+    axes, channel = spatial_axes(path, shape, labels, components)
+    size = tuple(shape[axis] for axis in axes)
+    with decoding(path):
+        affine = _affine_ras(image.header, path, np.array(size))
+        packing = "gzip" if path.name.lower().endswith(".gz") else "raw"
+        require_room(path, int(np.prod(shape, dtype=object)) * dtype.itemsize, file_size, packing)
+        array = np.asarray(image.dataobj)
+    if components > 1:
+        array = np.stack([array[name] for name in array.dtype.names], axis=-1)
+        channel = array.ndim - 1
+    return Voxels(arranged(array, axes, channel), Geometry.from_affine_ras(affine, size[::-1]))
+
+
+def _affine_ras(header, path: Path, size: np.ndarray) -> np.ndarray:
+    """Index to RAS mm: the sform, else the qform, else the voxel sizes. What contradicts it is warned of."""
+    unit = {"meter": 1000.0, "micron": 0.001}.get(header.get_xyzt_units()[0], 1.0)
+    to_mm = np.diag([unit, unit, unit, 1.0])
+    qform = header.get_qform() if header["qform_code"] > 0 else None
+    sform = header.get_sform() if header["sform_code"] > 0 else None
+    if sform is not None and not _usable(sform) and qform is not None:
+        warn(f"The sform of {path} is unusable (its axes do not span the space); the qform is used.")
+        sform = None
+    if sform is None and qform is None:
+        warn(f"{path} does not say how it is oriented (sform and qform codes are 0); left and right may be swapped.")
+        return to_mm @ header.get_best_affine()
+    if sform is None:
+        return to_mm @ qform
+    if qform is not None and _usable(qform):
+        _warn_of_difference(path, to_mm @ sform, to_mm @ qform, size)
+    steps = np.linalg.norm(sform[:3, :3], axis=0)
+    stated = np.abs(np.array(header.get_zooms()[:3], float)) if len(header.get_zooms()) > 2 else steps
+    if (np.abs(steps - stated) > _SAME * steps).any():
+        far = float(np.linalg.norm((steps - stated) * (size - 1)) * unit)
+        warn(
+            f"{path} states its voxel size twice: pixdim {_listed(stated * unit)} mm, sform {_listed(steps * unit)} "
+            f"mm. The sform is used; over the whole image the two differ by {far:.0f} mm."
+        )
+    return to_mm @ sform
+
+
+def _warn_of_difference(path: Path, sform: np.ndarray, qform: np.ndarray, size: np.ndarray) -> None:
+    corners = np.array(np.meshgrid(*([0, n - 1] for n in size), [1])).reshape(4, -1)
+    far = float(np.linalg.norm(((sform - qform) @ corners)[:3], axis=0).max())
+    if far < 0.5 * np.linalg.norm(sform[:3, :3], axis=0).min():
+        return
+    middle = np.append((size - 1) / 2, 1)
+    moved = float(np.linalg.norm(((sform - qform) @ middle)[:3]))
+    frames = [m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform)]
+    angle = float(np.degrees(np.arccos(np.clip((np.trace(frames[0].T @ frames[1]) - 1) / 2, -1, 1))))
+    warn(
+        f"The sform and the qform of {path} disagree: by {moved:.0f} mm in the middle, {far:.0f} mm at most, and "
+        f"{angle:.0f} degrees. The sform is used; other programs may use the other."
+    )
+
+
+def _listed(steps: np.ndarray) -> str:
+    return " x ".join(f"{step:.4g}" for step in steps)
+
+
+def _usable(affine: np.ndarray) -> bool:
+    return bool(np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9)

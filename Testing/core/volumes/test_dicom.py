@@ -1,0 +1,150 @@
+"""DICOM series in folders, and DICOM files that are no images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage, generate_uid
+
+from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes.volume import Geometry, Volume
+
+
+def write_series(folder: Path, steps=(0, 1, 2, 3, 4), series="1.2.3", step=(0.0, 0.0, 6.5), **tags) -> np.ndarray:
+    """Axial DICOM slices `step` mm apart, rescaled by 2 v - 5, their names out of order; array (z, y, x)."""
+    folder.mkdir(exist_ok=True)
+    array = np.random.default_rng(0).integers(0, 500, (len(steps), 8, 10)).astype(np.uint16)
+    for number, place in enumerate(steps):
+        meta = pydicom.dataset.FileMetaDataset()
+        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
+        meta.MediaStorageSOPInstanceUID = generate_uid()
+        slice_ = pydicom.dataset.FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+        slice_.SOPClassUID, slice_.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+        slice_.SeriesInstanceUID, slice_.StudyInstanceUID, slice_.Modality = series, "1.2", "MR"
+        slice_.SeriesDescription, slice_.PatientID, slice_.PatientName = "T1 axial", "p", "p"
+        slice_.ImagePositionPatient = [float(a + place * b) for a, b in zip((-50, -60, -70), step, strict=True)]
+        slice_.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        slice_.PixelSpacing, slice_.SliceThickness, slice_.SliceLocation = [0.5, 0.8], 6.5, place
+        slice_.Rows, slice_.Columns, slice_.SamplesPerPixel = 8, 10, 1
+        slice_.PhotometricInterpretation = "MONOCHROME2"
+        slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 12, 11, 0
+        slice_.RescaleSlope, slice_.RescaleIntercept = "2", "-5"
+        slice_.PixelData = array[number].tobytes()
+        for tag, value in tags.items():
+            setattr(slice_, tag, value)
+        slice_.save_as(folder / f"{series}_{(number * 7) % 11}.dcm", enforce_file_format=True)
+    return array
+
+
+def test_a_dicom_series_is_read_in_order_rescaled_and_in_place(tmp_path):
+    array = write_series(tmp_path / "s")
+    read = Volume.read(tmp_path / "s")
+    assert np.array_equal(read.array, array.astype(int) * 2 - 5)
+    expected = Geometry((5, 8, 10), (0.8, 0.5, 6.5), (-50, -60, -70), np.eye(3))
+    assert read.geometry.matches(expected)
+
+
+def test_a_tilted_gantry_gives_a_sheared_volume(tmp_path):
+    write_series(tmp_path / "s", step=(0.0, 1.5, 6.0))
+    geometry = Volume.read(tmp_path / "s").geometry
+    assert np.allclose(geometry.to_world([0, 0, 4]), [-50, -54, -46]) and not geometry.is_orthogonal
+
+
+def test_a_missing_slice_is_named(tmp_path):
+    write_series(tmp_path / "s", steps=(0, 1, 3, 4, 5))
+    with pytest.raises(VolumeError, match="13.00 mm apart, the others 6.50"):
+        Volume.read(tmp_path / "s")
+
+
+def test_a_folder_with_several_series_or_none_is_refused(tmp_path):
+    write_series(tmp_path / "s")
+    write_series(tmp_path / "s", steps=(0, 1), series="1.2.4")
+    with pytest.raises(VolumeError, match=r"2 DICOM series: T1 axial \(\d files\); T1 axial"):
+        Volume.read(tmp_path / "s")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VolumeError, match="no DICOM series"):
+        Volume.read(tmp_path / "empty")
+
+
+def test_a_damaged_slice_is_refused(tmp_path):
+    write_series(tmp_path / "s")
+    slices = sorted((tmp_path / "s").iterdir())
+    slices[2].write_bytes(slices[2].read_bytes()[:-120])
+    with pytest.raises(VolumeError):
+        Volume.read(tmp_path / "s")
+
+
+def write_object(path: Path, sop_class: str) -> None:
+    """A DICOM file of a class, without voxels."""
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, sop_class
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    file = pydicom.dataset.FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
+    file.SeriesInstanceUID, file.StudyInstanceUID, file.PatientID = generate_uid(), "1.2", "p"
+    file.save_as(path, enforce_file_format=True)
+
+
+def test_a_series_without_pixel_spacing_is_refused_and_not_read_as_one_millimetre(tmp_path):
+    write_series(tmp_path / "s", PixelSpacing=None)
+    with pytest.raises(VolumeError, match="PixelSpacing is missing"):
+        Volume.read(tmp_path / "s")
+
+
+def test_slices_with_slopes_of_their_own_keep_their_fractions(tmp_path):
+    array = write_series(tmp_path / "s")
+    for number, path in enumerate(sorted((tmp_path / "s").iterdir(), key=lambda p: pydicom.dcmread(p).SliceLocation)):
+        slice_ = pydicom.dcmread(path)
+        slice_.RescaleSlope, slice_.RescaleIntercept = 1 + 0.25 * number, 0
+        slice_.save_as(path)
+    expected = array * (1 + 0.25 * np.arange(5))[:, None, None]
+    assert np.allclose(Volume.read(tmp_path / "s").array, expected)
+
+
+def test_a_structure_set_is_refused_with_how_to_get_a_label_map(tmp_path):
+    write_object(tmp_path / "rs.dcm", RTStructureSetStorage)
+    for path in (tmp_path / "rs.dcm", tmp_path):
+        with pytest.raises(VolumeError, match="RT structure set, not an image") as caught:
+            Volume.read(path, labels=True)
+        assert "label map" in caught.value.hint and "3D Slicer" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "end, said", [("481.2", "dose"), ("88.11", "report"), ("11.1", "presentation"), ("104.1", "PDF"), ("66.1", "regis")]
+)
+def test_what_is_no_image_is_refused_by_its_name(tmp_path, end, said):
+    write_object(tmp_path / "a", f"1.2.840.10008.5.1.4.1.1.{end}")
+    with pytest.raises(VolumeError, match=said):
+        Volume.read(tmp_path / "a")
+
+
+def test_what_is_no_image_is_passed_over_beside_a_series(tmp_path):
+    array = write_series(tmp_path / "s")
+    write_object(tmp_path / "s" / "rs.dcm", RTStructureSetStorage)
+    assert np.array_equal(Volume.read(tmp_path / "s").array, array.astype(int) * 2 - 5)
+
+
+def test_one_slice_is_refused_and_the_folder_asked_for(tmp_path):
+    write_series(tmp_path / "s", steps=(0,))
+    with pytest.raises(VolumeError, match="one slice"):
+        Volume.read(tmp_path / "s")
+    with pytest.raises(VolumeError, match="one slice of a series") as caught:
+        Volume.read(next((tmp_path / "s").iterdir()))
+    assert "folder" in caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_a_folder_of_slices_is_named_and_not_waited_for(tmp_path):
+    write_series(tmp_path / "s")
+    os.mkfifo(tmp_path / "s" / "pipe")
+    with pytest.raises(VolumeError, match="pipe"):
+        Volume.read(tmp_path / "s")
+
+
+def test_the_classic_reference_is_read(shared):
+    read = Volume.read(shared / "cases" / "c01_classic_reference")
+    assert read.array.shape == (36, 38, 32) and read.geometry.spacing == (6, 6, 6)
