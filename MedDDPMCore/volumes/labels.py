@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from MedDDPMCore.base.errors import LabelError, ModelError
+from MedDDPMCore.volumes.names import is_generic, label_of, snake
 from MedDDPMCore.volumes.volume import Geometry, Volume, count_labels, reorient, where_labels
 
 LabelMapping = dict[str, int | tuple[int, ...]]
@@ -25,11 +26,6 @@ BULGE_MM = 5.0
 """How far a lesion may bulge beyond the outline of the head."""
 _CUT = 0.05
 """A side is cut if the head there fills this share of the area of the fullest slice."""
-_ALIASES = {
-    "lesion": "tumor", "glioma": "tumor", "metastasis": "tumor", "metastases": "tumor", "skin": "head", "scalp": "head",
-    "ncr": "necrotic_core", "necrosis": "necrotic_core", "necrotic": "necrotic_core", "ed": "edema", "oedema": "edema",
-    "et": "enhancing_tumor", "enhancing": "enhancing_tumor", "ignore": "background",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,8 +94,9 @@ class LabelScheme:
     def validate(self, labels: np.ndarray | Volume, mapping: LabelMapping | None = None) -> LabelReport:
         """Check a segmentation (z, y, x) in its own values; raises LabelError where no image can be made of it.
 
-        mapping: which values the segmentation uses; without it, segment names (`Volume.label_names`) are used where
-        they are this scheme's, and the scheme's own values otherwise. A bare array is taken to run along RAS, 1 mm.
+        mapping: which values the segmentation uses; without it, segment names (`Volume.label_names`) are used as
+        `names.label_of` understands them, and the scheme's own values where no segment has a name that tells
+        something else. A bare array is taken to run along RAS, 1 mm.
         """
         return self.examine(labels, mapping)[1]
 
@@ -155,24 +152,25 @@ class LabelScheme:
 
     def _meaning(self, names: dict[int, str], mapping: LabelMapping | None) -> dict[int, str]:
         """Value in the segmentation -> label name. Labels that a mapping leaves out keep their values if free."""
+        mapped: dict[str, tuple[int, ...]] = {}
         if mapping is None:
-            mapping = {}
             for value, name in names.items():
-                known = _canonical(name)
-                if known in self.values:
-                    mapping[known] = (*_as_tuple(mapping.get(known, ())), value)
-        meaning: dict[int, str] = {}
-        mapped = {_canonical(name): _as_tuple(value) for name, value in mapping.items()}
-        for name, values in mapped.items():
-            if name not in self.values and name != "background":
+                if known := label_of(name, self.values):
+                    mapped[known] = (*mapped.get(known, ()), value)
+        for name, value in (mapping or {}).items():
+            known = label_of(name, self.values)
+            if known is None:
                 raise LabelError(f"There is no label {name!r} in {self.name}.", f"Its labels are {self._listing()}.")
+            mapped[known] = (*mapped.get(known, ()), *_as_tuple(value))
+        meaning: dict[int, str] = {}
+        for name, values in mapped.items():
             for value in values:
                 if value == 0:
                     raise LabelError(f"{name} cannot be value 0, which is background.")
                 if meaning.setdefault(value, name) != name:
                     raise LabelError(f"Value {value} is mapped to both {meaning[value]} and {name}.")
         for name, value in self.values.items():
-            if name not in mapped:
+            if name not in mapped and is_generic(names.get(value, "")):
                 meaning.setdefault(value, name)
         return meaning
 
@@ -262,16 +260,10 @@ def parse_label_mapping(text: str) -> LabelMapping:
             numbers = ()
         if not (name and equals and numbers):
             raise LabelError(f"{part.strip()!r} is not NAME=VALUE.", "Write labels as head=1,tumor=2 or tumor=2+3.")
-        if _canonical(name) in mapping:
+        if snake(name) in mapping:
             raise LabelError(f"The label {name!r} is given twice.", "Several values of one label: tumor=2+3.")
-        mapping[_canonical(name)] = numbers[0] if len(numbers) == 1 else numbers
+        mapping[snake(name)] = numbers[0] if len(numbers) == 1 else numbers
     return mapping
-
-
-def _canonical(name: str) -> str:
-    """A label's or segment's name in the form the schemes use."""
-    plain = "_".join(name.lower().replace("-", " ").replace("_", " ").split()).replace("tumour", "tumor")
-    return _ALIASES.get(plain, plain)
 
 
 def _as_tuple(values: int | Iterable[int]) -> tuple[int, ...]:

@@ -1,8 +1,7 @@
-"""What a model's labels mean as segments: names, terminology, colours. Plain data."""
+"""What a model's labels mean as segments: terminology, colours, ranks. Plain data; names are the core's matter."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
@@ -18,7 +17,6 @@ class Role:
 
     label: the model's name of the label. value: its value in the mask.
     codes: terminology type codes (SNOMED CT) that mean this label.
-    pattern: names that mean it, matched without regard to case.
     rank: where segments overlap, the higher rank wins; rank 0 (head, brain) is what a model cannot do without.
     several: more than one segment may play the role.
     """
@@ -31,12 +29,8 @@ class Role:
     fill_opacity: float
     surface_opacity: float
     codes: frozenset[str]
-    pattern: re.Pattern
     rank: int
     several: bool
-
-    def is_named(self, name: str) -> bool:
-        return self.pattern.search(name.strip()) is not None
 
 
 WHOLE_HEAD = {"head": 1, "tumor": 2}
@@ -47,7 +41,7 @@ def _entry(category: str, kind: str, region: str = "^^") -> str:
     return f"{_CONTEXT}~{category}~{kind}~^^~{_REGIONS}~{region}~^^"
 
 
-def _role(label, title, terminology, rgb, fill, surface, codes, pattern, rank, several) -> Role:
+def _role(label, title, terminology, rgb, fill, surface, codes, rank, several) -> Role:
     color = tuple(component / 255 for component in rgb)
     return Role(
         label,
@@ -58,15 +52,10 @@ def _role(label, title, terminology, rgb, fill, surface, codes, pattern, rank, s
         fill,
         surface,
         frozenset(codes),
-        re.compile(pattern, re.IGNORECASE),
         rank,
         several,
     )
 
-
-_TUMOR_WORDS = (
-    r"\b(tumou?rs?|lesions?|metastas[ei]s|mets?|neoplasms?|gliomas?|glioblastomas?|meningiomas?|gtv)(\b|_|\d)"
-)
 
 _KNOWN = {
     role.label: role
@@ -79,7 +68,6 @@ _KNOWN = {
             0.15,
             0.3,
             {"69536005"},
-            r"^(whole[ _-]?)?head([ _-]?(mask|segment))?$",
             0,
             False,
         ),
@@ -91,7 +79,6 @@ _KNOWN = {
             0.15,
             0.3,
             {"12738006"},
-            r"^(whole[ _-]?)?brain([ _-]?(mask|segment))?$",
             0,
             False,
         ),
@@ -103,7 +90,6 @@ _KNOWN = {
             0.5,
             1.0,
             {"4147007", "86049000", "14799000", "108369006"},
-            _TUMOR_WORDS,
             9,
             True,
         ),
@@ -115,7 +101,6 @@ _KNOWN = {
             0.4,
             0.6,
             {"79654002"},
-            r"\b(peritumou?ral[ _-]?)?o?edema\b",
             1,
             True,
         ),
@@ -127,7 +112,6 @@ _KNOWN = {
             0.5,
             1.0,
             {"6574001"},
-            r"\bnecro(sis|tic)\b",
             2,
             True,
         ),
@@ -139,7 +123,6 @@ _KNOWN = {
             0.5,
             1.0,
             {"4147007", "86049000", "14799000", "108369006"},
-            r"\benhancing\b|" + _TUMOR_WORDS,
             3,
             True,
         ),
@@ -164,4 +147,4 @@ def roles_for(labels: dict[str, int]) -> tuple[Role, ...]:
 def _plain(label: str) -> Role:
     title = label.replace("_", " ").capitalize()
     terminology = _entry("SCT^85756007^Tissue", "SCT^85756007^Tissue")
-    return _role(label, title, terminology, (200, 200, 120), 0.4, 0.8, (), rf"^{re.escape(label)}$", 1, True)
+    return _role(label, title, terminology, (200, 200, 120), 0.4, 0.8, (), 1, True)

@@ -11,6 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from MedDDPMCore.base.errors import LabelError
+from MedDDPMCore.volumes.names import label_of
 
 from ..pieces import SLAB_BYTES, finished, slabs
 from ..roles import Role
@@ -74,10 +75,8 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
         for segment_id in names
     }
     specific = sorted(roles, key=lambda role: -role.rank)
-    by_name = {
-        segment_id: next((role.label for role in specific if role.is_named(name)), None)
-        for segment_id, name in names.items()
-    }
+    labels = {role.label for role in roles}
+    by_name = {segment_id: label_of(name, labels) for segment_id, name in names.items()}
     for role in specific:
         if role.label in found:
             continue

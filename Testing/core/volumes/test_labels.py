@@ -220,3 +220,16 @@ def test_the_published_masks_are_accepted(shared):
         assert np.array_equal(WHOLE_HEAD.apply(mask), mask.array)
     case = Volume.read(shared / "data" / "brats_case" / "BraTS2021_01306_seg.nii.gz", labels=True)
     assert np.array_equal(BRATS.apply(case), case.array)
+
+
+@pytest.mark.parametrize(
+    "names", [{1: "Left eye", 2: "Right eye"}, {1: "Brain", 2: "Tumor"}, {1: "Head", 2: "No tumor"}]
+)
+def test_a_name_that_the_file_gives_beats_the_value_and_what_is_not_recognised_is_asked_for(mask, names):
+    with pytest.raises(LabelError, match="does not know") as caught:
+        WHOLE_HEAD.validate(relabelled(mask, names))
+    assert "Say what they are" in caught.value.hint
+
+
+def test_a_radiotherapy_tumor_is_the_tumor(mask):
+    assert np.array_equal(WHOLE_HEAD.apply(relabelled(mask, {1: "Head", 2: "GTVp"})), mask.array)
