@@ -184,6 +184,18 @@ def make_folder(path: str | Path, hint: str = "") -> Path:
     return Path(path)
 
 
+def require_writable(folder: str | Path, hint: str = "") -> Path:
+    """The folder, made where it is not there, after a file was written into it. ResourceError where that cannot be."""
+    folder = make_folder(folder, hint)
+    with writing(folder, hint):
+        part = part_of(folder / "probe")
+        try:
+            part.write_bytes(b"\0")
+        finally:
+            _discard(part)
+    return folder
+
+
 @contextlib.contextmanager
 def writing(path: str | Path, hint: str = "") -> Iterator[None]:
     """Makes of what the system says when `path` cannot be written a ResourceError with the reason and what to do.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
+from ..volumes.folder import is_hidden
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -19,19 +20,37 @@ def add_command(commands, name: str, function, text: str) -> argparse.ArgumentPa
     return parser
 
 
+def at_least_one(text: str) -> int:
+    """A number of things to make, as argparse's type."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
+    return number
+
+
 def new_folder(path: str) -> Path:
     """Makes a folder that is not there yet, or finds it empty; MedDDPMError where it holds anything."""
     folder = make_folder(path)
     with writing(folder):
-        if any(folder.iterdir()):
+        if any(not is_hidden(path, folder) for path in folder.iterdir()):
             raise MedDDPMError(f"{folder} is not empty, and nothing is written over.", "Name another folder.")
     return folder
+
+
+def require_apart(out: str | Path, *inputs: str | Path | None) -> None:
+    """MedDDPMError where what is to be written is one of the inputs, by whatever name."""
+    for path in inputs:
+        if path and Path(path).exists() and Path(out).exists() and Path(out).samefile(path):
+            raise MedDDPMError(f"{out} is an input, and is not written over.", "Name another for what is made.")
 
 
 def require_new(paths: Iterable[Path]) -> None:
     """MedDDPMError where one of the files is there already."""
     for path in paths:
-        if path.exists():
+        if path.exists() or path.is_symlink():
             raise MedDDPMError(
                 f"{path} is there already, and is not written over.", "Name another, or remove it first."
             )

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command import add_command, require_new
+from .command import add_command, at_least_one, require_new
 
 
 def add(commands) -> None:
@@ -25,7 +25,7 @@ def add(commands) -> None:
     p.add_argument("--mass-effect", type=float, default=0.0, help="0..1: how strongly new lesions push the tissue")
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
+    p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
     p.add_argument("--sampler", help="ddpm (default), ddim or dpmpp_2m")
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
@@ -35,6 +35,7 @@ def edit(args: argparse.Namespace) -> int:
     """The patient's MRI with a region made anew."""
     from tqdm import tqdm
 
+    from ..base.files import require_writable
     from ..editing.output import edited_path, write_edited
     from ..editing.plan import EditOptions, plan_edit
     from ..editing.run import run_edit
@@ -52,6 +53,7 @@ def edit(args: argparse.Namespace) -> int:
     masks = [Volume.read(path, labels=True) if path else None for path in (args.mask, args.source, args.edit_mask)]
     mapping = parse_label_mapping(args.labels) if args.labels else None
     require_new([edited_path(Path(args.out), stem(args.mri), args.seed + k) for k in range(args.samples)])
+    require_writable(args.out)
     model = load_model(args.model, args.device)
     plan = plan_edit(model, Volume.read(args.mri), *masks, mapping, options)
     print("\n".join([*plan.warnings, *plan.notes]), file=sys.stderr)

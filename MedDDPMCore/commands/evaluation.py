@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..base.errors import EvaluationError
-from .command import add_command
+from .command import add_command, require_apart
 
 
 def add(commands) -> None:
@@ -46,6 +46,7 @@ def figures(args: argparse.Namespace) -> int:
     """Images and masks -> one PNG."""
     from ..evaluation.metrics import figures as draw
 
+    require_apart(args.out, *args.images, *getattr(args, "masks", []))
     if args.kind == "compare":
         draw.compare(args.out, args.images, args.names)
     elif args.kind == "samples":
@@ -68,6 +69,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..base.device import pick_device
+    from ..base.files import require_writable
     from ..evaluation.metrics.evaluate import Settings
     from ..evaluation.metrics.evaluate import evaluate as compare
     from ..evaluation.metrics.features import load_features
@@ -79,6 +81,8 @@ def evaluate(args: argparse.Namespace) -> int:
     grid = ModelSpec.read(find_model(args.model)).grid
     settings = Settings(grid, args.pairs, args.real_suffix, args.synthetic_suffix, args.seed)
     out = Path(args.out)
+    require_apart(out, args.real, args.synthetic)
+    require_writable(out)
     with tqdm(disable=None, unit="step") as bar:
 
         def progress(done: int, total: int, what: str) -> None:

@@ -47,7 +47,6 @@ def add(commands) -> None:
 
 def dataset(args: argparse.Namespace) -> int:
     """Masks -> data set."""
-    from ..base.parallel import rank_and_world
     from ..export.dataset import make_dataset
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
@@ -55,13 +54,12 @@ def dataset(args: argparse.Namespace) -> int:
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)
-    rank, world = rank_and_world()
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
     report, close = _json_lines() if args.progress else _bar()
     try:
         made = make_dataset(
-            model, masks[rank::world], args.out, args.layout, settings, mapping, args.keep_names, args.deface, report
+            model, masks, args.out, args.layout, settings, mapping, args.keep_names, args.deface, report
         )
     finally:
         close()

@@ -159,6 +159,7 @@ def sweep(args: argparse.Namespace) -> int:
     counts = [k for k in range(-args.steps, args.steps + 1) if k] if step else []
     folder = Path(args.out)
     make_folder(folder)
+    require_new([folder / "sweep.csv"])
     rows = []
     tries = [([factor], ()) for factor in _numbers(args.scales)]
     tries += [((), [[k * s for s in step]]) for k in counts]
@@ -171,6 +172,7 @@ def sweep(args: argparse.Namespace) -> int:
             print(f"a shift is left out: {error}", file=sys.stderr)
             continue
         path = folder / f"{stem(args.mask)}_{name}.nii.gz"
+        require_new([path])
         edited.mask.write(path)
         rows.append((path.name, round(edited.after_ml, 4), round(edited.clipped_ml, 4)))
         print(path)

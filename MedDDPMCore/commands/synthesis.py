@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..base.errors import MedDDPMError
-from .command import EXIT_ERROR, add_command
+from .command import EXIT_ERROR, add_command, at_least_one, require_new
 
 
 def add(commands) -> None:
@@ -19,7 +19,9 @@ def add(commands) -> None:
     p.add_argument(
         "mask", help="label volume (.nii.gz, .nrrd, .seg.nrrd, .mha), DICOM folder, or a folder of label volumes"
     )
-    p.add_argument("out", help="folder for the NIfTI images, their JSON records and PNG previews")
+    p.add_argument(
+        "out", help="folder for the NIfTI images, their JSON records and PNG previews; of one image, also its file"
+    )
     add_synthesis_options(p)
     p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
 
@@ -33,7 +35,7 @@ def add_synthesis_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
     p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
-    p.add_argument("--samples", type=int, default=1, help="how many images; sample k has seed + k")
+    p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
     p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
     p.add_argument(
@@ -48,12 +50,13 @@ def synthesize(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..base.parallel import rank_and_world
-    from ..synthesis.batch import find_masks, synthesize_files
+    from ..synthesis.batch import find_masks, mask_names, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.labels import parse_label_mapping
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
+    names = mask_names(masks)
     rank, world = rank_and_world()
     if args.check:
         return _check(masks, args.model, mapping)
@@ -69,7 +72,7 @@ def synthesize(args: argparse.Namespace) -> int:
                 bar.total, bar.n = what.total, what.index
                 bar.refresh()
 
-        written, failed = synthesize_files(model, masks[rank::world], Path(args.out), settings, mapping, report)
+        written, failed = synthesize_files(model, masks[rank::world], Path(args.out), settings, mapping, report, names)
     for path in written:
         print(path)
     return EXIT_ERROR if failed else 0
@@ -111,6 +114,7 @@ def head_mask(args: argparse.Namespace) -> int:
     from ..anatomy.head import head_mask as make
     from ..volumes.volume import Volume
 
+    require_new([Path(args.out)])
     make(Volume.read(args.image)).write(args.out)
     print(args.out)
     return 0

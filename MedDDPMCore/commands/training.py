@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .command import EXIT_ERROR, add_command
+from .command import EXIT_ERROR, add_command, require_apart
 
 
 def add(commands) -> None:
@@ -73,6 +73,7 @@ def prepare(args: argparse.Namespace) -> int:
     else:
         spec = ModelSpec.read(find_model(args.model))
     source = Path(args.source)
+    require_apart(args.out, source)
     if source.suffix.lower() == ".csv":
         cases = read_csv(source)
     else:
@@ -114,6 +115,7 @@ def train(args: argparse.Namespace) -> int:
     from ..training.stages.config import TrainingConfig
     from ..training.train import RunOptions
 
+    require_apart(args.out, args.data, args.config, args.start_from)
     options = RunOptions(
         args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads
     )

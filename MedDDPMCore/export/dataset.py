@@ -12,6 +12,7 @@ import numpy as np
 from ..anatomy.deface import face_region
 from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import only_writer, sha256_of, together, write_json, write_text
+from ..base.parallel import rank_and_world
 from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
 from ..training.data.contact_sheet import case_picture, save_sheet
@@ -56,12 +57,11 @@ def make_dataset(
     """Makes settings.samples cases a mask in the folder `out`, in the layout "nnunet" or "bids", and completes it:
     data card, checksums, contact sheet, and what the layout asks for.
 
-    Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half
-    case that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the
-    images' faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. The
-    processes of torchrun may work on one folder, each with its own part of the masks. When interrupted, what is made is
-    completed before KeyboardInterrupt goes on. report(cases done, cases in all, case id or mask's name, a Progress or
-    words).
+    Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half case
+    that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the images'
+    faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. The processes of torchrun
+    may work on one folder: each is given all masks, and makes its own part. When interrupted, what is made is completed
+    before KeyboardInterrupt goes on. report(cases done, cases in all, case id or mask's name, a Progress or words).
     Raises VolumeError where `out` holds anything but such a data set, begun with the same model and settings;
     BusyError where another process writes into it; ResourceError on a full disk.
     """
@@ -80,6 +80,8 @@ def make_dataset(
     }
     if keep_names:
         _refuse_equal_names(masks, place)
+    rank, world = rank_and_world()
+    masks = masks[rank::world]
     result = DatasetReport()
     _is_begun(out, marker)
     with only_writer(out):

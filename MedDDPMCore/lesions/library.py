@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.errors import LabelError, VolumeError
 from ..base.files import make_folder
+from ..volumes.folder import is_hidden
 from ..volumes.labels import LabelScheme
 from ..volumes.volume import Geometry, Volume
 from .shapes import Lesion, bounding_box
@@ -75,7 +76,7 @@ def saved_shapes(folder: Path | None = None) -> dict[str, Path]:
     """Name -> file of every saved shape."""
     folder = folder or library_folder()
     found = sorted(folder.glob(f"*{_ENDING}")) if folder.is_dir() else []
-    return {path.name.removesuffix(_ENDING): path for path in found}
+    return {path.name.removesuffix(_ENDING): path for path in found if not is_hidden(path, folder)}
 
 
 def save_shape(lesion: Lesion, name: str, folder: Path | None = None) -> Path:

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import LabelError, VolumeError
+from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..base.files import require_writable
 from ..base.pictures import overview, save_png
-from ..volumes.files import ENDINGS
+from ..volumes.folder import distinct_names, is_volume_file, require_content, volume_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
-from .output import identity, output_path, record_beside, stem, write_synthesis
+from .output import identity, output_path, record_beside, sidecar, stem, write_image
 from .synthesize import Model, Plan, Progress, Settings
 
 
 def find_masks(path: str | Path) -> list[Path]:
-    """The mask itself, or the volume files of a folder, sorted by name. VolumeError where there is none."""
+    """The mask itself, or the volume files of a folder and those below, sorted by path.
+
+    VolumeError where there is none. Images that have a record of being synthetic beside them are no masks.
+    """
     path = Path(path)
+    require_content(path)
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}.")
-    found = sorted(p for p in path.iterdir() if p.name.lower().endswith(ENDINGS)) if path.is_dir() else []
-    return found or [path]
+    if not path.is_dir():
+        return [path]
+    return [file for file in volume_files(path) if not _is_synthetic(file)] or [path]
+
+
+def mask_names(masks: Sequence[Path]) -> dict[Path, str]:
+    """What the images of each mask are named by, no two alike; see `folder.distinct_names`."""
+    return dict(zip(masks, distinct_names(masks, [stem(path) for path in masks]), strict=True))
+
+
+def _is_synthetic(path: Path) -> bool:
+    try:
+        record = json.loads(sidecar(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.get("synthetic") is True
 
 
 def synthesize_files(
@@ -32,19 +52,35 @@ def synthesize_files(
     settings: Settings,
     mapping: LabelMapping | None = None,
     report: Callable[[Path, Progress | str], None] = lambda *_: None,
+    names: Mapping[Path, str] | None = None,
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
-    An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped.
+    An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped; one
+    made otherwise is never replaced: its mask fails. out: a folder, or, for one image of one mask, the file to make.
+    names: what the images of each mask are named by, where masks are only some of all (default: `mask_names`).
     report is called with each Progress, and with words where something is to be said. Returns the images written, and
     the masks that failed with the reason.
     """
     written: list[Path] = []
     failed: dict[Path, str] = {}
+    if settings.samples < 1:
+        raise MedDDPMError(f"The number of samples must be 1 or more, not {settings.samples}.")
+    names = mask_names(masks) if names is None else names
+    file = is_volume_file(out) and not out.is_dir()
+    if file and (len(names), settings.samples, len(model.spec.modalities)) != (1, 1, 1):
+        raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
+    require_writable(out.parent if file else out)
+    seeds = range(settings.seed, settings.seed + settings.samples)
     for path in masks:
+        paths = {
+            seed: {name: out if file else output_path(out, names[path], name, seed) for name in model.spec.modalities}
+            for seed in seeds
+        }
         try:
             mask = Volume.read(path, labels=True)
             plan = model.plan(mask, mapping, settings.output_grid)
+            there = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
         except (LabelError, VolumeError) as error:
             if len(masks) == 1:
                 raise
@@ -53,40 +89,54 @@ def synthesize_files(
             continue
         for words in [*plan.warnings, *plan.notes]:
             report(path, words)
-        for seed in range(settings.seed, settings.seed + settings.samples):
+        for seed in seeds:
             one = Settings(seed, settings.sampler, settings.steps, 1, 1, settings.output_grid)
-            if is_done(model, plan, one, out, stem(path)):
+            if there[seed]:
                 report(path, f"seed {seed} is there already")
                 continue
             for progress in model.run(plan, one):
                 report(path, progress)
-            written += write_synthesis(progress.model, progress.plan, one, progress.results()[0], out, stem(path))
-            write_preview(model, plan, progress, out, stem(path))
+            [result] = progress.results()
+            for name, target in paths[seed].items():
+                write_image(progress.model, progress.plan, one, result, name, target)
+            written += paths[seed].values()
+            write_preview(model, plan, progress, paths[seed])
     return written, failed
 
 
-def is_done(model: Model, plan: Plan, settings: Settings, out: Path, name: str) -> bool:
-    """Whether every modality of this mask and seed is there, whole, from the same mask, model and settings."""
-    wanted = identity(model, plan, settings, settings.seed)
-    for modality in model.spec.modalities:
-        path = output_path(out, name, modality, settings.seed)
+def is_done(
+    model: Model, plan: Plan, settings: Settings, seed: int, paths: Mapping[str, Path], masks: Sequence[Path]
+) -> bool:
+    """Whether every modality of this mask and seed is there, whole, from the same mask, model and settings.
+
+    paths: modality -> file. VolumeError where one was made otherwise, or is one of the masks.
+    """
+    wanted = identity(model, plan, settings, seed)
+    whole = True
+    for path in paths.values():
+        if any(path.exists() and path.samefile(mask) for mask in masks):
+            raise VolumeError(f"{path} is an input, and is not written over.", "Name another file or folder.")
         record = record_beside(path)
-        if record is None or any(record.get(key) != value for key, value in wanted.items()):
-            return False
-    return True
+        if record is None and is_volume_file(path) and path.exists() and not path.stem.count("_synthetic_"):
+            raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
+        others = [f"{key} {record.get(key)}, not {value}" for key, value in wanted.items()
+                  if record and record.get(key) != value]  # fmt: skip
+        if others:
+            raise VolumeError(
+                f"{path} is there already, made otherwise ({'; '.join(others)}), and is not written over.",
+                "Name another folder, or move it first.",
+            )
+        whole = whole and record is not None
+    return whole
 
 
-def write_preview(model: Model, plan: Plan, progress: Progress, out: Path, name: str) -> list[Path]:
-    """A PNG a modality: the mask above the image, on the model's grid."""
+def write_preview(model: Model, plan: Plan, progress: Progress, paths: Mapping[str, Path]) -> None:
+    """A PNG beside each image (modality -> file): the mask above the image, on the model's grid."""
     tumor = max((model.spec.labels.values[name] for name in model.spec.labels.lesions), default=None)
-    paths = []
     for modality, image in zip(model.spec.modalities, progress.images[0].float().cpu().numpy(), strict=True):
-        path = output_path(out, name, modality, progress.seeds[0])
-        path = path.with_name(path.name.removesuffix(".nii.gz") + ".png")
         upright = [_upright(array, model.spec.grid.axes) for array in (plan.labels, image)]
-        save_png(path, overview(*upright, model.spec.grid.spacing, tumor))
-        paths.append(path)
-    return paths
+        path = paths[modality]
+        save_png(path.with_name(f"{stem(path)}.png"), overview(*upright, model.spec.grid.spacing, tumor))
 
 
 def _upright(array: np.ndarray, axes: str) -> np.ndarray:

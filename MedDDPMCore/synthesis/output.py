@@ -85,13 +85,17 @@ def write_synthesis(
     Image and sidecar are written as of `write_with_record`. ResourceError on a full disk.
     """
     paths = []
-    for modality, volume in result.volumes.items():
-        path = output_path(Path(folder), stem, modality, result.seed)
-        record = provenance(model, plan, settings, result.seed, modality)
-        text = f"{modality} {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
-        write_with_record(path, scanner_units(volume), {"SYNTHETIC": text}, record)
-        paths.append(path)
+    for modality in result.volumes:
+        paths.append(output_path(Path(folder), stem, modality, result.seed))
+        write_image(model, plan, settings, result, modality, paths[-1])
     return paths
+
+
+def write_image(model: Model, plan: Plan, settings: Settings, result: Synthesis, modality: str, path: Path) -> None:
+    """Writes one modality as a file with a JSON sidecar of the same name, as of `write_with_record`."""
+    record = provenance(model, plan, settings, result.seed, modality)
+    text = f"{modality} {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
+    write_with_record(path, scanner_units(result.volumes[modality]), {"SYNTHETIC": text}, record)
 
 
 def write_with_record(path: Path, volume: Volume, metadata: dict[str, str], record: dict) -> None:

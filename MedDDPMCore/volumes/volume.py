@@ -52,7 +52,9 @@ class Volume:
     def read(cls, path: str | Path, labels: bool = False) -> Volume:
         """Read NIfTI, NRRD, MetaImage or a folder with one DICOM series; see `files.read`."""
         from MedDDPMCore.volumes import files
+        from MedDDPMCore.volumes.folder import require_content
 
+        require_content(Path(path))
         return cls(*files.read(Path(path), labels))
 
     def write(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:

@@ -168,3 +168,20 @@ def test_importing_the_package_and_asking_for_help_are_quick_and_load_no_torch()
 
 def test_wrong_usage_ends_with_code_two():
     assert run("MedDDPMCore.cli", "dance").returncode == 2
+
+
+def test_no_output_is_an_input_or_takes_the_place_of_a_file(mask, tmp_path, capsys):
+    before = Path(mask).read_bytes()
+    for arguments in (["head-mask", mask, mask], ["figures", "compare", mask, mask], ["lesion", "remove", mask, mask]):
+        assert main(arguments) == 1
+        assert "not written over" in capsys.readouterr().err
+    assert Path(mask).read_bytes() == before
+    assert main(["prepare", str(tmp_path), str(tmp_path)]) == 1
+    assert "is an input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5"])
+def test_samples_that_are_none_are_wrong_usage(mask, tmp_path, number, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["synthesize", mask, str(tmp_path / "out"), "--samples", number])
+    assert "1 or more" in capsys.readouterr().err

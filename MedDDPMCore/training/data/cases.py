@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...base.errors import TrainingError
 from ...volumes.files import ENDINGS
+from ...volumes.folder import require_content, volume_files
 
 SPLITS = ("train", "validation")
 COLUMNS = ("id", "image", "mask", "tumor", "head", "brain", "split")
@@ -102,18 +103,25 @@ def _case_of(row: dict[str, str | None], path: Path, line: int) -> Case:
     images = tuple(path.parent / name.strip() for name in values["image"].split(";"))
     sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")]
     for file in (*images, *sides):
+        if file is not None:
+            require_content(file)
         if file is not None and not file.exists():
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
     return Case(values["id"], images, *sides, split=values["split"])
 
 
 def _volumes(folder: Path) -> dict[str, Path]:
-    """Path without its ending -> file, of every volume in the folder and below."""
-    named = {}
-    for path in sorted(folder.rglob("*")):
-        suffix = next((s for s in ENDINGS if path.name.lower().endswith(s)), None)
-        if suffix and path.is_file():
-            named[path.as_posix()[: -len(suffix)]] = path
+    """Path without its ending -> file, of every volume in the folder and below. TrainingError where two are the
+    same."""
+    named: dict[str, Path] = {}
+    for path in volume_files(folder):
+        ending = next(s for s in ENDINGS if path.name.lower().endswith(s))
+        other = named.setdefault(path.as_posix()[: -len(ending)], path)
+        if other != path:
+            raise TrainingError(
+                f"{other} and {path.name} differ by their endings alone: which of the two is meant?",
+                "Rename or remove one of them, or name the files in a CSV.",
+            )
     return named
 
 

@@ -13,7 +13,7 @@ from phantoms import box, head
 from small_models import write_model
 
 from MedDDPMCore.base import files
-from MedDDPMCore.base.errors import LabelError, VolumeError
+from MedDDPMCore.base.errors import LabelError, ResourceError, VolumeError
 from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.synthesis.batch import find_masks, synthesize_files
 from MedDDPMCore.synthesis.output import record_beside, sidecar, stem, write_with_record
@@ -58,15 +58,54 @@ def test_a_picture_lies_beside_each_image(model, mask_file, tmp_path):
     assert picture.startswith(b"\x89PNG")
 
 
-def test_what_is_there_already_is_skipped_and_other_settings_or_masks_are_made_anew(model, mask_file, tmp_path):
+def test_what_is_there_already_is_skipped_and_never_replaced_by_what_is_made_otherwise(model, mask_file, tmp_path):
     out = tmp_path / "out"
     assert len(synthesize_files(model, [mask_file], out, Settings(samples=2))[0]) == 2
     assert synthesize_files(model, [mask_file], out, Settings(samples=2))[0] == []
     assert len(synthesize_files(model, [mask_file], out, Settings(samples=3))[0]) == 1
-    assert len(synthesize_files(model, [mask_file], out, Settings(steps=2))[0]) == 1
-    assert len(synthesize_files(model, [mask_file], out, Settings(output_grid="model"))[0]) == 1
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for settings, told in ((Settings(steps=2), "steps 4, not 2"), (Settings(output_grid="model"), "output_grid")):
+        with pytest.raises(VolumeError, match=f"made otherwise .*{told}.*not written over"):
+            synthesize_files(model, [mask_file], out, settings)
     head(box((6, 6, 6), (190, 230, 220)), radius=20).write(mask_file)
-    assert len(synthesize_files(model, [mask_file], out, Settings())[0]) == 1
+    with pytest.raises(VolumeError, match="mask_sha256"):
+        synthesize_files(model, [mask_file], out, Settings())
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_output_that_is_a_files_name_is_that_file_with_its_record_and_picture(model, mask_file, tmp_path):
+    out = tmp_path / "made" / "x.nrrd"
+    assert synthesize_files(model, [mask_file], out, Settings()) == ([out], {})
+    assert {path.name for path in out.parent.iterdir()} == {"x.nrrd", "x.json", "x.png"} and record_beside(out)
+    assert synthesize_files(model, [mask_file], out, Settings())[0] == []
+    with pytest.raises(VolumeError, match="several images"):
+        synthesize_files(model, [mask_file], out, Settings(samples=2))
+
+
+def test_an_output_that_is_the_mask_or_a_users_file_is_refused(model, mask_file, tmp_path):
+    other = tmp_path / "mri.nii.gz"
+    other.write_bytes(mask_file.read_bytes())
+    for out, told in ((mask_file, "is an input"), (other, "is there already")):
+        before = out.read_bytes()
+        with pytest.raises(VolumeError, match=told):
+            synthesize_files(model, [mask_file], out, Settings())
+        assert out.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_sampled(model, mask_file, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(ResourceError, match="could not be written"):
+        synthesize_files(model, [mask_file], tmp_path / "out", Settings(), report=lambda *_: pytest.fail("it began"))
+
+
+def test_two_masks_of_one_stem_get_images_of_two_names(model, mask_file, tmp_path):
+    folder = tmp_path / "masks"
+    for name in ("p1.nii.gz", "p1.nrrd", "deeper/p1.nii.gz"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Volume.read(mask_file, labels=True).write(folder / name)
+    written, failed = synthesize_files(model, find_masks(folder), folder / "out", Settings(steps=1))
+    assert not failed and len({path.name for path in written}) == 3
+    assert len(find_masks(folder)) == 3, "images made before are no masks"
 
 
 def test_an_image_without_its_record_is_made_again(model, mask_file, tmp_path):

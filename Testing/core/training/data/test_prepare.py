@@ -121,6 +121,24 @@ def test_files_that_cannot_be_used_are_left_out_with_the_reason(heads, tmp_path)
     assert all(str(path) in report.left_out[path.name.split("_")[0]] for path in (flat, series, nowhere))
 
 
+def test_a_case_whose_tumour_mask_was_never_fetched_is_left_out_and_not_packed_as_healthy(shared, tmp_path):
+    report, _ = packed(tmp_path / "out", find_cases(shared / "cases" / "c10_annex", ["_T1"]))
+    assert report.packed == ["sub2", "sub3"] and report.failed == ["sub1"]
+    assert "sub1_tumor" in report.left_out["sub1"] and "datalad get" in report.left_out["sub1"]
+
+
+def test_what_macos_lays_beside_files_is_no_case(shared):
+    cases = find_cases(shared / "cases" / "c09_appledouble" / "prep", ["_T1"])
+    assert [case.id for case in cases] == ["p1", "p2", "p3"] and all(case.mask.name[0] == "p" for case in cases)
+
+
+def test_two_files_that_differ_by_their_endings_alone_are_not_chosen_between(tmp_path):
+    for name in ("a_T1.nii.gz", "a_mask.nii.gz", "a_mask.nrrd"):
+        (tmp_path / name).touch()
+    with pytest.raises(TrainingError, match="which of the two"):
+        find_cases(tmp_path, ["_T1"])
+
+
 def test_a_mask_that_lies_elsewhere_than_its_image_is_left_out_with_the_distance(shared, tmp_path):
     report, data = packed(tmp_path / "out", find_cases(shared / "cases" / "c07_mask_elsewhere", ["_T1"]))
     assert [case["id"] for case in data.cases] == ["p2"] and report.failed == ["p1", "p3"]
