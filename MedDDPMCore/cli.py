@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .base.errors import MedDDPMError
+from .base.shortage import memory_explained
 from .commands import editing, evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
 from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
 from .version import __version__
@@ -27,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 after a message, 2 for wrong usage, 130 when interrupted."""
     args = parser().parse_args(argv)
     try:
-        return args.function(args)
+        with memory_explained():
+            return args.function(args)
     except MedDDPMError as error:
         print(f"medddpm: {error}", file=sys.stderr)
         return EXIT_INTERRUPTED if error.code == "interrupted" else EXIT_ERROR

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..base.errors import ModelError
 from ..base.files import replacing, sha256_of, together, write_json
+from ..base.shortage import memory_explained
 from .atlas import FACTOR, Atlas
 from .catalogue import SPEC_FILE
 from .spec import ModelSpec, read_json
@@ -149,7 +150,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        with memory_explained():
+            return load_file(path)
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", "Download or import the model again.") from error
 

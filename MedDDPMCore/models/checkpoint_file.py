@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import ModelError
+from ..base.shortage import memory_explained
 from .bundle import read_safetensors
 
 _PLAIN_PICKLE = re.compile(
@@ -55,7 +56,8 @@ def _unpickled(path: Path) -> object:
             if len(pickles) != 1 or compressed or sum(e.file_size for e in entries) > path.stat().st_size:
                 raise ModelError(f"{path} is a zip file, but not one that PyTorch wrote.")
             _refuse_code(archive.read(pickles[0]), path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with memory_explained():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except _DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from MedDDPMCore.base.errors import MedDDPMError, VolumeError
+from MedDDPMCore.base.shortage import lacks_memory
 
 _MOST_DENSE = {"raw": 1, "gzip": 1100, "bzip2": 100_000}
 """No gzip or zlib stream holds more than about 1030 bytes a byte: a header that claims more is wrong."""
@@ -26,9 +27,9 @@ def decoding(path: Path) -> Iterator[None]:
         yield
     except MedDDPMError:
         raise
-    except MemoryError as error:
-        raise VolumeError(f"{path} does not fit into memory.", "Crop or resample it first.") from error
     except Exception as error:
+        if lacks_memory(error):
+            raise VolumeError(f"{path} does not fit into memory.", "Crop or resample it first.") from error
         raise damaged(path, error) from error
 
 

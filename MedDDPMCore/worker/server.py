@@ -16,6 +16,7 @@ import traceback
 from typing import Any, TextIO
 
 from ..base.errors import MedDDPMError
+from ..base.shortage import memory_explained
 from .jobs import JOBS, Cancelled, Job, ProtocolError
 
 PROTOCOL = 1
@@ -73,7 +74,8 @@ class Worker:
         try:
             if request["request"] not in known:
                 raise ProtocolError(f"There is no request {request['request']!r}.", f"Known: {', '.join(known)}.")
-            known[request["request"]](request)
+            with memory_explained():
+                known[request["request"]](request)
         except Cancelled:
             self.emit("cancelled", id=identity)
         except MedDDPMError as error:

@@ -1,5 +1,6 @@
 """The command line as a user types it."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,22 @@ def test_check_says_what_a_mask_holds_without_a_model_run(mask, tmp_path, capsys
     printed = capsys.readouterr().out
     assert "head" in printed and "tumor" in printed
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of address space")
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_a_mask_too_large_for_the_memory_there_is_is_the_users_error(tmp_path, ending):
+    size, path = 1200, tmp_path / f"mask{ending}"
+    nifti = nibabel.Nifti1Image(np.zeros((1, 1, 1), np.uint8), np.eye(4))
+    nifti.header["dim"][1:4] = size
+    begin = nifti.header.binaryblock + bytes(4)
+    text = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {size} {size} {size}\nencoding: gzip\n\n".encode()
+    zeros = gzip.compress(bytes(size * size), 1) * size
+    path.write_bytes(text + zeros if ending == ".nrrd" else gzip.compress(begin) + zeros)
+    command = f"ulimit -v 3000000; {sys.executable} -m MedDDPMCore.cli synthesize {path} {tmp_path}/out --model small"
+    done = subprocess.run(["bash", "-c", command + " --device cpu"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"mask{ending} does not fit into memory" in done.stderr
 
 
 def test_check_of_a_wrong_mask_says_what_to_do_and_fails(mask, tmp_path, capsys):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...base.errors import EvaluationError
 from ...base.files import sha256_of
 from ...base.resources import resource
+from ...base.shortage import memory_explained
 from . import head_encoder, medicalnet
 
 HEAD_ENCODER = resource("features") / "head_encoder.safetensors"
@@ -82,9 +83,9 @@ def _head_encoder(path: Path) -> nn.Module:
 
     network = head_encoder.HeadEncoder()
     try:
-        missing, unexpected = network.load_state_dict(
-            {name: value.float() for name, value in load_file(path).items()}, strict=False
-        )
+        with memory_explained():
+            state = {name: value.float() for name, value in load_file(path).items()}
+        missing, unexpected = network.load_state_dict(state, strict=False)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise EvaluationError(f"{path} cannot be read as the head encoder: {error}.", "Install again.") from error
     if unexpected or [name for name in missing if not name.endswith("num_batches_tracked")]:

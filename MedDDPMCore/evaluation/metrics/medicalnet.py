@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool3d, relu
 
 from ...base.errors import EvaluationError
+from ...base.shortage import memory_explained
 
 BLOCKS = {(1, 1, 1, 1): (10,), (2, 2, 2, 2): (18,), (3, 4, 6, 3): (34, 50), (3, 4, 23, 3): (101,)}
 """Blocks of each group -> the networks that have them; of two, the second has bottleneck blocks."""
@@ -126,10 +127,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        if path.suffix == ".safetensors":
-            data = load_file(path)
-        else:
-            data = torch.load(path, map_location="cpu", weights_only=True)
+        with memory_explained():
+            if path.suffix == ".safetensors":
+                data = load_file(path)
+            else:
+                data = torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise EvaluationError(f"{path} cannot be read as weights: {reason}.", "Download it again.") from error

@@ -10,6 +10,7 @@ import torch
 
 from ...base.errors import ModelError, TrainingError
 from ...base.files import replacing
+from ...base.shortage import memory_explained
 
 RESUME = "Then resume: the last checkpoint is kept."
 ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
@@ -27,7 +28,8 @@ def save_checkpoint(path: Path, state: dict) -> None:
 def load_checkpoint(path: Path) -> dict:
     """The state that was saved; TrainingError where the file is damaged or is no checkpoint of this program."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with memory_explained():
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TrainingError(

@@ -211,6 +211,18 @@ def test_lack_of_memory_ends_with_advice_and_the_last_checkpoint(config, data, t
     assert load_checkpoint(tmp_path / "stage-0.pt")["step"] == 2
 
 
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(config, data, tmp_path, monkeypatch):
+    train_stage(config(), 0, data, tmp_path, RunOptions(**QUICK, stop_after=2), ignore)
+
+    def lacking(*_arguments, **_named):
+        raise RuntimeError("unable to mmap 8000 bytes from file: Cannot allocate memory (12)")
+
+    monkeypatch.setattr(torch, "load", lacking)
+    with pytest.raises(ResourceError, match="out of memory") as caught:
+        load_checkpoint(tmp_path / "stage-0.pt")
+    assert "Delete" not in caught.value.hint
+
+
 def test_other_errors_of_torch_are_not_taken_for_a_lack_of_memory(config, data, tmp_path, monkeypatch):
     def wrong(*_args):
         raise RuntimeError("shapes differ")
