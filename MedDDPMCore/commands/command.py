@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
-from ..volumes.folder import is_hidden
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -33,6 +32,8 @@ def at_least_one(text: str) -> int:
 
 def new_folder(path: str) -> Path:
     """Makes a folder that is not there yet, or finds it empty; MedDDPMError where it holds anything."""
+    from ..volumes.folder import is_hidden
+
     folder = make_folder(path)
     with writing(folder):
         if any(not is_hidden(path, folder) for path in folder.iterdir()):
