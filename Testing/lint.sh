@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What can be said of the files without running them: style and faults of Python, shell scripts, workflows, the container's recipe.
+# What can be said of the files without running them: style, faults and types of Python, shell scripts, workflows, the container's recipe.
 #   bash Testing/lint.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,6 +7,7 @@ tools=$(dirname "$(bash Resources/environment.sh test,lint)")
 status=0
 "$tools/ruff" check || status=1
 "$tools/ruff" format --check || status=1
+"$tools/mypy" || status=1
 git ls-files -z '*.sh' '*.sbatch' .ci/run | xargs -0 "$tools/shellcheck" || status=1
 git ls-files -z '*Dockerfile' | xargs -0 -r "$tools/hadolint" || status=1
 if command -v actionlint >/dev/null; then
