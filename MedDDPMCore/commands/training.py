@@ -29,6 +29,9 @@ def add(commands) -> None:
     p.add_argument("--brain-suffix", default="_brain", help="of masks that say where lesions may be simulated (1)")
     p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
     p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
+    p.add_argument("--training-data", default="", help="whose images these are; models trained on them say so")
+    p.add_argument("--licence", default="", help="under which models trained on these images are given away")
+    p.add_argument("--notes", default="", help="what else models trained on these images say of themselves")
     p.add_argument("--skip-failed", action="store_true", help="exit code 0 although cases could not be packed")
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
 
@@ -58,6 +61,7 @@ def prepare(args: argparse.Namespace) -> int:
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec, read_json
     from ..training.data.cases import find_cases, read_csv
+    from ..training.data.dataset import ABOUT
     from ..training.data.prepare import Steps
     from ..training.data.prepare import prepare as pack
     from ..training.data.recipes import RECIPES, TEMPLATE
@@ -101,6 +105,7 @@ def prepare(args: argparse.Namespace) -> int:
             progress,
             mapping,
             steps,
+            {name: getattr(args, name) for name in ABOUT if getattr(args, name)},
         )
     print(f"{report.text()}{args.out}")
     return EXIT_ERROR if report.failed and not args.skip_failed else 0

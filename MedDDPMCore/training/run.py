@@ -22,7 +22,8 @@ from ..models.bundle import load_atlas, load_bundle, save_bundle
 from ..models.catalogue import find_model
 from ..models.spec import ModelSpec
 from .data.atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
-from .data.dataset import PackedDataset, check_fits
+from .data.cases import SPLITS
+from .data.dataset import ABOUT, PackedDataset, check_fits
 from .stages.checkpoint import load_checkpoint
 from .stages.config import TrainingConfig
 from .stages.distributed import join, wait_for_all
@@ -83,6 +84,12 @@ def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
     """The configuration that fine-tunes a bundle, given by name or path; ModelError where there is none."""
     folder = find_model(bundle).resolve()
     spec, _ = load_bundle(folder)
+    if len(spec.stages) != len(config.stages):
+        raise TrainingError(
+            f"{spec.name} has {len(spec.stages)} stages, and the configuration trains {len(config.stages)}.",
+            f"Give a configuration with {len(spec.stages)} entries under training, such as the one that {spec.name} was "
+            "trained with (Resources/training/default.json for the bundled model).",
+        )
     notes = f"Fine-tuned from {spec.name} (weights {spec.weights_sha256[:12]})."
     model = dataclasses.replace(spec, name=config.model.name, notes=f"{spec.notes} {notes}".strip())
     return dataclasses.replace(config, model=model, start_from=str(folder))
@@ -98,6 +105,24 @@ def differences(before: object, now: object, where: str = "") -> dict[str, tuple
     else:
         return {} if before == now else {where: (before, now)}
     return {path: values for key, pair in pairs.items() for path, values in differences(*pair, key).items()}
+
+
+def said_of(model: ModelSpec, data: PackedDataset, fine_tuned: bool) -> ModelSpec:
+    """The model with training data, licence and notes as the packed set has them, never as a recipe does.
+
+    fine_tuned: the model's own are those of the bundle that training starts from, and stay beside."""
+    count = {split: sum(case["split"] == split for case in data.cases) for split in SPLITS}
+    whose = data.about.get("training_data") or "whose they are is not stated"
+    own = {
+        "training_data": f"{count['train']} images, {count['validation']} more held out: {whose.rstrip('.')}.",
+        "licence": data.about.get("licence") or "not stated",
+        "notes": data.about.get("notes", ""),
+    }
+    if fine_tuned:
+        own["training_data"] = f"{model.training_data or 'Not stated.'} Then fine-tuned on {own['training_data']}"
+        own["licence"] = f"{model.licence or 'not stated'} Of the images it was fine-tuned on: {own['licence']}"
+        own["notes"] = f"{model.notes} {own['notes']}".strip()
+    return dataclasses.replace(model, **own)
 
 
 def write_model(config: TrainingConfig, run: Path) -> Path | None:
@@ -127,8 +152,13 @@ def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[Tr
     """
     notes = []
     path = run / CONFIG_FILE
+    if not path.exists() or not TrainingConfig.read(path).start_from:
+        config = dataclasses.replace(config, model=said_of(config.model, data, bool(config.start_from)))
     if path.exists():
         before = TrainingConfig.read(path)
+        if before.start_from:
+            said = {name: getattr(before.model, name) for name in ABOUT}
+            config = dataclasses.replace(config, model=dataclasses.replace(config.model, **said))
         config = _with_bands_of(before.model, config)
         if before.start_from and not config.start_from:
             config = dataclasses.replace(config, model=before.model, start_from=before.start_from)

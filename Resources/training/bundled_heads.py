@@ -1,7 +1,9 @@
 """Lists the heads that the bundled model is trained on, with their brains, for `medddpm prepare`.
 
     python Resources/training/bundled_heads.py DATA OUT
-    medddpm prepare OUT/heads.csv packed --config Resources/training/default.json
+    medddpm prepare OUT/heads.csv packed --config Resources/training/default.json --training-data … --licence …
+
+The second command is printed whole: it holds what the bundled model says of its training.
 
 DATA holds ixi_t1_2mm (IXI heads at 2 mm, ID_T1.nii.gz and ID_head.nii.gz), ixi_dlmuse (their DLMUSE labels,
 ID_dlmuse.nii.gz) and t1_other (T1 heads of other scanners, ID_T1.nii.gz). OUT gets brain/ID.nii.gz, made of the labels:
@@ -12,6 +14,7 @@ head and every sixth of the others, in the order of their names, are held out.
 from __future__ import annotations
 
 import csv
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,6 +24,13 @@ from MedDDPMCore.volumes.volume import Volume
 
 WITHOUT_LESIONS = (1, 4, 11, 35, 49, 50, 51, 52)
 """DLMUSE: cortical CSF, third and fourth ventricle, brain stem, inferior lateral and lateral ventricles."""
+ABOUT = {
+    "training_data": "T1 heads of healthy adults (IXI, Hammersmith 3T) and of other scanners, openly licensed, at 2 "
+    "mm, with simulated enhancing lesions",
+    "licence": "CC BY-SA 4.0. Trained on the IXI dataset (brain-development.org, CC BY-SA 3.0) and openly licensed "
+    "heads. Research only, not for diagnosis.",
+    "notes": "T1-like contrast, simulated lesions, healthy adults. See Documentation/model_card.md.",
+}
 IXI_HELD_OUT, OTHER_HELD_OUT = 8, 6
 
 
@@ -37,6 +47,10 @@ def main(data: Path, out: Path) -> None:
     with open(out / "heads.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["id", "image", "head", "brain", "split"], *rows])
     print(f"{len(rows)} heads, {sum(row[-1] == 'validation' for row in rows)} held out: {out / 'heads.csv'}")
+    command = ["medddpm", "prepare", str(out / "heads.csv"), "packed", "--config", "Resources/training/default.json"]
+    for name, text in ABOUT.items():
+        command += [f"--{name.replace('_', '-')}", text]
+    print(shlex.join(command))
 
 
 def _brain(labels: Path, target: Path) -> Path | str:

@@ -1,7 +1,8 @@
 """A packed training set: a folder that trains with torch and numpy alone.
 
 dataset.json    grid, labels (the label scheme), modalities, intensity (a convention of `training.intensity`), cases,
-                and left_out and outliers (id -> reason). A case has an id, a split ("train" or "validation") and
+                left_out and outliers (id -> reason), and about (what the user says of the images; see ABOUT).
+                 A case has an id, a split ("train" or "validation") and
                 white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
 images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
 labels.npy      (cases, z, y, x) uint8, in the label scheme's values
@@ -16,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ from ...volumes.labels import LabelScheme
 
 DESCRIPTION = "dataset.json"
 LARGEST_LABEL = 63
+ABOUT = ("training_data", "licence", "notes")
+"""What a user may say of the images, and a model trained on them then says of itself."""
 ARRAYS = ("images", "labels", "brain")
 
 
@@ -44,6 +47,7 @@ class PackedDataset:
     labels: np.ndarray
     brain: np.ndarray
     intensity: str = ""
+    about: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: str | Path) -> PackedDataset:
@@ -67,7 +71,15 @@ class PackedDataset:
         for name, array in arrays.items():
             if array.shape != wanted[name] or array.dtype != np.uint8:
                 raise TrainingError(f"{folder / name}.npy holds {array.dtype} {array.shape}, not uint8 {wanted[name]}.")
-        return cls(grid, scheme, modalities, cases, **arrays, intensity=str(described.get("intensity", "")))
+        return cls(
+            grid,
+            scheme,
+            modalities,
+            cases,
+            **arrays,
+            intensity=str(described.get("intensity", "")),
+            about={name: str(text) for name, text in (described.get("about") or {}).items()},
+        )
 
     def has(self, split: str) -> bool:
         """Whether any case is of this split."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,14 +103,16 @@ def prepare(
     progress: Callable[[int, int, str], None] | None = None,
     mapping: LabelMapping | None = None,
     steps: Steps = Steps(),  # noqa: B008 (it cannot be changed)
+    about: Mapping[str, str] | None = None,
 ) -> Report:
     """Reorients, resamples, scales and packs the cases into the folder `out` (see `training.dataset`).
 
     convention: "robust", "per_slice" or "min_max" (see `training.intensity`). hold_out: every hold_out-th case that
     names no split is for validation, and of fewer cases the last; 0: none. progress: called before each case with its
     number from 0, the number of cases and its id. mapping: label name -> the values that the cases' masks use for it,
-    where not the scheme's own. steps: registration and the removal of outliers. Beside the set it writes a contact
-    sheet and the report as text. A case that fails is left out and reported.
+    where not the scheme's own. steps: registration and the removal of outliers. about: what is said of the images
+    (`dataset.ABOUT`). Beside the set it writes a contact sheet and the report as text. A case that fails is left out
+    and reported.
     Raises TrainingError where none is left or the folder holds a set, BusyError where another process writes into it,
     ResourceError on a full disk; nothing is seen of a set before it is whole.
     """
@@ -158,6 +160,7 @@ def prepare(
                     "intensity": convention,
                     "registration": steps.registration if steps.template is not None else "none",
                     "cases": described,
+                    "about": dict(about or {}),
                     "left_out": report.left_out,
                     "outliers": report.outliers,
                 }

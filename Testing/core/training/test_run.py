@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import torch
 
 from MedDDPMCore.base.errors import ModelError, TrainingError
 from MedDDPMCore.models.bundle import load_bundle
+from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.training.run import differences, train
 from MedDDPMCore.training.stages.checkpoint import load_checkpoint
 from MedDDPMCore.training.stages.config import TrainingConfig
@@ -39,6 +42,22 @@ def losses(run: Path, stage: int = 0) -> list[float]:
 def with_entry(config: TrainingConfig, **training) -> TrainingConfig:
     values = config.to_dict()
     return TrainingConfig.from_dict({**values, "training": [{**stage, **training} for stage in values["training"]]})
+
+
+def test_a_model_says_what_the_packed_set_says_of_its_images_and_nothing_of_a_recipe(config, data_folder, tmp_path):
+    recipe = config()
+    said = {"training_data": "140 heads of others", "licence": "theirs", "notes": "theirs"}
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, **said))
+    spec = ModelSpec.read(train(recipe, data_folder, tmp_path / "run", RunOptions(**QUICK, stop_after=1), ignore))
+    assert spec.training_data == "4 images, 1 more held out: whose they are is not stated."
+    assert spec.licence == "not stated" and "theirs" not in spec.notes
+    described = json.loads((data_folder / "dataset.json").read_text())
+    stated = {"training_data": "my own heads", "licence": "mine", "notes": "Mine."}
+    mine = shutil.copytree(data_folder, tmp_path / "mine")
+    (mine / "dataset.json").write_text(json.dumps({**described, "about": stated}))
+    spec = ModelSpec.read(train(recipe, mine, tmp_path / "own", RunOptions(**QUICK, stop_after=1), ignore))
+    assert spec.training_data.endswith("held out: my own heads.") and spec.licence == "mine"
+    assert spec.notes.startswith("Mine. Trained for")
 
 
 def test_all_stages_are_trained_and_the_model_is_written_as_a_bundle(config, data_folder, tmp_path):
@@ -93,6 +112,7 @@ def test_fine_tuning_starts_from_a_bundle_and_keeps_its_band_statistics(config, 
     second = train(made, data_folder, run, RunOptions(**QUICK, stop_after=1), ignore, start_from=first)
     tuned_spec, tuned = load_bundle(second)
     assert tuned_spec.stages == spec.stages and "Fine-tuned from tiny" in tuned_spec.notes
+    assert tuned_spec.training_data == f"{spec.training_data} Then fine-tuned on {spec.training_data}"
     for name, value in tuned[0].state_dict().items():
         assert torch.allclose(value, networks[0].state_dict()[name], atol=1e-3)
     with pytest.warns(UserWarning, match="now 1e-09"):
@@ -104,7 +124,9 @@ def test_fine_tuning_from_what_is_not_there_or_has_other_stages_is_refused(confi
     with pytest.raises(ModelError, match="There is no model 'nothing'"):
         train(config(), data_folder, tmp_path / "run", RunOptions(**QUICK), ignore, start_from="nothing")
     first = train(config(steps=1), data_folder, tmp_path / "first", RunOptions(**QUICK), ignore)
-    with pytest.raises(TrainingError, match="2 stages are trained of a model that has 1"):
+    with pytest.raises(
+        TrainingError, match="tiny has 1 stages, and the configuration trains 2.*Give a configuration with 1"
+    ):
         train(config("two"), data_folder, tmp_path / "run", RunOptions(**QUICK), ignore, start_from=first)
 
 
