@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 
 from .base.errors import MedDDPMError
 from .base.shortage import memory_explained
@@ -27,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 after a message, 2 for wrong usage, 130 when interrupted."""
     args = parser().parse_args(argv)
+    python_words, warnings.formatwarning = warnings.formatwarning, _words
     try:
         with memory_explained():
             return args.function(args)
@@ -36,6 +38,13 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("medddpm: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    finally:
+        warnings.formatwarning = python_words
+
+
+def _words(message, category, *_where) -> str:
+    """A warning as a user reads it: what is said of files, without the place in the program that says it."""
+    return f"medddpm: warning: {message}\n" if category is UserWarning else f"medddpm: {category.__name__}: {message}\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.decoding import decoding, require_regular, require_room
+from MedDDPMCore.volumes.dicom_header import meta, require_true_lengths
 from MedDDPMCore.volumes.dicom_slices import are_parallel, require_even
 from MedDDPMCore.volumes.geometry import Geometry
 from MedDDPMCore.volumes.voxels import Voxels
@@ -46,16 +47,7 @@ _CONTOURS = (
 
 def sop_class(path: Path) -> str | None:
     """The SOP class UID that a DICOM file's meta header states; None for what is not a DICOM file."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(1024)
-    except OSError:
-        return None
-    if head[128:132] != b"DICM":
-        return None
-    start = head.find(b"\x02\x00\x02\x00UI", 132)
-    length = int.from_bytes(head[start + 6 : start + 8], "little") if start > 0 else 0
-    return head[start + 8 : start + 8 + length].decode("ascii", "replace").strip("\0 ")
+    return meta(path, 2)
 
 
 def _no_image(uid: str | None) -> str | None:
@@ -108,6 +100,8 @@ def read_folder(folder: Path, labels: bool = False) -> Voxels:
         return read_file(_only(folder, frames if len(frames) == len(images) else images, "images"))
     if others and not images:
         return read_file(others[0])
+    for path in images:
+        require_true_lengths(path)
     passed_over = {str(path) for path in (*segmentations, *others)}
     return _read_series(folder, passed_over)
 
@@ -197,8 +191,8 @@ def _positions(names: list[str], tags: list[dict[str, str]]) -> np.ndarray:
                 f"{name} does not state its voxel size (PixelSpacing is missing).", "Export the series again."
             )
         with decoding(Path(name)):
-            positions.append([float(part) for part in found[_POSITION].split("\\")])
-            orientations.append([float(part) for part in found[_ORIENTATION].split("\\")])
+            positions.append(_numbers(found[_POSITION], 3))
+            orientations.append(_numbers(found[_ORIENTATION], 6))
     places = np.array(positions)
     if not are_parallel(np.array(orientations)):
         raise VolumeError(f"The slices in {Path(names[0]).parent} are not parallel.", "Is it a localiser?")
@@ -206,3 +200,10 @@ def _positions(names: list[str], tags: list[dict[str, str]]) -> np.ndarray:
         places, [f"The slices {Path(a).name} and {Path(b).name}" for a, b in zip(names, names[1:], strict=False)]
     )
     return places
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    values = [float(part) for part in text.split("\\")]
+    if len(values) != count or not np.isfinite(values).all():
+        raise ValueError(f"{text} where {count} numbers are needed")
+    return values

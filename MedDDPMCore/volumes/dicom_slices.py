@@ -56,6 +56,10 @@ def planes(path: Path, dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             if value is None or len(value) != count:
                 raise VolumeError(f"Frame {number} of {path} does not say {said} ({field}).", "Export it again.")
             values.append([float(part) for part in value])
+            if not np.isfinite(values[-1]).all():
+                raise VolumeError(
+                    f"Frame {number} of {path} does not say {said} in numbers ({field}).", "Export it again."
+                )
         found.append(values)
     positions, orientations, spacings = (np.array(part) for part in zip(*found, strict=True))
     if not are_parallel(orientations) or np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].min():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings as python_warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Job:
         self.device = self.optional_text("device") or "auto"
         self.previews = request.get("preview", True)
         self.load, self.started = load, time.monotonic()
+        self.said: list[str] = []
+        """What the readers of files warned of."""
 
     def progress(self, phase: str, **values: Any) -> None:
         """Tells of progress, unless the request was cancelled: then it raises Cancelled."""
@@ -74,7 +77,11 @@ class Job:
         if "\0" in path:
             raise ProtocolError(f"'{key}' must be a path.")
         self.progress(f"reading the {key.replace('_', ' ')}")
-        return Volume.read(Path(path), labels=labels)
+        with python_warnings.catch_warnings(record=True) as said:
+            python_warnings.simplefilter("always")
+            volume = Volume.read(Path(path), labels=labels)
+        self.said += [str(one.message) for one in said]
+        return volume
 
     def model(self):
         """The model asked for."""
@@ -83,7 +90,7 @@ class Job:
 
     def walk(self, states: Iterator[tuple[Any, Any]], warnings: Sequence[str], notes: Sequence[str]) -> Iterator[Any]:
         """Passes on what comes with each finished state (`Progress`) of a walk, and tells of every one."""
-        self.progress("synthesizing", warnings=warnings, notes=notes)
+        self.progress("synthesizing", warnings=[*self.said, *warnings], notes=notes)
         self.folder.mkdir(parents=True, exist_ok=True)
         previews, shown = [self.folder / f"preview-{k}.nii" for k in (0, 1)], 0.0
         walk_started = time.monotonic()
@@ -122,7 +129,7 @@ class Job:
             seconds=round(time.monotonic() - self.started, 2),
             model=model.spec.name,
             device=str(model.device),
-            warnings=warnings,
+            warnings=[*self.said, *warnings],
             notes=notes,
         )
 

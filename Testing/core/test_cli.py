@@ -11,6 +11,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 from phantoms import box, head
 from published_networks import WHOLE_HEAD
@@ -91,6 +92,17 @@ def test_an_error_is_one_line_with_a_hint_and_exit_code_one(mask, tmp_path, caps
     message = capsys.readouterr().err
     assert message.startswith("medddpm: ") and "no-such" in message and "small" in message
     assert "Traceback" not in message
+
+
+def test_what_a_reader_warns_of_is_one_line_on_stderr(tmp_path, mask):
+    image = sitk.ReadImage(str(mask))
+    header = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: {} {} {}\nspacings: {} {} {}\nencoding: raw\n\n"
+    text = header.format(*image.GetSize(), *image.GetSpacing()).encode()
+    array = sitk.GetArrayFromImage(image).astype(np.uint8)
+    (tmp_path / "plain.nrrd").write_bytes(text + array.tobytes())
+    done = run("MedDDPMCore.cli", "synthesize", str(tmp_path / "plain.nrrd"), str(tmp_path), "--check")
+    assert "medddpm: warning: " in done.stderr and "left and right may be swapped" in done.stderr
+    assert "UserWarning" not in done.stderr
 
 
 def test_models_are_listed(capsys):

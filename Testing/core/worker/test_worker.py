@@ -244,3 +244,15 @@ def test_an_edit_without_an_mri_or_with_a_word_for_a_number_is_refused_by_name(w
     worker.say({**request_of("word", mri="scan.nii.gz", margin_mm="wide"), "request": "edit"})
     error = worker.hear("error", "done")
     assert error["code"] == "protocol" and "margin_mm" in error["message"]
+
+
+def test_what_the_mask_reader_warns_of_is_told_with_the_result(worker, request_of, tmp_path):
+    moved = nibabel.load(tmp_path / "mask.nii.gz")
+    affine = moved.affine.copy()
+    affine[0, 3] += 30
+    moved.set_qform(affine, 1)
+    nibabel.save(moved, tmp_path / "mask.nii.gz")
+    worker.say(request_of("forms", steps=1))
+    event = worker.hear("done", "error")
+    assert event["event"] == "done", event
+    assert any("sform and the qform" in warning and "30 mm" in warning for warning in event["warnings"])
