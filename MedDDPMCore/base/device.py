@@ -6,6 +6,9 @@ import torch
 
 from .errors import ResourceError
 
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""What a computation may be done in, by name."""
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """ "auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one
@@ -26,9 +29,13 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """ "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32."""
+    """ "auto" is bfloat16 where the device multiplies it fast, float16 on older GPUs, else float32. ResourceError for a
+    name that is none of PRECISIONS.
+    """
     if name != "auto":
-        return getattr(torch, name)
+        if name not in PRECISIONS:
+            raise ResourceError(f"There is no precision {name!r}.", f"Choose auto, {', '.join(PRECISIONS)}.")
+        return PRECISIONS[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
     if device.type == "cpu" and _cpu_multiplies_bfloat16():

@@ -57,7 +57,7 @@ def edit(args: argparse.Namespace) -> int:
     model = load_model(args.model, args.device)
     plan = plan_edit(model, Volume.read(args.mri), *masks, mapping, options)
     print("\n".join([*plan.warnings, *plan.notes]), file=sys.stderr)
-    settings = Settings(args.seed, args.sampler, args.steps, args.samples)
+    settings = Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples)
     with tqdm(disable=None, unit="step") as bar:
         for progress, result in run_edit(model, plan, settings):
             bar.total, bar.n = progress.total, progress.index

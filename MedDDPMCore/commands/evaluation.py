@@ -70,7 +70,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
     from ..base.device import pick_device
     from ..base.files import require_writable
-    from ..evaluation.metrics.evaluate import Settings
+    from ..evaluation.metrics.evaluate import EvaluationSettings
     from ..evaluation.metrics.evaluate import evaluate as compare
     from ..evaluation.metrics.features import load_features
     from ..evaluation.metrics.report import MARKDOWN_FILE, write_report
@@ -79,7 +79,13 @@ def evaluate(args: argparse.Namespace) -> int:
 
     network = load_features(args.features, args.features_sha256, pick_device(args.device))
     grid = ModelSpec.read(find_model(args.model)).grid
-    settings = Settings(grid, args.pairs, args.real_suffix, args.synthetic_suffix, args.seed)
+    settings = EvaluationSettings(
+        grid=grid,
+        pairs=args.pairs,
+        real_suffix=args.real_suffix,
+        synthetic_suffix=args.synthetic_suffix,
+        seed=args.seed,
+    )
     out = Path(args.out)
     require_apart(out, args.real, args.synthetic)
     require_writable(out)

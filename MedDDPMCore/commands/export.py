@@ -55,7 +55,14 @@ def dataset(args: argparse.Namespace) -> int:
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)
     model = load_model(args.model, picked_device(args.device), args.precision)
-    settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
+    settings = Settings(
+        seed=args.seed,
+        sampler=args.sampler,
+        steps=args.steps,
+        samples=args.samples,
+        batch_size=1,
+        output_grid=args.grid,
+    )
     report, close = _json_lines() if args.progress else _bar()
     try:
         made = make_dataset(

@@ -18,19 +18,19 @@ def add(commands) -> None:
     """Their grammar."""
     lesion = commands.add_parser("lesion", help="Tools for the lesions of a mask: move, scale, place …")
     tools = lesion.add_subparsers(dest="tool", required=True, metavar="TOOL")
-    p = _tool(tools, "move", lambda a: _change(a, "move", _lps(a.by)), "Move lesions.")
+    p = _tool(tools, "move", lambda a: _change(a, _lps(a.by)), "Move lesions.")
     p.add_argument("--by", required=True, help=_RAS)
-    p = _tool(tools, "scale", lambda a: _change(a, "scale", a.factor), "Scale lesions about their own centres.")
+    p = _tool(tools, "scale", lambda a: _change(a, a.factor), "Scale lesions about their own centres.")
     p.add_argument("--factor", type=float, required=True, help="of the diameter")
-    p = _tool(tools, "rotate", lambda a: _change(a, "rotate", _lps(a.degrees)), "Turn lesions about their centres.")
+    p = _tool(tools, "rotate", lambda a: _change(a, _lps(a.degrees)), "Turn lesions about their centres.")
     p.add_argument("--degrees", required=True, help="R,A,S: about these axes, right-handed, one after the other")
     p = _tool(tools, "mirror", mirror, "Mirror lesions to the other side of the head.")
     p.add_argument("--geometric", action="store_true", help="across the plane through the head's centre, unestimated")
-    p = _tool(tools, "grow", lambda a: _change(a, "grow", a.mm), "Grow lesions by mm, or shrink them by -mm.")
+    p = _tool(tools, "grow", lambda a: _change(a, a.mm), "Grow lesions by mm, or shrink them by -mm.")
     p.add_argument("--mm", type=float, required=True)
-    p = _tool(tools, "smooth", lambda a: _change(a, "smooth", a.mm), "Smooth lesions, their volume kept.")
+    p = _tool(tools, "smooth", lambda a: _change(a, a.mm), "Smooth lesions, their volume kept.")
     p.add_argument("--mm", type=float, required=True)
-    _tool(tools, "remove", lambda a: _change(a, "remove"), "Take lesions away.")
+    _tool(tools, "remove", _change, "Take lesions away.")
     p = _tool(tools, "duplicate", duplicate, "Add copies of a lesion in the brain, as metastases.")
     p.add_argument("--count", type=int, required=True)
     p.add_argument("--scales", default="0.3,0.8", help="smallest and largest scale of a copy (default 0.3,0.8)")
@@ -98,11 +98,20 @@ def _lps(text: str) -> list[float]:
     return [-right, -front, up]
 
 
-def _change(args: argparse.Namespace, tool: str, *by) -> int:
+def _change(args: argparse.Namespace, *by) -> int:
+    """Applies a tool that takes how far, and which lesion."""
     from ..lesions import tools
 
+    changes = {
+        "move": tools.move,
+        "scale": tools.scale,
+        "rotate": tools.rotate,
+        "grow": tools.grow,
+        "smooth": tools.smooth,
+        "remove": tools.remove,
+    }
     mask, scheme = _read(args)
-    return _write(args, getattr(tools, tool)(mask, *by, number=args.number, scheme=scheme))
+    return _write(args, changes[args.tool](mask, *by, number=args.number, scheme=scheme))
 
 
 def _write(args: argparse.Namespace, edited) -> int:

@@ -61,7 +61,14 @@ def synthesize(args: argparse.Namespace) -> int:
     if args.check:
         return _check(masks, args.model, mapping)
     model = load_model(args.model, picked_device(args.device), args.precision)
-    settings = Settings(args.seed, args.sampler, args.steps, args.samples, 1, args.grid)
+    settings = Settings(
+        seed=args.seed,
+        sampler=args.sampler,
+        steps=args.steps,
+        samples=args.samples,
+        batch_size=1,
+        output_grid=args.grid,
+    )
     with tqdm(disable=None, unit="step") as bar:
 
         def report(mask: Path, what) -> None:

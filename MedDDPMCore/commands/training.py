@@ -87,7 +87,12 @@ def prepare(args: argparse.Namespace) -> int:
     mapping = parse_label_mapping(args.labels) if args.labels else None
     registration = args.registration or ("affine" if args.template else recipe.registration)
     template = None if registration == "none" else Volume.read(args.template or TEMPLATE, labels=True)
-    steps = Steps(template, registration, recipe.outliers or args.remove_outliers, recipe.relabel)
+    steps = Steps(
+        template=template,
+        registration=registration,
+        remove_outliers=recipe.outliers or args.remove_outliers,
+        relabel=recipe.relabel,
+    )
     with tqdm(total=len(cases), disable=None, unit="case") as bar:
 
         def progress(index: int, _total: int, name: str) -> None:
@@ -122,7 +127,12 @@ def train(args: argparse.Namespace) -> int:
 
     require_apart(args.out, args.data, args.config, args.start_from)
     options = RunOptions(
-        args.device, args.validate_every, args.sample_every, args.checkpoint_seconds, args.stop_after, args.threads
+        device=args.device,
+        validate_every=args.validate_every,
+        sample_every=args.sample_every,
+        checkpoint_seconds=args.checkpoint_seconds,
+        stop_after=args.stop_after,
+        threads=args.threads,
     )
     config = TrainingConfig.read(args.config)
     if args.model:

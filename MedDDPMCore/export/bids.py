@@ -12,7 +12,7 @@ import re
 from ..base.errors import MedDDPMError
 from ..models.spec import ModelSpec
 from ..version import __version__
-from .case import PROVENANCE, Case
+from .case import PROVENANCE, ExportedCase
 from .nnunet import label_values
 
 BIDS_VERSION = "1.10.0"
@@ -63,7 +63,7 @@ class Bids:
         }
         return found
 
-    def common_files(self, cases: list[Case]) -> dict[str, str]:
+    def common_files(self, cases: list[ExportedCase]) -> dict[str, str]:
         """dataset_description.json, participants.tsv with its JSON, dseg.tsv, .bidsignore."""
         made_by = {
             "Name": "MedDDPM",

@@ -13,7 +13,7 @@ PROVENANCE = "provenance"
 
 
 @dataclass(frozen=True)
-class Case:
+class ExportedCase:
     """A case that is whole: its id, and its record as plain data.
 
     The record is what `synthesis.output.provenance` says of the image, and: case, mask (an id that all cases of one
@@ -33,17 +33,17 @@ def record_name(case_id: str) -> str:
     return f"{PROVENANCE}/{case_id}.json"
 
 
-def read_case(out: Path, case_id: str) -> Case | None:
+def read_case(out: Path, case_id: str) -> ExportedCase | None:
     """The case of that id, or None where its record or one of its files is not there."""
     try:
         record = json.loads((out / record_name(case_id)).read_text(encoding="utf-8"))
         whole = record["case"] == case_id and all((out / name).is_file() for name in record["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Case(case_id, record) if whole else None
+    return ExportedCase(case_id, record) if whole else None
 
 
-def whole_cases(out: Path) -> list[Case]:
+def whole_cases(out: Path) -> list[ExportedCase]:
     """All cases that are whole, by id."""
     found = (read_case(out, path.stem) for path in sorted((out / PROVENANCE).glob("*.json")))
     return [case for case in found if case is not None]
@@ -56,10 +56,10 @@ def place(part: Path, name: str) -> Path:
     return path
 
 
-def write_record(part: Path, case_id: str, record: dict) -> Case:
+def write_record(part: Path, case_id: str, record: dict) -> ExportedCase:
     """Writes the record of a new case with the hashes of its files, which all lie in the folder `part` by now."""
     paths = sorted(path for path in part.rglob("*") if path.is_file())
     files = {path.relative_to(part).as_posix(): sha256_of(path) for path in paths}
     record = {"case": case_id, **record, "files": files}
     write_json(place(part, record_name(case_id)), record, durable=False)
-    return Case(case_id, record)
+    return ExportedCase(case_id, record)

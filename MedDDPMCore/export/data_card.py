@@ -6,7 +6,7 @@ import numpy as np
 
 from ..models.spec import ModelSpec
 from ..version import __version__
-from .case import Case
+from .case import ExportedCase
 
 _LAYOUTS = {
     "nnunet": "nnU-Net v2: images in `imagesTr` (one file a channel), masks in `labelsTr`, `dataset.json`.",
@@ -14,7 +14,7 @@ _LAYOUTS = {
 }
 
 
-def data_card(spec: ModelSpec, marker: dict, cases: list[Case]) -> str:
+def data_card(spec: ModelSpec, marker: dict, cases: list[ExportedCase]) -> str:
     """Markdown: what is in the data set, how it was made, what it is not good for. marker: the data set's settings."""
     records = [case.record for case in cases]
     masks = len({record["mask"] for record in records})

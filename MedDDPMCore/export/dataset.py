@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .bids import Bids
-from .case import Case, read_case, record_name, whole_cases, write_record
+from .case import ExportedCase, read_case, record_name, whole_cases, write_record
 from .case import place as place_in
 from .data_card import data_card
 from .nnunet import NnUnet, label_values
@@ -115,7 +115,7 @@ def _make_cases(
             report(done, total, path.name, words)
         mask_id = stem(path) if keep_names else f"m{plan.mask_sha256[:10]}"
         for seed in range(settings.seed, settings.seed + settings.samples):
-            one = Settings(seed, settings.sampler, settings.steps, 1, 1, settings.output_grid)
+            one = replace(settings, seed=seed, samples=1, batch_size=1)
             case_id = place.case_id(mask_id, seed)
             if _is_there(read_case(out, case_id), identity(model, plan, one, seed)):
                 result.there.append(case_id)
@@ -181,7 +181,7 @@ def _without(image: Volume, face: np.ndarray) -> Volume:
     return Volume(np.where(face, np.float32(AIR), image.array), image.geometry)
 
 
-def _is_there(case: Case | None, wanted: dict) -> bool:
+def _is_there(case: ExportedCase | None, wanted: dict) -> bool:
     return case is not None and all(case.record.get(key) == value for key, value in wanted.items())
 
 
@@ -196,7 +196,7 @@ def _write_case(
     place,
     mask_id: str,
     case_id: str,
-) -> Case:
+) -> ExportedCase:
     records = {name: provenance(model, plan, one, made.seed, name) | {"defaced": deface} for name in made.volumes}
     with together(out, record_name(case_id)) as part:
         labels.write(place_in(part, place.label(case_id)))
@@ -214,7 +214,7 @@ def _write_case(
         return write_record(part, case_id, {**record, "mask": mask_id, "modalities": list(records), "labels": volumes})
 
 
-def complete(out: Path, place, model: Model, marker: dict) -> list[Case]:
+def complete(out: Path, place, model: Model, marker: dict) -> list[ExportedCase]:
     """Writes what speaks of all cases: the layout's files, README.md, contact sheet, checksums. Returns the cases.
 
     Where another process has finished a case meanwhile, it is done again: whoever is last sees all.
@@ -235,7 +235,7 @@ def complete(out: Path, place, model: Model, marker: dict) -> list[Case]:
             return cases
 
 
-def _write_sheet(out: Path, place, model: Model, cases: list[Case]) -> None:
+def _write_sheet(out: Path, place, model: Model, cases: list[ExportedCase]) -> None:
     """Three planes of some of the cases, evenly chosen, lesions outlined."""
     chosen = np.linspace(0, len(cases) - 1, min(len(cases), MOST_PICTURES)).astype(int).tolist()
     values = label_values(model.spec)

@@ -9,7 +9,7 @@ import json
 import re
 
 from ..models.spec import ModelSpec
-from .case import Case
+from .case import ExportedCase
 
 IMAGES, LABELS = "imagesTr", "labelsTr"
 
@@ -35,7 +35,7 @@ class NnUnet:
         """Nothing: what nnU-Net's folders hold is NIfTI alone."""
         return {}
 
-    def common_files(self, cases: list[Case]) -> dict[str, str]:
+    def common_files(self, cases: list[ExportedCase]) -> dict[str, str]:
         """dataset.json, which lists the cases that are whole."""
         values = {
             "channel_names": {str(number): name for number, name in enumerate(self.spec.modalities)},

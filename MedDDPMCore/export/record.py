@@ -16,7 +16,7 @@ _SOMEBODY = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """What an exported image says of its making: the model's name and weights (SHA-256), the seed, the contrast.
 
@@ -69,14 +69,14 @@ def read_record(path: Path) -> Record:
         if values["synthetic"] is not True:
             raise ValueError("it does not say synthetic")
         return Record(
-            str(values["model"]),
-            str(values["model_sha256"]),
-            int(values["seed"]),
-            str(values["modality"]),
-            str(values.get("sampler") or ""),
-            int(values.get("steps") or 0),
-            values.get("edited") in _YES,
-            values.get("defaced") in _YES,
+            model=str(values["model"]),
+            model_sha256=str(values["model_sha256"]),
+            seed=int(values["seed"]),
+            modality=str(values["modality"]),
+            sampler=str(values.get("sampler") or ""),
+            steps=int(values.get("steps") or 0),
+            edited=values.get("edited") in _YES,
+            defaced=values.get("defaced") in _YES,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VolumeError(

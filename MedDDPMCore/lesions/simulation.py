@@ -30,7 +30,7 @@ _CSF = 0.55
 """Relative to white matter: lesions do not begin in what is darker, such as the ventricles."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LesionSettings:
     """How lesions are drawn. Volumes in ml; intensities relative to healthy white matter, counted from air (0) up.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def synthesize_files(
         for words in [*plan.warnings, *plan.notes]:
             report(path, words)
         for seed in seeds:
-            one = Settings(seed, settings.sampler, settings.steps, 1, 1, settings.output_grid)
+            one = replace(settings, seed=seed, samples=1, batch_size=1)
             if there[seed]:
                 report(path, f"seed {seed} is there already")
                 continue

@@ -29,7 +29,7 @@ from .walk import Filling, WalkStep, walk
 AIR = -1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """How images are made. sampler and steps: None is the model's own choice; steps are of each stage. Sample k has
     seed + k.
@@ -46,7 +46,7 @@ class Settings:
     output_grid: str = "mask"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A mask made ready for a model: its labels on the model grid (z, y, x), where that and the output lie, and what
     the user should know."""
@@ -153,7 +153,14 @@ class Model:
         warnings += fit(self.spec, self.device, self.precision).words
         digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
-        return Plan(labels, geometry, target, digest, tuple(warnings), tuple(report.notes))
+        return Plan(
+            labels=labels,
+            grid=geometry,
+            output=target,
+            mask_sha256=digest,
+            warnings=tuple(warnings),
+            notes=tuple(report.notes),
+        )
 
     def steps(
         self,
@@ -170,7 +177,9 @@ class Model:
 
         Arguments and errors as of `synthesize`.
         """
-        settings = Settings(seed, sampler, steps, samples, batch_size, output_grid)
+        settings = Settings(
+            seed=seed, sampler=sampler, steps=steps, samples=samples, batch_size=batch_size, output_grid=output_grid
+        )
         yield from self.run(self.plan(mask, labels, output_grid), settings)
 
     def synthesize(

@@ -44,7 +44,7 @@ BASELINES = {"pix2pix": Pix2PixRun, "discogan": DiscoGANRun}
 """What trains a baseline of each kind."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """How often a run looks up from its work, in steps or seconds, and where it computes.
 

@@ -59,7 +59,7 @@ def agreement(image: np.ndarray, real: np.ndarray, region: np.ndarray, full: flo
 def edit(model, mri: Volume, mask: Volume, source, region, args, seed: int):
     started = time.monotonic()
     plan = plan_edit(model, mri, mask, source, region, options=EditOptions(rounds=args.rounds))
-    *_, (_, result) = run_edit(model, plan, Settings(seed, args.sampler, args.steps))
+    *_, (_, result) = run_edit(model, plan, Settings(seed=seed, sampler=args.sampler, steps=args.steps))
     return plan, result.volume.array.astype(np.float32), time.monotonic() - started
 
 

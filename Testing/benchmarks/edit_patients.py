@@ -141,7 +141,7 @@ def main() -> None:
         wanted, results, started = masks(mri, tumor, number), {}, time.monotonic()
         for name, edit in wanted.items():
             plan = plan_edit(model, mri, *edit)
-            *_, (_, made) = run_edit(model, plan, Settings(number))
+            *_, (_, made) = run_edit(model, plan, Settings(seed=number))
             results[name] = plan, made.volume.array.astype(np.float32)
         rows.append([*figures(mri, wanted, results), (time.monotonic() - started) / len(wanted)])
         print(f"| {path.name} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)

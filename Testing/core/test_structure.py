@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from import_graph import cycles, folder_graph, imports, module_graph, sources, upward
+from import_graph import cycles, folder_graph, imports, module_graph, module_of, sources, upward
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "MedDDPMCore"
@@ -88,6 +89,15 @@ def test_a_planted_cycle_is_found(tmp_path, file, statement, modules, folders):
 def test_every_folder_of_the_core_has_a_floor_and_every_floor_something_on_it():
     assert upward({"MedDDPMCore.attic.trunk": set()}, FLOORS, "MedDDPMCore") == ["MedDDPMCore.attic.trunk has no floor"]
     assert {f"MedDDPMCore.{room}" for room in FLOORS} == set(folder_graph(module_graph(CORE)))
+
+
+def test_no_two_classes_of_the_core_have_one_name():
+    homes: dict[str, list[str]] = {}
+    for path in sources(CORE):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module_of(path, CORE))
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
 
 
 def test_the_architecture_names_every_module_of_the_core_in_its_folder():

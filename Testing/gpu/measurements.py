@@ -194,7 +194,7 @@ class Card:
         labels = (z**2 + (y / 0.8) ** 2 + (x / 0.8) ** 2 < 0.7).astype(np.uint8)
         labels[z**2 + y**2 + (x - 0.3) ** 2 < 0.02] = 2
         grid = Geometry(shape, model.spec.grid.spacing, (0.0, 0.0, 0.0), np.eye(3))
-        return model, Plan(labels, grid, grid, "")
+        return model, Plan(labels=labels, grid=grid, output=grid, mask_sha256="")
 
     def half_precision(self) -> None:
         spec = published_spec(self.sizes.base, max(16, self.sizes.edge // 2))

@@ -22,7 +22,7 @@ def test_slicer_reads_every_voxel_of_an_oblique_series_at_its_place(tmp_path, le
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ phantom.oblique(left_handed)
     array = np.random.default_rng(1).permutation(np.prod(phantom.SHAPE)).reshape(phantom.SHAPE).astype(np.uint16)
     image = Volume(array, Geometry.from_affine_lps(affine, phantom.SHAPE))
-    export_dicom([(image, Record("small", "ab" * 32, 7, "T1"))], tmp_path / "out")
+    export_dicom([(image, Record(model="small", model_sha256="ab" * 32, seed=7, modality="T1"))], tmp_path / "out")
     storage, node = slicer.vtkMRMLVolumeArchetypeStorageNode(), slicer.vtkMRMLScalarVolumeNode()
     slicer.mrmlScene.AddNode(node)
     storage.SetSingleFile(0)

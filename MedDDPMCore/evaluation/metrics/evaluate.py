@@ -30,8 +30,8 @@ SPLITS = 50
 Distance = Callable[[np.ndarray, np.ndarray], float]
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
     """How images are compared.
 
     grid: what all are brought to. pairs: random pairs of MS-SSIM within a set. real_suffix, synthetic_suffix: what the
@@ -77,7 +77,7 @@ def evaluate(
     synthetic_folder: str | Path,
     work: Path,
     network: FeatureNetwork,
-    settings: Settings,
+    settings: EvaluationSettings,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,  # noqa: ARG005
 ) -> Evaluation:
     """Compares two folders. work: where prepared images are kept; what is there from an earlier call is used.
@@ -263,7 +263,7 @@ def _add_similarities(
 
 def _notes(
     network: FeatureNetwork,
-    settings: Settings,
+    settings: EvaluationSettings,
     real: list[ImageFile],
     synthetic: list[ImageFile],
     matched: list[tuple[ImageFile, ImageFile]],

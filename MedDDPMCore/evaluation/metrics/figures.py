@@ -25,8 +25,8 @@ ZOOM_MM = 70.0
 OUTLINE = "#ff5040"
 
 
-@dataclass(frozen=True)
-class Panel:
+@dataclass(frozen=True, kw_only=True)
+class FigurePanel:
     """One picture: a slice (rows, columns), its pixels' height and width in mm, the letters at left, right, top and
     bottom, grey levels at which it is black and white, and a lesion outlined in it (rows, columns) or None.
     """
@@ -100,7 +100,7 @@ def samples(path: Path, mask_file: Path, images: Sequence[Path], label: int) -> 
 
 def manipulated(path: Path, masks: Sequence[Path], images: Sequence[Path], label: int) -> None:
     """Masks above the images made of them, each in the axial slice with most tumour."""
-    rows: list[list[Panel]] = [[], []]
+    rows: list[list[FigurePanel]] = [[], []]
     for mask_file, file in zip(masks, images, strict=True):
         volume, mask = _pair(file, mask_file)
         lesion = mask.array == label
@@ -112,7 +112,7 @@ def manipulated(path: Path, masks: Sequence[Path], images: Sequence[Path], label
     draw(path, rows)
 
 
-def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
+def draw(path: Path, rows: Sequence[Sequence[FigurePanel]]) -> None:
     """Writes rows of panels as one PNG. EvaluationError without matplotlib, ResourceError without disk."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -134,7 +134,7 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
     save_figure(path, figure, dpi=110, facecolor="black")
 
 
-def _draw_panel(axes, panel: Panel) -> None:
+def _draw_panel(axes, panel: FigurePanel) -> None:
     height, width = (n * mm for n, mm in zip(panel.picture.shape, panel.pixel_mm, strict=True))
     extent = (0, width, height, 0)
     low, high = panel.window
@@ -201,12 +201,20 @@ def _panel(
     title: str = "",
     window: tuple[float, float] | None = None,
     colours: str = "gray",
-) -> Panel:
+) -> FigurePanel:
     x, y, z = volume.geometry.spacing
     pixel = {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[plane]
     window = window or _window(volume)
     outlined = None if lesion is None else _slice(lesion, plane, centre)
-    return Panel(_slice(volume.array, plane, centre), pixel, PLANES[plane], window, outlined, title, colours)
+    return FigurePanel(
+        picture=_slice(volume.array, plane, centre),
+        pixel_mm=pixel,
+        letters=PLANES[plane],
+        window=window,
+        lesion=outlined,
+        title=title,
+        colours=colours,
+    )
 
 
 def _window(volume: Volume, lesion: np.ndarray | None = None) -> tuple[float, float]:
@@ -234,7 +242,7 @@ def _zoomed(
     title: str,
     window: tuple[float, float],
     width: float,
-) -> Panel:
+) -> FigurePanel:
     """The axial slice, `width` mm wide around the centre."""
     sides = []
     for axis, mm in ((1, volume.geometry.spacing[1]), (2, volume.geometry.spacing[0])):

@@ -46,7 +46,7 @@ The file that says what is what is kept by the organiser of the study. Not for d
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReaderStudyPlan:
     """What decides a study: kept in the key, so that a stopped one goes on. order: which image is which case."""
 
     seed: int
@@ -58,7 +58,7 @@ class Plan:
 
 def plan_study(
     real: Sequence[Path], synthetic: Sequence[Path], cases: int, seed: int, slices: str, grid: ModelGrid
-) -> Plan:
+) -> ReaderStudyPlan:
     """Draws `cases` images of each kind and their common order. EvaluationError if there are too few."""
     if cases < 1:
         raise EvaluationError(f"A study needs at least one case of each kind, not {cases}.")
@@ -71,11 +71,11 @@ def plan_study(
             raise EvaluationError(f"There are {len(paths)} {truth} images, fewer than {cases}.", "Ask for fewer cases.")
         drawn += [(truth, str(paths[index].resolve())) for index in rng.permutation(len(paths))[:cases]]
     _check_sources(drawn)
-    return Plan(seed, slices, grid.to_dict(), tuple(drawn[index] for index in rng.permutation(len(drawn))))
+    return ReaderStudyPlan(seed, slices, grid.to_dict(), tuple(drawn[index] for index in rng.permutation(len(drawn))))
 
 
 def make_study(
-    plan: Plan, out: str | Path, key: str | Path | None = None, report: Callable[[int], None] | None = None
+    plan: ReaderStudyPlan, out: str | Path, key: str | Path | None = None, report: Callable[[int], None] | None = None
 ) -> tuple[Path, Path]:
     """Makes the study's folder and its key; returns both paths. A stopped call goes on where it was.
 
@@ -160,7 +160,7 @@ def _says_synthetic(path: Path) -> bool:
     return b"SYNTHETIC" in nib.load(path).header["descrip"].tobytes()
 
 
-def _begin(plan: Plan, out: Path, key: Path) -> str:
+def _begin(plan: ReaderStudyPlan, out: Path, key: Path) -> str:
     """Writes the key, or finds it there from an earlier call; returns the study's id."""
     if (out / STUDY_FILE).exists():
         raise EvaluationError(f"{out} holds a finished study, which is not written over.", "Name another folder.")

@@ -43,7 +43,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Scores:
+class ReaderScores:
     """figures: reader (or ALL) -> figure -> interval. kappas: which readers -> interval. seconds: reader (or ALL) ->
     (median, 25th and 75th percentile), for those who noted it."""
 
@@ -91,7 +91,7 @@ def read_readings(paths: Sequence[str | Path], study: Study) -> list[Reading]:
     return readings
 
 
-def score(readings: Sequence[Reading], synthetic: np.ndarray, seed: int = 0) -> Scores:
+def score(readings: Sequence[Reading], synthetic: np.ndarray, seed: int = 0) -> ReaderScores:
     """All figures. synthetic: (n,) bool, the truth in the order of the readings' cases."""
     if not readings:
         raise EvaluationError("There are no answers to score.")
@@ -110,7 +110,7 @@ def score(readings: Sequence[Reading], synthetic: np.ndarray, seed: int = 0) -> 
         kappas[f"{ALL} (Fleiss)"] = by_cases(lambda n: fleiss_kappa(votes[n]), len(synthetic), seed)
     noted = {name: seconds[np.isfinite(seconds)] for name, seconds in times.items()}
     seconds = {name: tuple(np.percentile(values, (50, 25, 75))) for name, values in noted.items() if len(values)}
-    return Scores(len(synthetic), int(synthetic.sum()), figures, kappas, seconds)
+    return ReaderScores(len(synthetic), int(synthetic.sum()), figures, kappas, seconds)
 
 
 def _figures(reading: Reading, synthetic: np.ndarray, seed: int) -> dict[str, Interval]:
@@ -140,7 +140,7 @@ def _area(rating: np.ndarray, synthetic: np.ndarray) -> float:
     return area_under_curve(rating[synthetic], rating[~synthetic])
 
 
-def markdown(scores: Scores) -> str:
+def markdown(scores: ReaderScores) -> str:
     """The scores as a page."""
     lines = [
         "# Reader study",
@@ -170,7 +170,7 @@ def markdown(scores: Scores) -> str:
     return "\n".join([*lines, ""])
 
 
-def table(scores: Scores) -> str:
+def table(scores: ReaderScores) -> str:
     """The scores as CSV: reader, figure, value, low, high."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

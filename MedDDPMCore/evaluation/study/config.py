@@ -19,7 +19,7 @@ from .segmentation_network import SegmentationSettings
 REAL, AUGMENTED = "Real", "Real + augmentation"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arm:
     """One training set of the judge. sources: names of image sets; count: images of each synthetic one; table: 1 for
     single sources, 2 for synthetic ones together, 3 for real and synthetic ones together."""
@@ -31,7 +31,7 @@ class Arm:
     augmented: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyConfig:
     """data: packed training set, whose train cases are the real images and whose validation cases are held out. tests:
     name -> a further packed set, all of whose cases are tested. models: name -> a model (name or folder), or a training
@@ -87,15 +87,21 @@ class StudyConfig:
     def arms(self) -> list[Arm]:
         """Every training set of the study, in the order of its tables."""
         several = len(self.synthetic) > 1
-        found = [Arm(REAL, (REAL,), 0, 1), Arm(AUGMENTED, (REAL,), 0, 1, augmented=True)]
+        found = [
+            Arm(name=REAL, sources=(REAL,), count=0, table=1),
+            Arm(name=AUGMENTED, sources=(REAL,), count=0, table=1, augmented=True),
+        ]
         for count in self.synthetic:
             end = f" ({count})" if several else ""
             names = list(self.models)
             groups = [group for size in range(2, len(names) + 1) for group in combinations(names, size)]
-            found += [Arm(name + end, (name,), count, 1) for name in names]
-            found += [Arm(" + ".join(group) + end, group, count, 2) for group in groups]
+            found += [Arm(name=name + end, sources=(name,), count=count, table=1) for name in names]
+            found += [Arm(name=" + ".join(group) + end, sources=group, count=count, table=2) for group in groups]
             mixed = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
-            found += [Arm(" + ".join((REAL, *group)) + end, (REAL, *group), count, 3) for group in mixed]
+            found += [
+                Arm(name=" + ".join((REAL, *group)) + end, sources=(REAL, *group), count=count, table=3)
+                for group in mixed
+            ]
         return sorted(found, key=lambda arm: arm.table)
 
 

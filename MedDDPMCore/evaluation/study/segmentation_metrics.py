@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Scores:
+class SegmentationScores:
     """Agreement of one case, each 0..1. accuracy counts every voxel of the volume, so most of it is background."""
 
     dice: float
@@ -18,7 +18,7 @@ class Scores:
     precision: float
 
 
-def scores(predicted: np.ndarray, true: np.ndarray) -> Scores:
+def scores(predicted: np.ndarray, true: np.ndarray) -> SegmentationScores:
     """Scores of two bool masks (z, y, x) of one shape, from the counts of true and false positives and negatives.
 
     Where neither mask has a voxel, all is right: every score is 1. Where one alone has none, a score whose denominator
@@ -30,9 +30,9 @@ def scores(predicted: np.ndarray, true: np.ndarray) -> Scores:
     both = int((predicted & true).sum())
     made, wanted = int(predicted.sum()), int(true.sum())
     if made == wanted == 0:
-        return Scores(1.0, 1.0, 1.0, 1.0, 1.0)
+        return SegmentationScores(1.0, 1.0, 1.0, 1.0, 1.0)
     right = true.size - made - wanted + 2 * both
-    return Scores(
+    return SegmentationScores(
         dice=2 * both / (made + wanted),
         iou=both / (made + wanted - both),
         accuracy=right / true.size,

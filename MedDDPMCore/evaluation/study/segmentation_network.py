@@ -28,7 +28,7 @@ from .images import ImageSet
 MOST_GROUPS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentationSettings:
     """The network and how it is trained. epochs: passes over an arm's images; most_steps: where not 0, every arm is
     trained for this many optimiser steps instead, however many images it has. schedule, warmup: of the learning rate,

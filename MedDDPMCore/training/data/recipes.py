@@ -17,7 +17,7 @@ TEMPLATE = resource("templates") / "head.nii.gz"
 """The mean head of the training heads, smoothed: a mask, 2 mm."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """config: the training configuration that says grid, labels and modalities, or "" for the bundled model.
     registration: "affine", "rigid" or "none". intensity: a convention of `training.intensity`. outliers: whether cases
@@ -57,7 +57,24 @@ def brats_labels(mask: Volume, t1: Volume) -> Volume:
 
 
 RECIPES = {
-    "whole-head": Recipe("whole_head_128.json", "affine", "robust", True, ("",), "_mask"),
-    "brats": Recipe("brats.json", "none", "min_max", False, ("_t1", "_t1ce", "_t2", "_flair"), "_seg", brats_labels),
-    "bundled": Recipe("", "none", "robust", False, ("",), "_mask"),
+    "whole-head": Recipe(
+        config="whole_head_128.json",
+        registration="affine",
+        intensity="robust",
+        outliers=True,
+        suffixes=("",),
+        mask_suffix="_mask",
+    ),
+    "brats": Recipe(
+        config="brats.json",
+        registration="none",
+        intensity="min_max",
+        outliers=False,
+        suffixes=("_t1", "_t1ce", "_t2", "_flair"),
+        mask_suffix="_seg",
+        relabel=brats_labels,
+    ),
+    "bundled": Recipe(
+        config="", registration="none", intensity="robust", outliers=False, suffixes=("",), mask_suffix="_mask"
+    ),
 }

@@ -24,7 +24,7 @@ from MedDDPMCore.export.dicom import export_dicom, stored_values
 from MedDDPMCore.export.record import Record
 from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, resample_image, resample_labels
 
-RECORD = Record("small", "0123456789abcdef" * 4, 7, "T1", "ddpm", 30)
+RECORD = Record(model="small", model_sha256="0123456789abcdef" * 4, seed=7, modality="T1", sampler="ddpm", steps=30)
 NEWER_THAN_DCIODVFY = "(0x0008,0x001c)"
 """Synthetic Data: an attribute of the standard that Debian's dciodvfy of 2022 does not know yet."""
 
@@ -293,7 +293,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
         real(*arguments, **options)
 
     monkeypatch.setattr(pydicom, "dcmwrite", dcmwrite)
-    with pytest.raises(ResourceError, match="No space left"):
+    with pytest.raises(ResourceError, match="the disk is full"):
         export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out")
     assert os.listdir(tmp_path) == []
 

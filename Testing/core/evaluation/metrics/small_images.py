@@ -9,13 +9,13 @@ import phantoms
 import torch
 
 from MedDDPMCore.evaluation.metrics import head_encoder
-from MedDDPMCore.evaluation.metrics.evaluate import Settings
+from MedDDPMCore.evaluation.metrics.evaluate import EvaluationSettings
 from MedDDPMCore.evaluation.metrics.features import FeatureNetwork
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Volume
 
 GRID = ModelGrid((26, 26, 24), (8.0, 8.0, 8.0), "head_centre")
-SETTINGS = Settings(GRID, pairs=6)
+SETTINGS = EvaluationSettings(grid=GRID, pairs=6)
 
 
 def write_heads(folder: Path, count: int, seed: int = 0, spacing: float = 8.0, texture: float = 20.0, name="head"):

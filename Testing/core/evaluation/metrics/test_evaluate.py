@@ -18,7 +18,7 @@ from evaluation.metrics.small_images import GRID, SETTINGS, small_network, write
 from MedDDPMCore.base.errors import EvaluationError
 from MedDDPMCore.evaluation.metrics import evaluate as module
 from MedDDPMCore.evaluation.metrics import images, metrics
-from MedDDPMCore.evaluation.metrics.evaluate import Settings, evaluate, match
+from MedDDPMCore.evaluation.metrics.evaluate import EvaluationSettings, evaluate, match
 from MedDDPMCore.evaluation.metrics.report import write_report
 
 
@@ -185,7 +185,7 @@ def test_empty_missing_and_damaged_inputs_are_named(tmp_path, folders):
     with pytest.raises(EvaluationError, match="There is no folder"):
         evaluate(tmp_path / "none", folders[1], tmp_path / "work", small_network(), SETTINGS)
     with pytest.raises(EvaluationError, match=r"no image named \*_T1"):
-        evaluate(*folders, tmp_path / "work", small_network(), Settings(GRID, real_suffix="_T1"))
+        evaluate(*folders, tmp_path / "work", small_network(), EvaluationSettings(grid=GRID, real_suffix="_T1"))
     (alone := tmp_path / "alone").mkdir()
     shutil.copy(folders[0] / "head0.nii.gz", alone)
     with pytest.raises(EvaluationError, match="holds one image, head0"):
@@ -199,7 +199,7 @@ def test_empty_missing_and_damaged_inputs_are_named(tmp_path, folders):
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     """Forty images are held no more than ten are, once there are more than the groups of the linear MMD."""
     monkeypatch.setattr(module, "BLOCKS", 4)
-    settings, work, peaks = Settings(GRID, pairs=3), tmp_path / "work", []
+    settings, work, peaks = EvaluationSettings(grid=GRID, pairs=3), tmp_path / "work", []
     heads = sorted(write_heads(tmp_path / "heads", 4).iterdir())
     for count in (10, 40):
         (real := tmp_path / f"real{count}").mkdir()

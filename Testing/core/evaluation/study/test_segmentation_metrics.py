@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from MedDDPMCore.evaluation.study.segmentation_metrics import Scores, scores
+from MedDDPMCore.evaluation.study.segmentation_metrics import SegmentationScores, scores
 
 
 def test_the_scores_of_a_known_overlap():
     predicted, true = np.zeros((2, 4, 5), bool), np.zeros((2, 4, 5), bool)
     predicted[0, 0], true[0, 0, 2:], true[0, 1, :3] = True, True, True  # 5 made, 6 wanted, 3 of them both
     found = scores(predicted, true)
-    assert found == Scores(dice=6 / 11, iou=3 / 8, accuracy=35 / 40, recall=3 / 6, precision=3 / 5)
+    assert found == SegmentationScores(dice=6 / 11, iou=3 / 8, accuracy=35 / 40, recall=3 / 6, precision=3 / 5)
 
 
 @pytest.mark.parametrize(
     ("made", "wanted", "expected"),
     [
-        (0, 0, Scores(1, 1, 1, 1, 1)),
-        (2, 0, Scores(0, 0, 0.75, 0, 0)),
-        (0, 2, Scores(0, 0, 0.75, 0, 0)),
-        (8, 8, Scores(1, 1, 1, 1, 1)),
+        (0, 0, SegmentationScores(1, 1, 1, 1, 1)),
+        (2, 0, SegmentationScores(0, 0, 0.75, 0, 0)),
+        (0, 2, SegmentationScores(0, 0, 0.75, 0, 0)),
+        (8, 8, SegmentationScores(1, 1, 1, 1, 1)),
     ],
 )
 def test_empty_and_full_masks_follow_the_stated_convention(made, wanted, expected):

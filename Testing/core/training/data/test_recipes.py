@@ -69,7 +69,7 @@ def test_prepared_heads_lie_in_the_templates_space_and_the_odd_one_is_taken_out(
             Volume(array, mask.geometry).write(tmp_path / f"s{i}{name}.nii")
         cases.append(Case(f"s{i}", (tmp_path / f"s{i}.nii",), head=tmp_path / f"s{i}_head.nii"))
     grid = ModelGrid((32, 32, 32), (8.0, 8.0, 8.0), "head_centre")
-    steps = Steps(head(), "affine", remove_outliers=True)
+    steps = Steps(template=head(), registration="affine", remove_outliers=True)
     report = prepare(cases, tmp_path / "out", grid, WHOLE_HEAD, ["T1"], hold_out=0, steps=steps)
     data = PackedDataset.open(tmp_path / "out")
     assert min(dice(data.labels[0] > 0, labels > 0) for labels in data.labels) > 0.93

@@ -51,7 +51,7 @@ def test_training_that_resumes_ends_with_the_weights_of_training_that_never_stop
     for run, stops in (("whole", [None]), ("parts", [1, 2, None])):
         (tmp_path / run).mkdir()
         for stop in stops:
-            options = RunOptions("cpu", 100, 100, threads=1, stop_after=stop)
+            options = RunOptions(device="cpu", validate_every=100, sample_every=100, threads=1, stop_after=stop)
             train_stage(wanted, 0, data, tmp_path / run, options, lambda entry: None)
     whole, parts = (load_checkpoint(tmp_path / run / "stage-0.pt")["network"] for run in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -1,0 +1,32 @@
+"""Devices and precisions by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from MedDDPMCore.base.device import PRECISIONS, describe_devices, pick_device, pick_precision
+from MedDDPMCore.base.errors import ResourceError
+
+
+def test_a_precision_has_the_name_that_torch_gives_it():
+    assert {name: str(dtype) for name, dtype in PRECISIONS.items()} == {name: f"torch.{name}" for name in PRECISIONS}
+    assert pick_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
+    assert pick_precision("auto", torch.device("cpu")) in PRECISIONS.values()
+
+
+@pytest.mark.parametrize("name", ["float", "nn", "load", "", "Float32"])
+def test_a_word_that_is_no_precision_is_refused_and_the_known_ones_are_named(name):
+    with pytest.raises(ResourceError, match="no precision") as refused:
+        pick_precision(name, torch.device("cpu"))
+    assert "bfloat16" in refused.value.hint
+
+
+def test_a_device_that_is_not_there_is_refused():
+    for name in ("cuda:99", "toaster"):
+        with pytest.raises(ResourceError, match=name):
+            pick_device(name)
+
+
+def test_the_cpu_is_always_among_the_devices():
+    assert describe_devices()[-1]["id"] == "cpu"
