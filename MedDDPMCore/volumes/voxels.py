@@ -37,6 +37,8 @@ def spatial_axes(path: Path, shape: tuple[int, ...], labels: bool, components: i
     4 or, when it is the shorter, axis 1. components: values a voxel beside these axes. Raises VolumeError for all
     that is not a single 3D volume.
     """
+    if min(shape, default=0) < 1:
+        raise VolumeError(f"{path} holds no voxel: its shape is {shape}.", "Export it again.")
     keep = list(range(len(shape)))
     while len(keep) > 3 and shape[keep[-1]] == 1:
         keep.pop()

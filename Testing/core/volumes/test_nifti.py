@@ -101,6 +101,13 @@ def test_axes_of_one_voxel_around_the_three_are_passed_over(tmp_path, shape):
     assert [("first axis" in str(one.message)) for one in said] == ([True] if shape[0] == 1 else [])
 
 
+@pytest.mark.parametrize("shape", [(0, 5, 6), (4, 5, 0), (4, 0, 6, 1)])
+def test_a_file_without_a_voxel_is_refused(tmp_path, shape):
+    nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(VolumeError, match="holds no voxel|cannot be read|is empty"):
+        Volume.read(tmp_path / "a.nii", labels=True)
+
+
 @pytest.mark.parametrize("field, value", [("xyzt_units", 7), ("datatype", 9999), ("vox_offset", float("nan"))])
 def test_header_fields_of_no_meaning_are_the_files_error(tmp_path, field, value):
     nib.save(nib.Nifti1Image(integers(), np.eye(4)), tmp_path / "a.nii")
