@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +44,7 @@ _NO_IMAGE_FAMILIES = {
     _STORAGE + "9.": "a waveform",
     _STORAGE + "104.": "a document",
 }
+_NEEDS_ASCII = os.name == "nt"
 _CONTOURS = (
     "It holds contours, not voxels: load it with its image series in 3D Slicer (extension SlicerRT), export the "
     "segmentation as a label map (.seg.nrrd or .nii.gz), and give that."
@@ -102,8 +108,22 @@ def read_folder(folder: Path, labels: bool = False) -> Voxels:
         return read_file(others[0])
     for path in images:
         require_true_lengths(path)
-    passed_over = {str(path) for path in (*segmentations, *others)}
-    return _read_series(folder, passed_over)
+    passed_over = {*segmentations, *others}
+    with _plainly_named(folder, [path for path in files if path not in passed_over]) as place:
+        return _read_series(place, {str(path) for path in passed_over})
+
+
+@contextmanager
+def _plainly_named(folder: Path, files: list[Path]) -> Iterator[Path]:
+    """The folder, or a copy of these files in one of an ASCII name, where GDCM can open no other (Windows)."""
+    if not _NEEDS_ASCII or "".join(map(str, files)).isascii():
+        yield folder
+        return
+    root = next((path for path in (tempfile.gettempdir(), os.environ.get("PUBLIC")) if path and path.isascii()), None)
+    with tempfile.TemporaryDirectory(dir=root) as copy:
+        for number, path in enumerate(files):
+            shutil.copyfile(path, Path(copy) / (path.name if path.name.isascii() else f"slice-{number}.dcm"))
+        yield Path(copy)
 
 
 def _only(folder: Path, files: list[Path], what: str) -> Path:

@@ -11,6 +11,7 @@ from dicom_series import write_object, write_series
 from pydicom.uid import RTStructureSetStorage
 
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes import dicom
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 
@@ -89,6 +90,18 @@ def test_what_is_no_image_is_passed_over_beside_a_series(tmp_path):
     array = write_series(tmp_path / "s")
     write_object(tmp_path / "s" / "rs.dcm", RTStructureSetStorage)
     assert np.array_equal(Volume.read(tmp_path / "s").array, array.astype(int) * 2 - 5)
+
+
+def test_where_decoders_need_plain_names_a_series_of_other_names_is_read_from_a_copy(tmp_path, monkeypatch):
+    array = write_series(tmp_path / "Schädel")
+    write_object(tmp_path / "Schädel" / "rs.dcm", RTStructureSetStorage)
+    first = sorted((tmp_path / "Schädel").iterdir())[0]
+    first.rename(first.with_name("größe.dcm"))
+    monkeypatch.setattr(dicom, "_NEEDS_ASCII", True)
+    opened, read_series = [], dicom._read_series
+    monkeypatch.setattr(dicom, "_read_series", lambda place, *more: opened.append(place) or read_series(place, *more))
+    assert np.array_equal(Volume.read(tmp_path / "Schädel").array, array.astype(int) * 2 - 5)
+    assert str(opened[0]).isascii() and not opened[0].exists()
 
 
 def test_one_slice_is_refused_and_the_folder_asked_for(tmp_path):
