@@ -8,11 +8,23 @@ import warnings
 
 from .base.errors import MedDDPMError
 from .base.shortage import memory_explained
-from .commands import editing, evaluation, export, lesions, models, privacy, reader_study, study, synthesis, training
+from .commands import (
+    editing,
+    evaluation,
+    export,
+    lesions,
+    models,
+    privacy,
+    reader_study,
+    study,
+    synthesis,
+    training,
+    worker,
+)
 from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
 from .version import __version__
 
-GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy)
+GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy, worker)
 
 
 def parser() -> argparse.ArgumentParser:

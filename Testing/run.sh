@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 libraries=(xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libglib2.0-0
   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1
-  fonts-dejavu-core)
+  fonts-dejavu-core openssh-server openssh-client)
 missing=()
 if command -v apt-get >/dev/null; then
   for name in "${libraries[@]}"; do dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name"); done

@@ -17,11 +17,10 @@ from ..base.errors import ModelError
 from ..base.files import replacing, sha256_of, together, write_json
 from ..base.shortage import memory_explained
 from .atlas import FACTOR, Atlas
-from .catalogue import SPEC_FILE
+from .catalogue import SPEC_FILE, WEIGHTS_FILE
 from .spec import ModelSpec, read_json
 from .stage import build_network
 
-WEIGHTS_FILE = "weights.safetensors"
 _ATLAS = "atlas."
 
 

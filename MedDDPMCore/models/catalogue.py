@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ..base.errors import ModelError
 from ..base.resources import resource
 
 SPEC_FILE = "model.json"
+WEIGHTS_FILE = "weights.safetensors"
 
 DEFAULT = "default"
 
@@ -48,3 +50,15 @@ def find_model(name_or_path: str | Path) -> Path:
         f"There is no model {str(name_or_path)!r}.",
         f"Known models: {known}. A path to a folder with {SPEC_FILE} works too.",
     )
+
+
+def read_json(path: str | Path) -> dict:
+    """The JSON object in a file; ModelError where it cannot be read, or holds something else."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} does not hold a JSON object.")
+    return values

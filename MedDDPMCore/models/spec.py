@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ..diffusion.samplers import SAMPLERS
 from ..volumes.grid import ModelGrid
 from ..volumes.labels import LabelScheme
 from .atlas import BLOCK
-from .catalogue import SPEC_FILE
+from .catalogue import SPEC_FILE, read_json
 from .checks import check_choice, check_entries, check_range
 
 FORMAT_VERSION = 1
@@ -206,15 +205,3 @@ def _network(values: dict, where: str, known: dict) -> dict:
     if groups < 1 or any(base * multiplier % groups for multiplier in multipliers):
         raise ModelError(f"{where} has {groups} norm groups, which do not divide all its widths.")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def read_json(path: str | Path) -> dict:
-    """The JSON object in a file; ModelError where it cannot be read, or holds something else."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path} does not hold a JSON object.")
-    return values

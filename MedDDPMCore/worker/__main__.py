@@ -1,6 +1,11 @@
-"""`python -m MedDDPMCore.worker`."""
+"""`python -m MedDDPMCore.worker`: what `medddpm worker` does, without loading the other commands."""
 
-from .server import main
+import argparse
+import sys
+
+from .start import DESCRIPTION, add_arguments, run
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser("medddpm worker", description=DESCRIPTION)
+    add_arguments(parser)
+    sys.exit(run(parser.parse_args()))

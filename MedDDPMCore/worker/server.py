@@ -13,7 +13,8 @@ import queue
 import sys
 import threading
 import traceback
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO, TextIO
 
 from ..base.errors import MedDDPMError
 from ..base.shortage import memory_explained
@@ -27,7 +28,7 @@ class Worker:
     on.
     """
 
-    def __init__(self, requests: TextIO, events: TextIO):
+    def __init__(self, requests: Iterable[str], events: TextIO):
         self.requests, self.events = requests, events
         self.waiting: queue.Queue[dict | None] = queue.Queue()
         self.cancelled: set[str] = set()
@@ -49,6 +50,13 @@ class Worker:
             self.events.flush()
 
     def _read(self) -> None:
+        try:
+            self._read_all()
+        finally:
+            self.cancelled.add("*")
+            self.waiting.put(None)
+
+    def _read_all(self) -> None:
         for line in self.requests:
             if not line.strip():
                 continue
@@ -65,11 +73,13 @@ class Worker:
                 break
             else:
                 self.waiting.put(request)
-        self.cancelled.add("*")
-        self.waiting.put(None)
+
+    def handlers(self) -> dict[str, Callable[[dict], None]]:
+        """What does each request that is worked on in its turn."""
+        return {"hello": self._hello, **dict.fromkeys(JOBS, self._make), "release": self._release}
 
     def _handle(self, request: dict) -> None:
-        known = {"hello": self._hello, **dict.fromkeys(JOBS, self._make), "release": self._release}
+        known = self.handlers()
         identity = request.get("id")
         try:
             if request["request"] not in known:
@@ -93,14 +103,13 @@ class Worker:
         import torch
 
         from ..base.device import describe_devices
-        from ..models.catalogue import find_models
-        from ..models.spec import read_json
+        from ..models.catalogue import find_models, read_json
         from ..version import __version__
 
         models = []
         for name, folder in find_models().items():
             described = read_json(folder / "model.json")
-            keys = ("title", "licence", "sampler", "steps", "modalities", "notes")
+            keys = ("title", "licence", "sampler", "steps", "modalities", "notes", "weights_sha256")
             models.append({"name": name, "folder": str(folder), **{key: described.get(key) for key in keys}})
         versions = {"MedDDPMCore": __version__, "torch": torch.__version__, "python": platform.python_version()}
         self.emit(
@@ -143,9 +152,6 @@ class Worker:
         return bool(self.cancelled & {identity, "*"})
 
 
-def main() -> None:
-    """Entry point of the process: keeps stdout for the protocol, and sends all else that prints to stderr."""
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    requests = os.fdopen(os.dup(0), "r", encoding="utf-8", errors="replace")
-    Worker(requests, events).serve()
+def as_text(stream: BinaryIO, mode: str) -> TextIO:
+    """A stream of bytes that nothing was read from, as one of lines."""
+    return os.fdopen(stream.fileno(), mode, encoding="utf-8", errors="replace", closefd=False)

@@ -35,9 +35,10 @@ FLOORS = (
     "evaluation.readers",
     "evaluation.study",
     "export",
+    "worker",
     "commands",
     "cli",
-    "worker",
+    "child",
 )
 """Rooms of MedDDPMCore from the ground up: a room imports from itself or from below."""
 

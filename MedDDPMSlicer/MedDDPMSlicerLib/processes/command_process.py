@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .synthesis_process import LineReader
 
 STOP_GRACE_MS = 60_000
-_CHILD = ["-u", "-X", "utf8", "-m", "MedDDPMCore.worker.child"]
+_CHILD = ["-u", "-X", "utf8", "-m", "MedDDPMCore.child"]
 _OWN_WORDS = "medddpm: "
 
 

@@ -1,47 +1,18 @@
 """The worker as a GUI meets it: a real process, JSON lines in and out."""
 
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from conversation import Conversation
 from phantoms import box, head
 from small_models import write_model
 
 from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Conversation:
-    """A worker process, and the lines that go to and fro."""
-
-    def __init__(self, models: Path):
-        environment = {**os.environ, "MEDDDPM_MODELS": str(models), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "MedDDPMCore.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environment, text=True, bufsize=1,
-        )  # fmt: skip
-
-    def say(self, line) -> None:
-        self.process.stdin.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
-        self.process.stdin.flush()
-
-    def hear(self, *wanted: str) -> dict:
-        """The next event of one of these names; what comes before it is kept in `passed`."""
-        self.passed = []
-        while True:
-            line = self.process.stdout.readline()
-            assert line, "the worker ended"
-            event = json.loads(line)
-            if event["event"] in wanted:
-                return event
-            self.passed.append(event)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +26,7 @@ def models(tmp_path_factory):
 def worker(models):
     conversation = Conversation(models)
     yield conversation
-    conversation.process.kill()
-    conversation.process.wait()
+    conversation.end()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The command line as the child of a program: `python -m MedDDPMCore.worker.child COMMAND …`.
+"""The command line as the child of a program: `python -m MedDDPMCore.child COMMAND …`.
 
 It ends in good order, as after Ctrl-C, when something arrives on its standard input, or when that ends because the
 program is gone. Unlike a signal this works on Windows, too.
@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 
-from ..cli import main
+from .cli import main
 
 
 def _interrupt_when_asked() -> None:

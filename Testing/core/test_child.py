@@ -21,14 +21,14 @@ def main():
         print("saved", flush=True)
         return 130
 cli.main = main
-runpy.run_module("MedDDPMCore.worker.child", run_name="__main__")
+runpy.run_module("MedDDPMCore.child", run_name="__main__")
 """
 
 
 @pytest.fixture
 def child():
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], cwd=Path(__file__).resolve().parents[3],
+        [sys.executable, "-c", PROGRAM], cwd=Path(__file__).resolve().parents[2],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell has it for what runs behind it
     )  # fmt: skip
@@ -49,8 +49,8 @@ def test_it_does_not_outlive_the_program_that_started_it(child):
 
 def test_its_words_and_exit_code_are_those_of_the_command_line():
     with subprocess.Popen(
-        [sys.executable, "-m", "MedDDPMCore.worker.child", "synthesize", "/no/such/mask.nii.gz", "out"],
-        cwd=Path(__file__).resolve().parents[3], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "MedDDPMCore.child", "synthesize", "/no/such/mask.nii.gz", "out"],
+        cwd=Path(__file__).resolve().parents[2], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         words = process.stderr.read()
     assert process.returncode == 1 and words.startswith("medddpm: ") and "mask.nii.gz" in words

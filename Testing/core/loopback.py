@@ -1,0 +1,109 @@
+"""A real sshd on this computer for tests, with own keys, port and configuration, and what plays the other machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+PRIVILEGE_FOLDER = Path("/run/sshd")
+
+
+def keys(path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+class Loopback:
+    """sshd, and an ssh in `bin` that knows it as "far". `there`: home and temporary files of the other machine."""
+
+    def __init__(self, folder: Path):
+        if SSHD is None or shutil.which("ssh") is None:
+            pytest.skip("OpenSSH's server and client are not installed (Debian: openssh-server)")
+        if os.name == "posix" and os.getuid() == 0:
+            PRIVILEGE_FOLDER.mkdir(mode=0o755, exist_ok=True)
+        self.folder, self.there, self.bin = folder, folder / "there", folder / "bin"
+        for path in (self.there / "tmp", self.bin):
+            path.mkdir(parents=True)
+        host_key, user_key = keys(folder / "host_key"), keys(folder / "user_key")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        (folder / "known_hosts").write_text(
+            f"[127.0.0.1]:{self.port} {host_key.with_suffix('.pub').read_text()}", encoding="utf-8"
+        )
+        (folder / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"AuthorizedKeysFile {user_key}.pub\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+            f"PermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
+        )
+        self.configure()
+        ssh = self.bin / "ssh"
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {shlex.quote(str(folder / "ssh_config"))} "$@"\n')
+        ssh.chmod(0o755)
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-E", folder / "sshd.log", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL
+        )
+        self._wait_until_it_listens()
+
+    def configure(self, **changes: str) -> None:
+        """Writes what ssh knows of "far"."""
+        entries = {
+            "HostName": "127.0.0.1", "Port": str(self.port), "User": getpass.getuser(), "IdentitiesOnly": "yes",
+            "IdentityFile": str(self.folder / "user_key"), "UserKnownHostsFile": str(self.folder / "known_hosts"),
+            "IdentityAgent": "none", **changes,
+        }  # fmt: skip
+        text = "Host far\n" + "".join(f"  {name} {value}\n" for name, value in entries.items())
+        (self.folder / "ssh_config").write_text(text)
+
+    def program(self, models: Path | None = None, before: str = "") -> str:
+        """The command that starts medddpm on the other machine."""
+        values = {
+            "HOME": self.there, "TMPDIR": self.there / "tmp", "PYTHONPATH": ROOT, "OMP_NUM_THREADS": 1,
+            "MEDDDPM_MODELS": models or "", "PYTHONDONTWRITEBYTECODE": 1,
+        }  # fmt: skip
+        settings = " ".join(shlex.quote(f"{name}={value}") for name, value in values.items())
+        return f"{before} env {settings} {shlex.quote(sys.executable)} -u -m MedDDPMCore.cli"
+
+    def left_there(self) -> list[Path]:
+        """What workers have among the other machine's temporary files: folders and their locks."""
+        return sorted((self.there / "tmp").glob("medddpm-private-*"))
+
+    def wait_until_clean(self, seconds: float = 60) -> None:
+        """Returns once nothing is left there."""
+        end = time.monotonic() + seconds
+        while left := self.left_there():
+            assert time.monotonic() < end, left
+            time.sleep(0.05)
+
+    def sessions(self) -> list[int]:
+        """Numbers of sshd's processes for the connections that are open."""
+        import psutil
+
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
+
+    def stop(self) -> None:
+        import psutil
+
+        for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+            process.kill()
+        self.process.wait()
+
+    def _wait_until_it_listens(self) -> None:
+        end = time.monotonic() + 30
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert time.monotonic() < end and self.process.poll() is None, (self.folder / "sshd.log").read_text()
+            time.sleep(0.02)
