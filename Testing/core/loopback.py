@@ -46,6 +46,7 @@ class Loopback:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"AuthorizedKeysFile {user_key}.pub\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
             f"PermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
+            f"SetEnv PATH={self.bin}:/usr/bin:/bin\n"
         )
         self.configure()
         ssh = self.bin / "ssh"
@@ -65,6 +66,12 @@ class Loopback:
         }  # fmt: skip
         text = "Host far\n" + "".join(f"  {name} {value}\n" for name, value in entries.items())
         (self.folder / "ssh_config").write_text(text)
+
+    def install(self, models: Path | None = None) -> None:
+        """Puts a `medddpm` where the other machine's shell finds it."""
+        command = self.bin / "medddpm"
+        command.write_text(f'#!/bin/sh\nexec {self.program(models)} "$@"\n')
+        command.chmod(0o755)
 
     def program(self, models: Path | None = None, before: str = "") -> str:
         """The command that starts medddpm on the other machine."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import stat
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from conversation import Conversation
-from loopback import Loopback, keys
+from loopback import Loopback
 from phantoms import box, head
 from small_models import write_model
 
@@ -21,58 +19,6 @@ from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.volumes.volume import Volume
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sshd is started as POSIX systems do")
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory):
-    loopback = Loopback(tmp_path_factory.mktemp("far"))
-    yield loopback
-    loopback.stop()
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """The other machine's models: "small"; and here "small" and "mine"."""
-    folder = tmp_path_factory.mktemp("models")
-    for path, name in (("there/small", "small"), ("here/small", "small"), ("here/mine", "mine")):
-        write_model(folder / path, name=name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def talk(far, models):
-    """Starts workers: talk(options …, here={variables}); they are ended at the end."""
-    begun = []
-
-    def start(*options: str, here: dict | None = None) -> Conversation:
-        environment = {"PATH": f"{far.bin}:{os.environ['PATH']}", **(here or {})}
-        program = [] if "--remote-command" in options else ["--remote-command", far.program(models / "there")]
-        begun.append(Conversation(models / "here", "--on", "far", *program, *options, **environment))
-        return begun[-1]
-
-    yield start
-    for conversation in begun:
-        conversation.end()
-
-
-@pytest.fixture(scope="module")
-def worker(talk):
-    """One that stays, as in a window."""
-    return talk()
-
-
-@pytest.fixture
-def request_of(tmp_path):
-    mask = tmp_path / "my mask.nii.gz"
-    head(box((6, 6, 6), (190, 230, 220))).write(mask)
-
-    def make(identity: str, **changes) -> dict:
-        return {
-            "request": "synthesize", "id": identity, "mask": str(mask), "output": str(tmp_path / "out"),
-            "model": "small", "device": "cpu", "seed": 3, **changes,
-        }  # fmt: skip
-
-    return make
 
 
 def whole(folder: Path) -> list[Path]:
@@ -286,140 +232,3 @@ def test_what_a_killed_worker_left_there_is_removed_at_the_next_start(models, ta
         assert not {*left} & {*own.left_there()}
     finally:
         own.stop()
-
-
-def spoken(worker: Conversation, request: dict) -> dict:
-    worker.say(request)
-    error = worker.hear("error", "ready", "done")
-    assert error["event"] == "error" and error["code"] in ("connection", "resources"), error
-    return error
-
-
-def test_a_key_that_is_refused_is_said_with_what_to_do(talk, far, tmp_path):
-    far.configure(IdentityFile=str(keys(tmp_path / "other_key")))
-    try:
-        error = spoken(talk(), {"request": "hello", "id": "h"})
-    finally:
-        far.configure()
-    assert "did not accept a key" in error["message"] and "ssh-copy-id far" in error["hint"] and error["id"] == "h"
-
-
-def test_a_host_key_that_is_not_known_is_never_accepted(talk, far, tmp_path):
-    far.configure(UserKnownHostsFile=str(tmp_path / "none"))
-    try:
-        error = spoken(talk(), {"request": "hello"})
-    finally:
-        far.configure()
-    assert "identity of far is not known" in error["message"] and "fingerprint" in error["hint"]
-    assert not (tmp_path / "none").exists()
-
-
-@pytest.mark.parametrize(
-    "change, words", [({"HostName": "no-such-computer.invalid"}, "is not known"), ({"Port": "1"}, "not be reached")]
-)
-def test_a_computer_that_is_not_there_is_said(talk, far, change, words):
-    far.configure(**change)
-    try:
-        assert words in spoken(talk(), {"request": "hello"})["message"]
-    finally:
-        far.configure()
-
-
-def test_a_computer_without_medddpm_is_said_with_the_command_that_installs_it(talk):
-    error = spoken(talk("--remote-command", "/no/such/medddpm"), {"request": "hello"})
-    assert (
-        "not installed on far" in error["message"] and "ssh far '" in error["hint"] and "pip install" in error["hint"]
-    )
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        'echo \'{"event": "open", "carry": 1, "protocol": 99, "version": "9.0"}\'; cat >/dev/null #',
-        "echo \"medddpm: error: argument COMMAND: invalid choice: 'worker'\" >&2; exit 2 #",
-    ],
-)
-def test_another_version_of_the_protocol_is_said(talk, answer):
-    error = spoken(talk("--remote-command", answer), {"request": "hello"})
-    assert "another version" in error["message"] and "Install this version" in error["hint"]
-
-
-def test_a_missing_ssh_is_said_with_how_to_install_it(talk, tmp_path):
-    error = spoken(talk(here={"PATH": str(tmp_path)}), {"request": "hello"})
-    assert "ssh is not installed" in error["message"] and "openssh-client" in error["hint"]
-
-
-def test_no_space_there_is_said_and_the_next_request_is_answered(talk, far, models, request_of):
-    worker = talk("--remote-command", far.program(models / "there", before="ulimit -f 1;"))
-    error = spoken(worker, request_of("a"))
-    assert error["code"] == "resources" and "On far" in error["message"] and "disk is full" in error["message"]
-    worker.say({"request": "hello"})
-    assert worker.hear("ready", "error")["event"] == "ready"
-
-
-def test_words_of_a_login_script_do_not_disturb(talk, far, models):
-    worker = talk("--remote-command", far.program(models / "there", before="echo Welcome; echo '[1, 2]';"))
-    worker.say({"request": "hello"})
-    assert worker.hear("ready", "error")["event"] == "ready"
-
-
-QUEUE = """#!/bin/sh
-echo $$ > {folder}/pid
-echo "srun: job 7 queued and waiting for resources" >&2
-while [ ! -e {folder}/free ]; do sleep 0.05; done
-exec "$@"
-"""
-
-
-@pytest.fixture
-def queue(tmp_path):
-    """A command that waits as srun does until the file "free" is in its folder."""
-    script = tmp_path / "srun"
-    script.write_text(QUEUE.format(folder=shlex.quote(str(tmp_path))))
-    script.chmod(0o755)
-    return script
-
-
-def test_waiting_in_a_queue_is_shown_until_there_is_room(talk, request_of, queue):
-    worker = talk("--launch", f"{queue} env A=b")
-    worker.say({"request": "hello", "id": "h"})
-    while "job 7 queued" not in worker.hear("waiting", "ready", "error")["text"]:
-        pass
-    (queue.parent / "free").touch()
-    assert worker.hear("ready", "error")["event"] == "ready"
-    worker.say(request_of("a"))
-    assert worker.hear("done", "error")["event"] == "done"
-
-
-@pytest.mark.parametrize("way", ["cancel", "kill"])
-def test_waiting_in_a_queue_can_be_cancelled_and_leaves_the_queue(talk, request_of, queue, way):
-    worker = talk("--launch", str(queue))
-    worker.say(request_of("a"))
-    while "job 7 queued" not in worker.hear("progress", "error")["phase"]:
-        pass
-    if way == "cancel":
-        worker.say({"request": "cancel", "id": "a"})
-        assert worker.hear("cancelled", "done")["id"] == "a"
-    else:
-        worker.end()
-    pid, end = int((queue.parent / "pid").read_text()), time.monotonic() + 60
-    while psutil.pid_exists(pid):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def test_a_queue_that_refuses_is_quoted(talk, tmp_path):
-    script = tmp_path / "srun"
-    script.write_text('#!/bin/sh\necho "srun: error: invalid partition specified: gpus" >&2\nexit 1\n')
-    script.chmod(0o755)
-    error = spoken(talk("--launch", str(script)), {"request": "hello"})
-    assert "queue of far refused: invalid partition specified: gpus" in error["message"]
-
-
-@pytest.mark.parametrize("name", ["-oProxyCommand=touch /tmp/x", "two words", ""])
-def test_a_host_that_ssh_could_take_for_an_option_is_refused(name):
-    from MedDDPMCore.worker.channel import LineError
-    from MedDDPMCore.worker.ssh import Host
-
-    with pytest.raises(LineError, match="not the name of a computer"):
-        Host(name)
