@@ -2,6 +2,7 @@
 
 The image is brought to 2 mm and smoothed; what stands out from the air by a third of Otsu's threshold (Otsu, IEEE SMC
 1979) is head. The largest piece, closed and with its holes filled, is one solid body, sinuses and airways included.
+Where that is the whole image, its air is noise of any value, as in MP2RAGE's UNI: then what varies less is head.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ _OTSU_SHARE = 0.35
 _CLOSING_VOXELS = 5
 _BRIDGE_VOXELS = 1
 """Pieces that hang on the head by less than a ball of this radius, such as wrapped-round tissue, are cut off."""
+_QUIET_SHARE = 0.7
+"""The same as _OTSU_SHARE for how little an image varies: what lies beside noise varies half as much as noise."""
+_EVERYTHING, _MOST_LITRES = 0.92, 9.0
+"""A body of a larger share of the image, or more litres, is no head."""
 
 
 def head_mask(volume: Volume) -> Volume:
@@ -24,13 +29,21 @@ def head_mask(volume: Volume) -> Volume:
 
     The values may be of any range, with an offset, noise, or a bright even background. The outline lies one to two
     millimetres outside the skin. Takes about a CPU second. Raises VolumeError for an image with several channels or
-    one that shows nothing.
+    one in which no head is seen.
     """
     if volume.array.ndim != 3:
         raise VolumeError(f"A head mask needs a single (z, y, x) image, not one of shape {volume.array.shape}.")
     working = _working_geometry(volume.geometry)
     image = _dark_background(resample_image(volume, working).array)
     body = _solid(_main_piece(_foreground(image)), working)
+    if _is_everything(body, working):
+        quiet = resample_image(Volume(_quietness(volume.array), volume.geometry), working, 0.0).array
+        body = _solid(_main_piece(_foreground(quiet, _QUIET_SHARE)), working)
+        if _is_everything(body, working):
+            raise VolumeError(
+                f"No head is seen in the image: {body.mean():.0%} of it stands out as one.",
+                "Is it the right image? Of an MP2RAGE give INV2 or a T1 map instead; or paint the head in 3D Slicer.",
+            )
     if working is volume.geometry:
         return Volume(body, working)
     smooth = resample_image(Volume(body, working), volume.geometry, 0.0)
@@ -62,7 +75,22 @@ def _dark_background(image: np.ndarray) -> np.ndarray:
     return np.abs(image - level) if level > 0.4 and alike >= 6 else image
 
 
-def _foreground(image: np.ndarray) -> np.ndarray:
+def _is_everything(body: np.ndarray, geometry: Geometry) -> bool:
+    """Whether a mask (z, y, x) fills the image, or each of its faces, or more litres than any head has."""
+    litres = body.sum() * np.prod(geometry.spacing) / 1e6
+    faces = (np.take(body, end, axis).mean() for axis in range(3) for end in (0, -1))
+    return bool(body.mean() > _EVERYTHING or litres > _MOST_LITRES or all(share > 0.5 for share in faces))
+
+
+def _quietness(image: np.ndarray) -> np.ndarray:
+    """How little an image (z, y, x) varies around each voxel: 1 not at all, 0 most; float32."""
+    import SimpleITK as sitk
+
+    varies = sitk.GetArrayFromImage(sitk.Noise(sitk.GetImageFromArray(image.astype(np.float32)), [1, 1, 1]))
+    return 1 - np.clip(varies / max(float(np.percentile(varies, 99)), 1e-12), 0, 1)
+
+
+def _foreground(image: np.ndarray, share: float = _OTSU_SHARE) -> np.ndarray:
     """What stands out from the air in an image (z, y, x) of 0..1 with dark air; uint8."""
     import SimpleITK as sitk
 
@@ -71,7 +99,7 @@ def _foreground(image: np.ndarray) -> np.ndarray:
     otsu.Execute(smooth)
     array = sitk.GetArrayViewFromImage(smooth)
     air = float(np.median(array[array <= otsu.GetThreshold()]))
-    return (array > air + _OTSU_SHARE * (otsu.GetThreshold() - air)).astype(np.uint8)
+    return (array > air + share * (otsu.GetThreshold() - air)).astype(np.uint8)
 
 
 def _main_piece(mask: np.ndarray) -> np.ndarray:

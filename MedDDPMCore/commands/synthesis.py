@@ -50,9 +50,13 @@ def synthesize(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..base.parallel import rank_and_world
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
     from ..synthesis.batch import find_masks, mask_names, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.labels import parse_label_mapping
+    from ..volumes.plausible import examine
+    from ..volumes.volume import Volume
 
     mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
@@ -60,6 +64,8 @@ def synthesize(args: argparse.Namespace) -> int:
     rank, world = rank_and_world()
     if args.check:
         return _check(masks, args.model, mapping)
+    if len(masks) == 1:  # before a model is loaded; masks of a folder are told of one by one
+        examine(Volume.read(masks[0], labels=True), ModelSpec.read(find_model(args.model)).labels, mapping)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -100,13 +106,14 @@ def _check(masks: list[Path], model: str, mapping) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
+    from ..volumes.plausible import examine
     from ..volumes.volume import Volume
 
     scheme = ModelSpec.read(find_model(model)).labels
     worst = 0
     for path in masks:
         try:
-            report = scheme.validate(Volume.read(path, labels=True), mapping)
+            _, report = examine(Volume.read(path, labels=True), scheme, mapping)
         except MedDDPMError as error:
             print(f"{path.name}: {error}")
             worst = EXIT_ERROR

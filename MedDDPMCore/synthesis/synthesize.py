@@ -22,6 +22,7 @@ from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import in_precision
 from ..networks.unet import UNet
 from ..volumes.labels import LabelMapping
+from ..volumes.plausible import examine
 from ..volumes.volume import Geometry, Volume, resample_image, resample_labels
 from .fitting import Fit, fit
 from .walk import Filling, WalkStep, walk
@@ -141,8 +142,7 @@ class Model:
         it.
         """
         scheme, grid = self.spec.labels, self.spec.grid
-        report = scheme.validate(mask, mapping)
-        own = Volume(scheme.apply(mask, mapping), mask.geometry)
+        own, report = examine(mask, scheme, mapping)
         geometry = grid.geometry_for(own, scheme.head_values)
         warnings = [*report.warnings, *grid.warnings_for(own, geometry, scheme.head_values)]
         labels = resample_labels(own, geometry).array

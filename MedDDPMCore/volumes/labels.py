@@ -150,6 +150,10 @@ class LabelScheme:
             report.notes.append("No lesion is painted: none will be made.")
         return mapped, report
 
+    def meaning_of(self, mask: Volume, mapping: LabelMapping | None = None) -> dict[int, str]:
+        """Value in a segmentation -> what it is taken for: a label, or "background". LabelError for a bad mapping."""
+        return self._meaning(mask.label_names or {}, mapping)
+
     def _meaning(self, names: dict[int, str], mapping: LabelMapping | None) -> dict[int, str]:
         """Value in the segmentation -> label name. Labels that a mapping leaves out keep their values if free."""
         mapped: dict[str, tuple[int, ...]] = {}
@@ -207,10 +211,15 @@ class LabelScheme:
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
         example = next(iter(unknown))
         name = self.lesions[-1] if self.lesions else self.required[0]
+        parts = (
+            " Are these the parts of a tumour, as BraTS numbers them? Then let the head be made from the MRI: `medddpm "
+            "synthesize MASK OUT --mri MRI --labels tumor=…`. In BraTS from 2024 on, 4 is the resection cavity."
+        )
+        brats = parts if self.required == ("head",) and set(unknown) <= {3, 4} and not names else ""
         return (
             f"The segmentation holds labels that {self.name} does not know: {', '.join(listed)}{more}.",
             f"Say what they are, for instance --labels {name}={example} "
-            f"(several values: =2+3; to leave a value out: background={example}). Known are {self._listing()}.",
+            f"(several values: =2+3; to leave a value out: background={example}). Known are {self._listing()}.{brats}",
         )
 
     def _clip_lesions(self, volume: Volume, report: LabelReport) -> None:

@@ -17,8 +17,8 @@ _NEGATIONS = {"no", "not", "non", "none", "without", "absent", "exclude", "exclu
               "outside", "except", "anti", "negative", "healthy", "normal", "contralateral"}  # fmt: skip
 _NO_TUMOR = {"cavity", "bed", "resection", "resected", "ctv", "ptv", "itv", "oar", "avoid", "margin", "surrounding"}
 _TUMOR = {"tumor", "lesion", "metastasis", "metastase", "met", "neoplasm", "glioma", "glioblastoma", "gbm",
-          "astrocytoma",           "oligodendroglioma", "ependymoma", "medulloblastoma", "meningioma", "schwannoma", "lymphoma", "adenoma",
-          "craniopharyngioma", "carcinoma", "cancer", "malignancy", "dipg", "lgg", "hgg"}  # fmt: skip
+          "astrocytoma", "oligodendroglioma", "ependymoma", "medulloblastoma", "meningioma", "schwannoma",
+          "lymphoma", "adenoma", "craniopharyngioma", "carcinoma", "cancer", "dipg", "lgg", "hgg"}  # fmt: skip
 _WHOLE_NAMES = {
     "head": {"head", "skin", "scalp", "external"},
     "brain": {"brain"},

@@ -178,10 +178,15 @@ class Job:
 
 def synthesize(job: Job) -> None:
     """Mask in, MRI out."""
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
     from ..synthesis.output import stem, write_synthesis
+    from ..volumes.plausible import examine
 
     name = stem(job.text("mask"))
-    mask, model = job.read("mask"), job.model()
+    mask = job.read("mask")
+    examine(mask, ModelSpec.read(find_model(job.model_name)).labels, job.mapping)  # before a model is loaded
+    model = job.model()
     plan = model.plan(mask, job.mapping, job.settings.output_grid)
     files = []
     states = ((state, state) for state in model.run(plan, job.settings))

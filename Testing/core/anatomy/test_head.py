@@ -118,3 +118,28 @@ def test_several_channels_are_refused():
     geometry = box((2, 2, 2), (20, 20, 20))
     with pytest.raises(VolumeError, match="single"):
         head_mask(Volume(np.zeros((2, *geometry.shape)), geometry))
+
+
+def noisy_air(phantom: Volume) -> Volume:
+    """A uniform image of an MP2RAGE: even tissue, air of any value."""
+    rng = np.random.default_rng(0)
+    tissue = 2300 + rng.normal(0, 250, phantom.array.shape)
+    return Volume(np.where(phantom.array > 0, tissue, rng.uniform(0, 4095, phantom.array.shape)), phantom.geometry)
+
+
+@pytest.mark.parametrize("spacing", [2, 4])
+def test_a_head_in_air_that_is_noise_of_any_value_is_found(spacing):
+    phantom = head(box((spacing,) * 3, (190, 230, 220)), radius=0)
+    assert dice(head_mask(noisy_air(phantom)).array, phantom.array) >= 0.95
+
+
+def test_the_head_of_the_shared_mp2rage_is_found(shared):
+    case = shared / "cases" / "c20_mp2rage"
+    found = head_mask(Volume.read(case / "uni.nii.gz"))
+    assert dice(found.array, Volume.read(case / "true_head.nii.gz", labels=True).array) >= 0.95
+
+
+def test_an_image_of_nothing_but_noise_has_no_head():
+    geometry = box((4, 4, 4), (190, 230, 220))
+    with pytest.raises(VolumeError, match="No head is seen"):
+        head_mask(Volume(np.random.default_rng(0).uniform(0, 100, geometry.shape), geometry))
