@@ -64,7 +64,7 @@ def prepare(args: argparse.Namespace) -> int:
     from ..training.data.dataset import ABOUT
     from ..training.data.prepare import Steps
     from ..training.data.prepare import prepare as pack
-    from ..training.data.recipes import RECIPES, TEMPLATE
+    from ..training.data.recipes import BRATS_2023, RECIPES, TEMPLATE, has_brats_2023_names
     from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
@@ -81,8 +81,11 @@ def prepare(args: argparse.Namespace) -> int:
     if source.suffix.lower() == ".csv":
         cases = read_csv(source)
     else:
-        suffixes = args.image_suffix or recipe.suffixes
-        mask_suffix = recipe.mask_suffix if args.mask_suffix is None else args.mask_suffix
+        suffixes, mask_suffix = args.image_suffix or recipe.suffixes, recipe.mask_suffix
+        if args.recipe == "brats" and not args.image_suffix and has_brats_2023_names(source):
+            suffixes, mask_suffix = BRATS_2023
+        if args.mask_suffix is not None:
+            mask_suffix = args.mask_suffix
         cases = find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix, args.brain_suffix)
     mapping = parse_label_mapping(args.labels) if args.labels else None
     registration = args.registration or ("affine" if args.template else recipe.registration)

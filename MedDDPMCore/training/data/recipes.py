@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -44,16 +45,33 @@ def brats_labels(mask: Volume, t1: Volume) -> Volume:
     """A BraTS segmentation (0, 1, 2 and 4, or 3 as newer ones have it) -> 0 … 4 as Med-DDPM has them.
 
     Label 4, enhancing tumour, becomes 3; what is not tumour and brighter than the least value of the skull-stripped T1
-    becomes 4, brain. A mask that has 3 and 4 is taken as it is. TrainingError where the two differ in their voxels.
+    becomes 4, brain. A mask that has 3 and 4 is taken as it is where 4 is all that is seen beside the tumour.
+    TrainingError where it is not (from BraTS 2024 on, 4 is a resection cavity), or where the two differ in voxels.
     """
     if not mask.geometry.matches(t1.geometry):
         raise TrainingError("The segmentation and the T1 image have different voxels.", "Resample one to the other.")
     labels = mask.array.astype(np.uint8)
     if (labels == 4).any() and (labels == 3).any():
+        four, seen = np.count_nonzero(labels == 4), np.count_nonzero((labels == 0) & (t1.array > t1.array.min()))
+        if four < seen:
+            raise TrainingError(
+                f"Label 4 ({four} voxels) is smaller than what else is seen of the brain ({seen}): from BraTS 2024 on "
+                "it is the resection cavity, which this model does not know.",
+                "Leave cases with a cavity out; or label the brain as 4 and the cavity as what it shall be.",
+            )
         return mask
     labels[labels == 4] = 3
     labels[(labels == 0) & (t1.array > t1.array.min())] = 4
     return Volume(labels, mask.geometry)
+
+
+BRATS_2023 = ("-t1n", "-t1c", "-t2w", "-t2f"), "-seg"
+"""Suffixes of the images and the mask in BraTS from 2023 on."""
+
+
+def has_brats_2023_names(folder: Path) -> bool:
+    """Whether a folder, or one below it, holds images named as BraTS names them from 2023 on."""
+    return next(folder.rglob(f"*{BRATS_2023[0][0]}.nii*"), None) is not None
 
 
 RECIPES = {

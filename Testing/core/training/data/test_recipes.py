@@ -94,6 +94,20 @@ def test_brats_labels_become_those_of_the_published_model():
         brats_labels(done, Volume(t1, phantoms.box((2, 2, 2), (8, 8, 8))))
 
 
+def test_a_resection_cavity_is_not_taken_for_the_brain():
+    geometry = phantoms.box((1, 1, 1), (6, 6, 6))
+    mask = np.zeros((6, 6, 6), np.uint8)
+    mask[1, 0, :4] = 1, 2, 3, 4
+    with pytest.raises(TrainingError, match="resection cavity"):
+        brats_labels(Volume(mask, geometry), Volume(np.pad(np.ones((4, 4, 4)), 1), geometry))
+
+
+def test_the_shared_brats_2024_case_is_refused_for_its_cavity(shared):
+    case = shared / "cases" / "c21b_brats2024_cases"
+    with pytest.raises(TrainingError, match="resection cavity"):
+        brats_labels(Volume.read(case / "c1_seg.nii.gz", labels=True), Volume.read(case / "c1_t1.nii.gz"))
+
+
 def test_the_recipes_are_the_papers_grids():
     whole, brats, bundled = (RECIPES[name].spec() for name in ("whole-head", "brats", "bundled"))
     assert (whole.grid.shape, whole.grid.extent_mm) == ((128, 128, 128), (192, 192, 192))
