@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import warnings
 
@@ -21,7 +22,7 @@ from .commands import (
     training,
     worker,
 )
-from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED
+from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
 from .version import __version__
 
 GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy, worker)
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser("medddpm", description="Whole-head MRI from a head/tumour mask, by 3D diffusion.")
     top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for group in GROUPS:
         group.add(commands)
     return top
@@ -39,7 +40,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 after a message, 2 for wrong usage, 130 when interrupted."""
-    args = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal, or a file, of fewer letters than names may have
+            stream.reconfigure(errors="backslashreplace")
+    top = parser()
+    args = top.parse_args(argv)
+    if args.command is None:
+        top.print_help()
+        return EXIT_USAGE
     python_words, warnings.formatwarning = warnings.formatwarning, _words
     try:
         with memory_explained():

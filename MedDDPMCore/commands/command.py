@@ -9,7 +9,7 @@ from pathlib import Path
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
 
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def add_command(commands, name: str, function, text: str) -> argparse.ArgumentParser:

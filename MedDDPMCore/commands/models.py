@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from .command import add_command
 
 
 def add(commands) -> None:
     """Their grammar."""
-    add_command(commands, "models", models, "List the models that can be named.")
+    p = add_command(commands, "models", models, "List the models that can be named.")
+    p.add_argument("--json", action="store_true", help="as JSON, with all that each model says of itself")
 
     p = add_command(commands, "import-model", import_model, "Turn a published Med-DDPM checkpoint into a model folder.")
     p.add_argument("checkpoint", help="model_128.pt or model_brats.pt, as downloaded")
     p.add_argument("out", help="new folder for the model")
-    p.add_argument("--fp32", action="store_true", help="store full precision (twice the size)")
+    p.add_argument("--fp16", action="store_true", help="store half precision (half the size, not exact)")
 
 
-def models(_args: argparse.Namespace) -> int:
+def models(args: argparse.Namespace) -> int:
     """Lists the models that can be named."""
     from ..models.catalogue import find_models
     from ..models.spec import ModelSpec
 
-    for name, folder in find_models().items():
-        spec = ModelSpec.read(folder)
+    found = {name: (folder, ModelSpec.read(folder)) for name, folder in find_models().items()}
+    if args.json:
+        listed = {
+            name: {"folder": str(folder), "weights_sha256": spec.weights_sha256, **spec.to_dict()}
+            for name, (folder, spec) in found.items()
+        }
+        print(json.dumps(listed, indent=1))
+        return 0
+    for name, (folder, spec) in found.items():
         print(f"{name}\t{spec.title}\t{', '.join(spec.modalities)}\t{folder}")
     return 0
 
@@ -34,7 +43,7 @@ def import_model(args: argparse.Namespace) -> int:
 
     from ..models.published import import_published
 
-    report = import_published(args.checkpoint, args.out, torch.float32 if args.fp32 else torch.float16)
+    report = import_published(args.checkpoint, args.out, torch.float16 if args.fp16 else torch.float32)
     step = "" if report.step is None else f", training step {report.step}"
     print(
         f"{report.spec.title}: {report.parameters:,} parameters{step}, modalities {', '.join(report.spec.modalities)}"

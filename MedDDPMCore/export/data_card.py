@@ -37,7 +37,7 @@ def data_card(spec: ModelSpec, marker: dict, cases: list[ExportedCase]) -> str:
             "`SHA256SUMS`: check with `sha256sum -c SHA256SUMS`.",
             "- Intensity: int16, 0 is air, 1000 the model's brightest"
             + (f" ({spec.intensity})." if spec.intensity else "."),
-            *(["- Faces are removed from the images."] if marker["defaced"] else []),
+            *(["- Faces are removed from the images and the masks."] if marker["defaced"] else []),
             "",
             "| label | ml, median (least to most) |",
             "| --- | --- |",
@@ -58,7 +58,7 @@ def data_card(spec: ModelSpec, marker: dict, cases: list[ExportedCase]) -> str:
             "- The mask is what the image was made from, not a reading of the image: how well they agree is the "
             "model's fidelity, and differs from case to case.",
             "- Cases of one mask share the head's outline and the lesion's: keep them on one side of a train/test "
-            "split. Masks made from patients carry the outline of their faces.",
+            "split." + ("" if marker["defaced"] else " Masks made from patients carry the outline of their faces."),
             "- What a method scores on these images says nothing of how it does on patients. Test on real images.",
             "- The model's training data and notes limit what can be seen here"
             + (f": {spec.notes}" if spec.notes else "."),

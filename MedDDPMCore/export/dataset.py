@@ -59,9 +59,10 @@ def make_dataset(
 
     Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half case
     that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the images'
-    faces are set to air (`synthesis.deface`); masks in which no face is seen are left out. The processes of torchrun
-    may work on one folder: each is given all masks, and makes its own part. When interrupted, what is made is completed
-    before KeyboardInterrupt goes on. report(cases done, cases in all, case id or mask's name, a Progress or words).
+    faces are set to air, and the masks' to background (`synthesis.deface`); masks in which no face is seen are left
+    out. The processes of torchrun may work on one folder: each is given all masks, and makes its own part. When
+    interrupted, what is made is completed before KeyboardInterrupt goes on. report(cases done, cases in all, case id or
+    mask's name, a Progress or words).
     Raises VolumeError where `out` holds anything but such a data set, begun with the same model and settings;
     BusyError where another process writes into it; ResourceError on a full disk.
     """
@@ -106,6 +107,8 @@ def _make_cases(
             plan = model.plan(mask, mapping, settings.output_grid)
             labels = _labels(model, plan, mask, mapping, settings)
             face = face_region(labels) if deface else None
+            if face is not None:
+                labels = Volume(np.where(face, labels.array.dtype.type(0), labels.array), labels.geometry)
         except (LabelError, VolumeError) as error:
             result.failed[path] = str(error)
             done += settings.samples

@@ -87,8 +87,8 @@ def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
     if len(spec.stages) != len(config.stages):
         raise TrainingError(
             f"{spec.name} has {len(spec.stages)} stages, and the configuration trains {len(config.stages)}.",
-            f"Give a configuration with {len(spec.stages)} entries under training, such as the one that {spec.name} was "
-            "trained with (Resources/training/default.json for the bundled model).",
+            f"Give a configuration with {len(spec.stages)} entries under training, such as the one that {spec.name} "
+            "was trained with (Resources/training/default.json for the bundled model).",
         )
     notes = f"Fine-tuned from {spec.name} (weights {spec.weights_sha256[:12]})."
     model = dataclasses.replace(spec, name=config.model.name, notes=f"{spec.notes} {notes}".strip())

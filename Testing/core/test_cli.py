@@ -215,3 +215,19 @@ def test_samples_that_are_none_are_wrong_usage(mask, tmp_path, number, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["synthesize", mask, str(tmp_path / "out"), "--samples", number])
     assert "1 or more" in capsys.readouterr().err
+
+
+def test_without_a_command_the_commands_are_listed(capsys):
+    assert main([]) == 2
+    assert "synthesize" in capsys.readouterr().out
+
+
+def test_models_are_told_to_programs_as_json(capsys):
+    assert main(["models", "--json"]) == 0
+    small = json.loads(capsys.readouterr().out)["small"]
+    assert small["modalities"] == ["T1"] and len(small["weights_sha256"]) == 64
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped_and_stops_nothing(tmp_path):
+    done = run("MedDDPMCore.cli", "synthesize", str(tmp_path / "Köpfe.nii.gz"), "o", PYTHONIOENCODING="ascii")
+    assert done.returncode == 1 and "K\\xf6pfe" in done.stderr and "Traceback" not in done.stderr

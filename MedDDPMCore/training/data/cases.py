@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,32 +76,44 @@ def find_cases(
 def read_csv(path: str | Path) -> list[Case]:
     """Cases of a CSV with the columns id and image (several files: separated by ;) and any of the other COLUMNS.
 
+    Columns are separated by commas, semicolons (files are then separated by commas, or by ; within quotes) or tabs, and
+    their names are of any case.
     Relative paths start from the CSV's folder. TrainingError naming the line that is wrong.
     """
     path = Path(path)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            header = file.readline()
+            file.seek(0)
+            separator = max(",;\t", key=header.count)
+            rows = [_lower_case(row) for row in csv.DictReader(file, delimiter=separator)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{path} cannot be read as CSV: {error}.") from error
     if not rows or not {"id", "image"} <= set(rows[0]):
         raise TrainingError(f"{path} needs a header line with the columns id and image, and at least one case.")
     if unknown := sorted(str(name) for name in set(rows[0]) - set(COLUMNS)):
         raise TrainingError(f"{path} has unknown columns: {', '.join(unknown)}.", f"Known are {', '.join(COLUMNS)}.")
-    cases = [_case_of(row, path, line) for line, row in enumerate(rows, start=2)]
+    cases = [_case_of(row, path, line, separator) for line, row in enumerate(rows, start=2)]
     repeated = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
     if repeated:
         raise TrainingError(f"{path} names the case {repeated[0]!r} twice.", "Give every line an id of its own.")
     return cases
 
 
-def _case_of(row: dict[str, str | None], path: Path, line: int) -> Case:
+def _lower_case(row: dict) -> dict:
+    """A row with the names of its columns as COLUMNS has them; what has no column keeps the name None."""
+    return {name if name is None else name.strip().lower(): value for name, value in row.items()}
+
+
+def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) -> Case:
     values = {key: (row.get(key) or "").strip() for key in COLUMNS}
     if not values["id"] or not values["image"]:
         raise TrainingError(f"{path} lacks an id or an image in line {line}.")
     if values["split"] not in ("", *SPLITS):
         raise TrainingError(f"{path} has the split {values['split']!r} in line {line}; it is {' or '.join(SPLITS)}.")
-    images = tuple(path.parent / name.strip() for name in values["image"].split(";"))
+    images = tuple(
+        path.parent / name.strip() for name in re.split("[;,]" if separator == ";" else ";", values["image"])
+    )
     sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")]
     for file in (*images, *sides):
         if file is not None:

@@ -101,7 +101,7 @@ def test_a_safetensors_file_is_read_too(tmp_path, network):
 
 
 def test_half_precision_stays_within_the_stated_tolerance(tmp_path, network):
-    report = import_published(saved(tmp_path, checkpoint(network)), tmp_path / "out")
+    report = import_published(saved(tmp_path, checkpoint(network)), tmp_path / "out", torch.float16)
     assert 0 < report.difference < FLOAT16_TOLERANCE / 4
     assert (tmp_path / "out" / "weights.safetensors").stat().st_size < 2.1 * report.parameters
 
@@ -162,6 +162,15 @@ def test_another_noise_schedule_is_refused(tmp_path, network, name):
     state = checkpoint(network)
     state[name] = torch.linspace(1e-4, 0.02, 251 if name == "posterior_variance" else 250)
     assert name in refused(saved(tmp_path, state))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_schedule_stored_in_half_precision_is_no_other_schedule(tmp_path, network, dtype):
+    state = {name: value.to(dtype) for name, value in checkpoint(network).items()}
+    assert import_published(saved(tmp_path, state), tmp_path / "out").parameters
+    state["betas"] = torch.linspace(1e-4, 0.02, 250).to(dtype)
+    with pytest.raises(ModelError, match="another noise schedule: betas"):
+        import_published(saved(tmp_path, state), tmp_path / "other")
 
 
 @pytest.mark.parametrize("channels", [(2, 1), (3, 4), (8, 1)])
@@ -272,5 +281,5 @@ def test_a_pickle_that_makes_no_sense_is_refused(tmp_path, pickled):
 def test_a_bundle_that_fails_the_proof_is_not_left_behind(tmp_path, network, monkeypatch):
     monkeypatch.setattr("MedDDPMCore.models.published.FLOAT16_TOLERANCE", 0.0)
     with pytest.raises(ModelError, match="differs from"):
-        import_published(saved(tmp_path, checkpoint(network)), tmp_path / "out")
+        import_published(saved(tmp_path, checkpoint(network)), tmp_path / "out", torch.float16)
     assert not (tmp_path / "out" / SPEC_FILE).exists()

@@ -243,6 +243,23 @@ def test_a_csv_names_files_relative_to_itself(tmp_path):
     assert (second.mask, second.split) == (None, "")
 
 
+@pytest.mark.parametrize("name", ["semicolon", "capital"])
+def test_a_csv_of_other_separators_and_headings_is_read(shared, name):
+    folder = shared / "cases" / "c19_csv"
+    first, second = read_csv(folder / f"{name}.csv")
+    assert first == Case("a", (folder / "i1.nii.gz",), folder / "m1.nii.gz") and second.id == "b"
+
+
+@pytest.mark.parametrize("line", ["a;x.nii,y.nii;x.nii", 'a;"x.nii;y.nii";x.nii', "a\tx.nii;y.nii\tx.nii"])
+def test_several_images_stand_in_one_field_whatever_the_separator(tmp_path, line):
+    for name in ("x.nii", "y.nii"):
+        (tmp_path / name).touch()
+    separator = ";" if line[1] == ";" else "\t"
+    (tmp_path / "c.csv").write_text(separator.join(("Id", "IMAGE", "mask")) + f"\n{line}\n")
+    [case] = read_csv(tmp_path / "c.csv")
+    assert [path.name for path in case.images] == ["x.nii", "y.nii"] and case.mask.name == "x.nii"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
