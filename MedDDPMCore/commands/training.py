@@ -58,17 +58,53 @@ def prepare(args: argparse.Namespace) -> int:
     """Images -> packed training set."""
     from tqdm import tqdm
 
+    from ..training.data.prepare import prepare as pack
+
+    require_apart(args.out, args.source)
+    cases, options = _cases(args), _prepare_options(args)
+    with tqdm(total=len(cases), disable=None, unit="case") as bar:
+
+        def progress(index: int, _total: int, name: str) -> None:
+            bar.set_description(name)
+            bar.update(index - bar.n)
+
+        report = pack(cases, args.out, options, progress)
+    print(f"{report.text()}{args.out}")
+    return EXIT_ERROR if report.failed and not args.skip_failed else 0
+
+
+def _recipe(args: argparse.Namespace):
+    from ..training.data.recipes import RECIPES
+
+    return RECIPES[args.recipe or "bundled"]
+
+
+def _cases(args: argparse.Namespace) -> list:
+    """The cases of the folder or CSV that was named."""
+    from ..training.data.cases import find_cases, read_csv
+    from ..training.data.recipes import BRATS_2023, has_brats_2023_names
+
+    source, recipe = Path(args.source), _recipe(args)
+    if source.suffix.lower() == ".csv":
+        return read_csv(source)
+    suffixes, mask_suffix = args.image_suffix or recipe.suffixes, recipe.mask_suffix
+    if args.recipe == "brats" and not args.image_suffix and has_brats_2023_names(source):
+        suffixes, mask_suffix = BRATS_2023
+    if args.mask_suffix is not None:
+        mask_suffix = args.mask_suffix
+    return find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix, args.brain_suffix)
+
+
+def _prepare_options(args: argparse.Namespace):
+    """What the arguments, and the recipe where they are silent, say of how cases are prepared."""
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec, read_json
-    from ..training.data.cases import find_cases, read_csv
-    from ..training.data.dataset import ABOUT
-    from ..training.data.prepare import Steps
-    from ..training.data.prepare import prepare as pack
-    from ..training.data.recipes import BRATS_2023, RECIPES, TEMPLATE, has_brats_2023_names
+    from ..training.data.packing import PrepareOptions
+    from ..training.data.recipes import TEMPLATE
     from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
-    recipe = RECIPES[args.recipe or "bundled"]
+    recipe = _recipe(args)
     if args.config:
         values = read_json(args.config)
         spec = ModelSpec.from_dict(values.get("model", values))
@@ -76,47 +112,22 @@ def prepare(args: argparse.Namespace) -> int:
         spec = recipe.spec()
     else:
         spec = ModelSpec.read(find_model(args.model))
-    source = Path(args.source)
-    require_apart(args.out, source)
-    if source.suffix.lower() == ".csv":
-        cases = read_csv(source)
-    else:
-        suffixes, mask_suffix = args.image_suffix or recipe.suffixes, recipe.mask_suffix
-        if args.recipe == "brats" and not args.image_suffix and has_brats_2023_names(source):
-            suffixes, mask_suffix = BRATS_2023
-        if args.mask_suffix is not None:
-            mask_suffix = args.mask_suffix
-        cases = find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix, args.brain_suffix)
-    mapping = parse_label_mapping(args.labels) if args.labels else None
     registration = args.registration or ("affine" if args.template else recipe.registration)
+    about = {"training_data": args.training_data, "licence": args.licence, "notes": args.notes}
     template = None if registration == "none" else Volume.read(args.template or TEMPLATE, labels=True)
-    steps = Steps(
+    return PrepareOptions(
+        grid=spec.grid,
+        scheme=spec.labels,
+        modalities=spec.modalities,
+        mapping=parse_label_mapping(args.labels) if args.labels else None,
+        convention=args.intensity or recipe.intensity,
+        hold_out=args.hold_out,
         template=template,
         registration=registration,
         remove_outliers=recipe.outliers or args.remove_outliers,
         relabel=recipe.relabel,
+        about={name: value for name, value in about.items() if value},
     )
-    with tqdm(total=len(cases), disable=None, unit="case") as bar:
-
-        def progress(index: int, _total: int, name: str) -> None:
-            bar.set_description(name)
-            bar.update(index - bar.n)
-
-        report = pack(
-            cases,
-            args.out,
-            spec.grid,
-            spec.labels,
-            spec.modalities,
-            args.intensity or recipe.intensity,
-            args.hold_out,
-            progress,
-            mapping,
-            steps,
-            {name: getattr(args, name) for name in ABOUT if getattr(args, name)},
-        )
-    print(f"{report.text()}{args.out}")
-    return EXIT_ERROR if report.failed and not args.skip_failed else 0
 
 
 def train(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from MedDDPMCore.training.data import prepare as prepare_module
 from MedDDPMCore.training.data.cases import Case, find_cases, read_csv
 from MedDDPMCore.training.data.contact_sheet import TUMOR_COLOUR, _picture, write_contact_sheet
 from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes
+from MedDDPMCore.training.data.packing import PrepareOptions
 from MedDDPMCore.training.data.prepare import find_outliers, prepare
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
@@ -48,8 +49,8 @@ def head_mask() -> np.ndarray:
     return (radius() < 85).astype(np.uint8)
 
 
-def packed(out: Path, cases: list[Case], **options) -> tuple[prepare_module.Report, PackedDataset]:
-    report = prepare(cases, out, GRID, WHOLE_HEAD, ["T1"], **options)
+def packed(out: Path, cases: list[Case], progress=None, **options) -> tuple[prepare_module.Report, PackedDataset]:
+    report = prepare(cases, out, PrepareOptions(grid=GRID, scheme=WHOLE_HEAD, modalities=("T1",), **options), progress)
     return report, PackedDataset.open(out)
 
 
@@ -152,7 +153,7 @@ def test_a_modality_that_lies_elsewhere_is_left_out_and_one_on_other_voxels_is_r
         affine[0, 3] = shift
         nib.save(nib.Nifti1Image(head_image(1), affine), tmp_path / f"{name}_T2.nii.gz")
     cases = [Case(name, (first, tmp_path / f"{name}_T2.nii.gz")) for name in ("far", "near")]
-    report = prepare(cases, tmp_path / "out", GRID, WHOLE_HEAD, ["T1", "T2"])
+    report = prepare(cases, tmp_path / "out", PrepareOptions(grid=GRID, scheme=WHOLE_HEAD, modalities=("T1", "T2")))
     assert report.packed == ["near"] and "resampled" in report.notes["near"]
     assert "T2 image" in report.left_out["far"] and "45 mm" in report.left_out["far"]
 
@@ -313,7 +314,11 @@ def test_the_published_sample_is_packed_as_the_published_code_does(shared, tmp_p
     folder = shared / "data" / "med_ddpm_whole_head"
     case = Case("3", (folder / "sample_3_image.nii.gz",), mask=folder / "sample_3_mask.nii.gz")
     grid = ModelGrid((128, 128, 128), (1.5, 1.5, 1.5), "head_centre", "RAS")
-    prepare([case], tmp_path / "out", grid, WHOLE_HEAD, ["T1c"], "per_slice")
+    prepare(
+        [case],
+        tmp_path / "out",
+        PrepareOptions(grid=grid, scheme=WHOLE_HEAD, modalities=("T1c",), convention="per_slice"),
+    )
     data = PackedDataset.open(tmp_path / "out")
     image, condition = from_bytes(data.images[0]), WHOLE_HEAD.to_condition(data.labels[0])
     z, y, x = np.array(golden["probe_zyx"]).T
@@ -326,7 +331,9 @@ def test_the_published_sample_is_packed_as_the_published_code_does(shared, tmp_p
 def test_a_real_four_modality_case_is_packed_as_it_is(shared, tmp_path):
     [case] = find_cases(shared / "data" / "brats_case", ["_t1", "_t1ce", "_t2", "_flair"], mask_suffix="_seg")
     grid = ModelGrid((144, 192, 192), (1.0, 1.0, 1.0), "head_centre", "LPS")
-    prepare([case], tmp_path / "out", grid, BRATS, ["T1", "T1ce", "T2", "FLAIR"], "min_max")
+    modalities = ("T1", "T1ce", "T2", "FLAIR")
+    options = PrepareOptions(grid=grid, scheme=BRATS, modalities=modalities, convention="min_max")
+    prepare([case], tmp_path / "out", options)
     data = PackedDataset.open(tmp_path / "out")
     for channel, path in enumerate(case.images):
         stored = np.asanyarray(nib.load(path).dataobj).transpose(2, 1, 0)

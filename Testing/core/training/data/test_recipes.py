@@ -10,7 +10,8 @@ from MedDDPMCore.anatomy.registration import moved, registration
 from MedDDPMCore.base.errors import TrainingError
 from MedDDPMCore.training.data.cases import Case, find_cases
 from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.training.data.prepare import OUTLIER, Steps, prepare
+from MedDDPMCore.training.data.packing import PrepareOptions
+from MedDDPMCore.training.data.prepare import OUTLIER, prepare
 from MedDDPMCore.training.data.recipes import RECIPES, TEMPLATE, brats_labels
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import WHOLE_HEAD
@@ -69,8 +70,16 @@ def test_prepared_heads_lie_in_the_templates_space_and_the_odd_one_is_taken_out(
             Volume(array, mask.geometry).write(tmp_path / f"s{i}{name}.nii")
         cases.append(Case(f"s{i}", (tmp_path / f"s{i}.nii",), head=tmp_path / f"s{i}_head.nii"))
     grid = ModelGrid((32, 32, 32), (8.0, 8.0, 8.0), "head_centre")
-    steps = Steps(template=head(), registration="affine", remove_outliers=True)
-    report = prepare(cases, tmp_path / "out", grid, WHOLE_HEAD, ["T1"], hold_out=0, steps=steps)
+    options = PrepareOptions(
+        grid=grid,
+        scheme=WHOLE_HEAD,
+        modalities=("T1",),
+        hold_out=0,
+        template=head(),
+        registration="affine",
+        remove_outliers=True,
+    )
+    report = prepare(cases, tmp_path / "out", options)
     data = PackedDataset.open(tmp_path / "out")
     assert min(dice(data.labels[0] > 0, labels > 0) for labels in data.labels) > 0.93
     assert "s3" in report.left_out and "unlike the rest" in report.left_out["s3"]

@@ -1,0 +1,171 @@
+"""One case -> the model's grid: registered where asked for, resampled, scaled to -1..1, its labels checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...anatomy.brain import TISSUE, brain_labels, brain_region, white_matter_level
+from ...anatomy.head import head_mask
+from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
+from ...anatomy.registration import moved, registration
+from ...base.errors import TrainingError
+from ...volumes.geometry import Geometry
+from ...volumes.grid import ModelGrid
+from ...volumes.labels import LabelMapping, LabelScheme
+from ...volumes.same_world import require_together
+from ...volumes.volume import Volume, resample_image, resample_labels
+from .cases import Case
+from .dataset import LARGEST_LABEL
+
+TRACES = ("head size", "mean intensity", "contrast", "white matter intensity")
+"""What outliers are found by; see `PackedCase.traces`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+    """How cases become a training set.
+
+    grid, scheme, modalities: of the model that is to be trained. mapping: label name -> the values that the cases'
+    masks use for it, where not the scheme's own. convention: of intensities, "robust", "per_slice" or "min_max" (see
+    `anatomy.intensity`). hold_out: every hold_out-th case that names no split is for validation, and of fewer cases the
+    last; 0: none. template: a head mask (not 0 is head) that every head is registered to, and then stands in for the
+    case's own where the grid is placed; None: none. registration: "rigid" or "affine". remove_outliers: whether cases
+    that are unlike the rest are taken out. relabel: (mask, first image) -> mask, before labels are looked at. about:
+    what is said of the images (`dataset.ABOUT`). TrainingError where they do not go together.
+    """
+
+    grid: ModelGrid
+    scheme: LabelScheme
+    modalities: tuple[str, ...]
+    mapping: LabelMapping | None = None
+    convention: str = "robust"
+    hold_out: int = 8
+    template: Volume | None = None
+    registration: str = "affine"
+    remove_outliers: bool = False
+    relabel: Callable[[Volume, Volume], Volume] | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.convention not in CONVENTIONS:
+            raise TrainingError(
+                f"There is no intensity convention {self.convention!r}: use {' or '.join(CONVENTIONS)}."
+            )
+        if self.hold_out == 1 or self.hold_out < 0:
+            raise TrainingError(f"hold_out must be 2 or more, or 0 for none, not {self.hold_out}.")
+        if max(self.scheme.values.values()) > LARGEST_LABEL:
+            raise TrainingError(f"A training set packs label values up to {LARGEST_LABEL}, not {self.scheme.values}.")
+
+
+@dataclass(frozen=True)
+class PackedCase:
+    """One case on the grid: image (modality, z, y, x) -1..1, labels and brain (z, y, x) uint8, and the level of white
+    matter, -1..1.
+
+    remark: why the case is unlike what is wanted; "" where nothing is to be said. notes: what else is to be known of
+    it.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    brain: np.ndarray
+    white_matter: float
+    remark: str = ""
+    notes: tuple[str, ...] = ()
+
+    def traces(self) -> tuple[float, float, float, float]:
+        """What outliers are found by, as named in TRACES; white matter is not a number where none was looked for."""
+        inside = self.image[0][self.labels > 0]
+        white_matter = self.white_matter if self.brain.any() else float("nan")
+        return float((self.labels > 0).mean()), float(inside.mean()), float(inside.std()), white_matter
+
+
+def pack_case(case: Case, options: PrepareOptions) -> PackedCase:
+    """Reads a case's files and brings them to the grid.
+
+    MedDDPMError where they do not fit the options or one another.
+    """
+    if len(case.images) != len(options.modalities):
+        raise TrainingError(f"{len(case.images)} images were given for {len(options.modalities)} modalities.")
+    notes: list[str] = []
+    first, *others = options.modalities
+    volumes = [Volume.read(path) for path in case.images]
+    for name, volume in zip(others, volumes[1:], strict=True):
+        notes.append(require_together(f"{name} image", volume, f"{first} image", volumes[0], labels=False))
+    labels = _labels(case, volumes[0], options, notes)
+    brain = None if case.brain is None else _mask("brain mask", case.brain, volumes[0], notes)
+    if options.template is None:
+        geometry = options.grid.geometry_for(labels, options.scheme.head_values)
+    else:
+        matrix = registration(labels, options.template, options.registration)
+        labels, *volumes = (moved(volume, matrix) for volume in (labels, *volumes))
+        brain = None if brain is None else moved(brain, matrix)
+        geometry = options.grid.geometry_for(options.template, range(1, int(options.template.array.max()) + 1))
+    on_grid = resample_labels(labels, geometry).array.astype(np.uint8)
+    if not on_grid.any():
+        raise TrainingError("No part of the head lies in the model's grid.")
+    image = np.stack([_scaled(volume, geometry, on_grid > 0, options.convention) for volume in volumes])
+    image = image.astype(np.float32)
+    region, white_matter, remark = _brain(image[0], on_grid, brain, geometry, options)
+    return PackedCase(image, on_grid, region, white_matter, remark, tuple(filter(None, notes)))
+
+
+def _scaled(volume: Volume, geometry: Geometry, head: np.ndarray, convention: str) -> np.ndarray:
+    """An image (z, y, x) on the grid, -1..1 by a convention; head: where the head is on the grid."""
+    if convention == "robust":
+        return robust(resample_image(volume, geometry).array, head)
+    scale = {"per_slice": per_slice, "min_max": min_max}[convention]
+    return resample_image(Volume(scale(volume.array), volume.geometry), geometry, -1.0).array
+
+
+def _brain(
+    image: np.ndarray, labels: np.ndarray, given: Volume | None, geometry: Geometry, options: PrepareOptions
+) -> tuple[np.ndarray, float, str]:
+    """Where lesions may be simulated (z, y, x) uint8, how bright white matter is there, and why there is no such place.
+
+    image, labels: (z, y, x) on the grid. given: the case's own brain mask. None is looked for beside a real tumour.
+    """
+    grid, tumor = options.grid, options.scheme.values.get("tumor")
+    nowhere = np.zeros(grid.shape, np.uint8)
+    if tumor is None or (labels == tumor).any():
+        return nowhere, 0.0, ""
+    head = labels > 0
+    try:
+        if given is None:
+            region, white = brain_region(image + 1, head, grid.spacing, grid.axes)
+        else:
+            region = brain_labels(resample_labels(given, geometry).array, head)
+            white = white_matter_level(image + 1, region == TISSUE, grid.spacing)
+    except TrainingError as error:
+        return nowhere, 0.0, f"no lesion will be simulated in it: {error}"
+    return region, white - 1, ""
+
+
+def _mask(name: str, path: Path, image: Volume, notes: list[str]) -> Volume:
+    """A mask of the image, which it must lie on."""
+    mask = Volume.read(path, labels=True)
+    notes.append(require_together(name, mask, "image", image))
+    return mask
+
+
+def _labels(case: Case, image: Volume, options: PrepareOptions, notes: list[str]) -> Volume:
+    """The case's labels (z, y, x) in the scheme's values, validated, on its mask's own geometry."""
+    scheme = options.scheme
+    if case.mask is not None:
+        mask = _mask("mask", case.mask, image, notes)
+        mask = options.relabel(mask, image) if options.relabel else mask
+        return Volume(scheme.apply(mask, options.mapping), mask.geometry)
+    head = head_mask(image) if case.head is None else _mask("head mask", case.head, image, notes)
+    body = scheme.values[scheme.required[0]]
+    joined = Volume((head.array > 0).astype(np.uint8) * body, head.geometry)
+    if case.tumor is None:
+        return joined
+    if "tumor" not in scheme.values:
+        raise TrainingError(f"A tumour mask alone does not make {scheme.name} labels: give a whole segmentation.")
+    tumor = resample_labels(_mask("tumour mask", case.tumor, image, notes), head.geometry)
+    joined.array[tumor.array > 0] = scheme.values["tumor"]
+    return Volume(scheme.apply(joined), head.geometry)
