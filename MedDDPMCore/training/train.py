@@ -29,7 +29,7 @@ from .interrupt import StopRequest
 from .log import TrainingLog
 from .stages.checkpoint import RESUME, load_checkpoint, save_checkpoint
 from .stages.config import TrainingConfig
-from .stages.distributed import join, loading_threads, share, sum_over_ranks
+from .stages.distributed import join, loading_threads, share, sum_over_ranks, wait_for_all
 from .stages.stage_run import StageRun
 from .stages.statistics import with_band_statistics
 from .stages.validation import Validation, drawn_sharpness
@@ -143,6 +143,7 @@ def train_stage(
             if sum_over_ranks([float(stop.wanted)], device)[0]:
                 if writer is not None:
                     writer.save()
+                wait_for_all()  # whoever started the processes may end all when the first is gone
                 raise Interrupted(
                     f"Training was stopped in step {state.step} of stage {index}; its state is saved.",
                     "Start it again with the same run folder to go on.",
