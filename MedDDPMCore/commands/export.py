@@ -20,6 +20,13 @@ def add(commands) -> None:
     p.add_argument("--layout", required=True, choices=("nnunet", "bids"))
     p.add_argument("--keep-names", action="store_true", help="call cases by their mask's file name, not by a hash")
     p.add_argument("--deface", action="store_true", help="set the images' faces to air")
+    p.add_argument(
+        "--compression",
+        type=int,
+        default=4,
+        metavar="LEVEL",
+        help="gzip's level of the images, 1 (fast) to 9; 0 writes .nii without (default 4)",
+    )
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
 
@@ -47,7 +54,7 @@ def add(commands) -> None:
 
 def dataset(args: argparse.Namespace) -> int:
     """Masks -> data set."""
-    from ..export.dataset import make_dataset
+    from ..export.dataset import DatasetOptions, make_dataset
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.labels import parse_label_mapping
@@ -65,15 +72,13 @@ def dataset(args: argparse.Namespace) -> int:
     )
     report, close = _json_lines() if args.progress else _bar()
     try:
-        made = make_dataset(
-            model, masks, args.out, args.layout, settings, mapping, args.keep_names, args.deface, report
-        )
+        options = DatasetOptions(mapping, args.keep_names, args.deface, args.compression)
+        made = make_dataset(model, masks, args.out, args.layout, settings, options, report)
     finally:
         close()
-    print(
-        f"{len(made.made)} made, {len(made.there)} there before, {len(made.failed)} masks left out; {args.out} holds "
-        f"{made.cases} cases"
-    )
+    holds = f"holds {made.cases} cases" if made.cases is not None else "is completed by the last process to end"
+    counts = f"{len(made.made)} made, {len(made.there)} there before, {len(made.failed)} masks left out"
+    print(f"{counts}; {args.out} {holds}")
     return EXIT_ERROR if made.failed else 0
 
 

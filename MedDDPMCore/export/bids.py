@@ -26,8 +26,8 @@ class Bids:
 
     name = "bids"
 
-    def __init__(self, spec: ModelSpec):
-        self.spec = spec
+    def __init__(self, spec: ModelSpec, ending: str = ".nii.gz"):
+        self.spec, self.ending = spec, ending
         unknown = [name for name in spec.modalities if name.lower() not in _SUFFIXES]
         if unknown:
             raise MedDDPMError(
@@ -39,10 +39,10 @@ class Bids:
         return f"{re.sub('[^A-Za-z0-9]+', '', mask)}s{seed}"
 
     def image(self, case_id: str, modality: str) -> str:
-        return f"sub-{case_id}/anat/sub-{case_id}_{_SUFFIXES[modality.lower()]}.nii.gz"
+        return f"sub-{case_id}/anat/sub-{case_id}_{_SUFFIXES[modality.lower()]}{self.ending}"
 
     def label(self, case_id: str) -> str:
-        return f"sub-{case_id}/anat/sub-{case_id}_dseg.nii.gz"
+        return f"sub-{case_id}/anat/sub-{case_id}_dseg{self.ending}"
 
     def sidecars(self, case_id: str, records: dict[str, dict]) -> dict[str, dict]:
         """Path -> content of the JSON beside each image (from its modality's provenance) and beside the mask."""
@@ -101,7 +101,7 @@ class Bids:
 
 
 def _json_of(image: str) -> str:
-    return image.removesuffix(".nii.gz") + ".json"
+    return image.removesuffix(".gz").removesuffix(".nii") + ".json"
 
 
 def _table(rows: list[list]) -> str:

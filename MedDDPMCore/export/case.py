@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +12,12 @@ from ..base.files import sha256_of, write_json
 
 PROVENANCE = "provenance"
 """The folder with a JSON record a case."""
+_READERS = 16
 
 
 @dataclass(frozen=True)
 class ExportedCase:
-    """A case that is whole: its id, and its record as plain data.
+    """A case that is whole: its id, its record as plain data, and the SHA-256 of the record's file.
 
     The record is what `synthesis.output.provenance` says of the image, and: case, mask (an id that all cases of one
     mask share), modalities, labels (name -> ml) and files (relative path -> SHA-256).
@@ -22,6 +25,7 @@ class ExportedCase:
 
     id: str
     record: dict
+    sha256: str
 
     @property
     def files(self) -> dict[str, str]:
@@ -36,17 +40,19 @@ def record_name(case_id: str) -> str:
 def read_case(out: Path, case_id: str) -> ExportedCase | None:
     """The case of that id, or None where its record or one of its files is not there."""
     try:
-        record = json.loads((out / record_name(case_id)).read_text(encoding="utf-8"))
+        data = (out / record_name(case_id)).read_bytes()
+        record = json.loads(data)
         whole = record["case"] == case_id and all((out / name).is_file() for name in record["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return ExportedCase(case_id, record) if whole else None
+    return ExportedCase(case_id, record, hashlib.sha256(data).hexdigest()) if whole else None
 
 
 def whole_cases(out: Path) -> list[ExportedCase]:
-    """All cases that are whole, by id."""
-    found = (read_case(out, path.stem) for path in sorted((out / PROVENANCE).glob("*.json")))
-    return [case for case in found if case is not None]
+    """All cases that are whole, by id. On a cluster's file system each file is a wait, so threads wait for many."""
+    names = sorted(path.stem for path in (out / PROVENANCE).glob("*.json"))
+    with ThreadPoolExecutor(_READERS) as pool:
+        return [case for case in pool.map(lambda name: read_case(out, name), names) if case is not None]
 
 
 def place(part: Path, name: str) -> Path:
@@ -56,10 +62,9 @@ def place(part: Path, name: str) -> Path:
     return path
 
 
-def write_record(part: Path, case_id: str, record: dict) -> ExportedCase:
+def write_record(part: Path, case_id: str, record: dict) -> None:
     """Writes the record of a new case with the hashes of its files, which all lie in the folder `part` by now."""
     paths = sorted(path for path in part.rglob("*") if path.is_file())
     files = {path.relative_to(part).as_posix(): sha256_of(path) for path in paths}
     record = {"case": case_id, **record, "files": files}
     write_json(place(part, record_name(case_id)), record, durable=False)
-    return ExportedCase(case_id, record)

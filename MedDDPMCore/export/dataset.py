@@ -11,13 +11,16 @@ import numpy as np
 
 from ..anatomy.deface import face_region
 from ..base.errors import LabelError, MedDDPMError, VolumeError
-from ..base.files import only_writer, sha256_of, together, write_json, write_text
+from ..base.files import make_folder, only_writer, sha256_of, together, write_json, write_text
+from ..base.overlap import Behind, ahead
 from ..base.parallel import rank_and_world
+from ..synthesis.batch import hands_beside
 from ..synthesis.output import identity, provenance, scanner_units, stem
-from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings, Synthesis
+from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
+from ..volumes.writers import COMPRESSION
 from .bids import Bids
 from .case import ExportedCase, read_case, record_name, whole_cases, write_record
 from .case import place as place_in
@@ -29,18 +32,34 @@ MARKER = "medddpm-dataset.json"
 """What the data set was begun with: a folder without it is not ours to write into."""
 CHECKSUMS, SHEET = "SHA256SUMS", "contact_sheet.png"
 MOST_PICTURES = 48
+PARTS = ".parts"
+"""A folder of empty files, one a process that has made its part."""
 _PICTURE_MM = 2.0
+
+Report = Callable[[int, int, str, Progress | str], None]
 
 
 @dataclass
 class DatasetReport:
     """made: cases made in this call. there: those that were there before. failed: masks left out, and why. cases: how
-    many whole cases the data set has now."""
+    many whole cases the data set has now; None where other processes are still at work on it."""
 
     made: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
-    cases: int = 0
+    cases: int | None = 0
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """mapping: what the masks call their labels. keep_names: cases are called by their mask's file name, not by a hash
+    of it. deface: faces are removed from images and masks (`anatomy.deface`); masks in which none is seen are left out.
+    compression: gzip's level of the images, 1 (fast) to 9; 0 writes files .nii without."""
+
+    mapping: LabelMapping | None = None
+    keep_names: bool = False
+    deface: bool = False
+    compression: int = COMPRESSION
 
 
 def make_dataset(
@@ -49,26 +68,27 @@ def make_dataset(
     out: str | Path,
     layout: str,
     settings: Settings,
-    mapping: LabelMapping | None = None,
-    keep_names: bool = False,
-    deface: bool = False,
-    report: Callable[[int, int, str, Progress | str], None] = lambda *_: None,
+    options: DatasetOptions | None = None,
+    report: Report = lambda *_: None,
 ) -> DatasetReport:
     """Makes settings.samples cases a mask in the folder `out`, in the layout "nnunet" or "bids", and completes it:
     data card, checksums, contact sheet, and what the layout asks for.
 
-    Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half case
-    that counts. Cases are called by a hash of their mask, or by the mask's file name if keep_names. deface: the images'
-    faces are set to air, and the masks' to background (`synthesis.deface`); masks in which no face is seen are left
-    out. The processes of torchrun may work on one folder: each is given all masks, and makes its own part. When
-    interrupted, what is made is completed before KeyboardInterrupt goes on. report(cases done, cases in all, case id or
-    mask's name, a Progress or words).
+    Cases that are whole, from the same mask and seed, are not made again; a process that is killed leaves no half
+    case that counts. The processes of torchrun, or the elements of a job array that set RANK and WORLD_SIZE, may work
+    on one folder: each is given all masks, and makes its own part; the last to end completes it. When interrupted, what
+    is made is written, and by a single process completed, before KeyboardInterrupt goes on. report(cases computed,
+    cases in all, case id or mask's name, a Progress or words).
     Raises VolumeError where `out` holds anything but such a data set, begun with the same model and settings;
     BusyError where another process writes into it; ResourceError on a full disk.
     """
+    options = options or DatasetOptions()
     if layout not in LAYOUTS:
         raise MedDDPMError(f"There is no layout {layout!r}.", f"Choose one of {', '.join(LAYOUTS)}.")
-    out, place = Path(out), LAYOUTS[layout](model.spec)
+    if not 0 <= options.compression <= 9:
+        raise MedDDPMError(f"The compression {options.compression} is not a level from 0 to 9.")
+    ending = ".nii.gz" if options.compression else ".nii"
+    out, place = Path(out), LAYOUTS[layout](model.spec, ending)
     marker = {
         "format": 1,
         "layout": layout,
@@ -77,61 +97,117 @@ def make_dataset(
         "sampler": settings.sampler or model.spec.sampler,
         "steps": settings.steps or model.spec.steps,
         "output_grid": settings.output_grid,
-        "defaced": deface,
+        "defaced": options.deface,
+        "file_ending": ending,
     }
-    if keep_names:
+    if options.keep_names:
         _refuse_equal_names(masks, place)
     rank, world = rank_and_world()
-    masks = masks[rank::world]
-    result = DatasetReport()
     _is_begun(out, marker)
     with only_writer(out):
         if not _is_begun(out, marker):
             write_json(out / MARKER, marker)
+        _part(out, rank, world).unlink(missing_ok=True)
+        making = _Making(model, out, place, settings, options)
         try:
-            _make_cases(model, masks, out, place, settings, mapping, keep_names, deface, report, result)
+            result = making.all(masks[rank::world], report)
         except KeyboardInterrupt:
-            complete(out, place, model, marker)
+            if world == 1:
+                complete(out, place, model, marker)
             raise
-        result.cases = len(complete(out, place, model, marker))
+        result.cases = complete(out, place, model, marker) if _is_last(out) else None
     return result
 
 
-def _make_cases(
-    model, masks, out: Path, place, settings, mapping, keep_names, deface, report, result: DatasetReport
-) -> None:
-    total, done = len(masks) * settings.samples, 0
-    for path in masks:
-        try:
-            mask = Volume.read(path, labels=True)
-            plan = model.plan(mask, mapping, settings.output_grid)
-            labels = _labels(model, plan, mask, mapping, settings)
-            face = face_region(labels) if deface else None
-            if face is not None:
-                labels = Volume(np.where(face, labels.array.dtype.type(0), labels.array), labels.geometry)
-        except (LabelError, VolumeError) as error:
-            result.failed[path] = str(error)
-            done += settings.samples
-            report(done, total, path.name, f"left out: {error}")
-            continue
-        for words in [*plan.warnings, *plan.notes]:
-            report(done, total, path.name, words)
-        mask_id = stem(path) if keep_names else f"m{plan.mask_sha256[:10]}"
-        for seed in range(settings.seed, settings.seed + settings.samples):
-            one = replace(settings, seed=seed, samples=1, batch_size=1)
-            case_id = place.case_id(mask_id, seed)
-            if _is_there(read_case(out, case_id), identity(model, plan, one, seed)):
-                result.there.append(case_id)
-            else:
-                for progress in model.run(plan, one):
-                    report(done, total, case_id, progress)
-                made = progress.results()[0]
-                if face is not None:
-                    made = Synthesis({name: _without(v, face) for name, v in made.volumes.items()}, made.seed)
-                _write_case(progress.model, progress.plan, one, made, labels, deface, out, place, mask_id, case_id)
-                result.made.append(case_id)
-            done += 1
-            report(done, total, case_id, "made" if result.made[-1:] == [case_id] else "is there already")
+@dataclass(frozen=True)
+class _Ready:
+    """A mask made ready: its plan, the labels that the data set is to hold, and the face to remove from its images."""
+
+    plan: Plan
+    labels: Volume
+    face: np.ndarray | None
+
+
+class _Making:
+    """The making of a data set's cases in a folder: masks are read and cases written while others are computed."""
+
+    def __init__(self, model: Model, out: Path, place: NnUnet | Bids, settings: Settings, options: DatasetOptions):
+        self.model, self.out, self.place, self.settings, self.options = model, out, place, settings, options
+        self.result = DatasetReport()
+
+    def all(self, masks: Sequence[Path], report: Report) -> DatasetReport:
+        """Makes the cases of the masks; see `make_dataset`."""
+        samples, done = self.settings.samples, 0
+        total = len(masks) * samples
+
+        def written(case_id: str) -> None:
+            self.result.made.append(case_id)
+            report(done, total, case_id, "made")
+
+        hands = hands_beside(self.model.device)
+        with Behind(hands, written) as behind:
+            for path, ready_of in ahead(self._ready, masks, hands):
+                try:
+                    ready = ready_of()
+                except (LabelError, VolumeError) as error:
+                    self.result.failed[path] = str(error)
+                    done += samples
+                    report(done, total, path.name, f"left out: {error}")
+                    continue
+                plan = self.model.fitted(ready.plan)
+                for words in [*plan.warnings, *plan.notes]:
+                    report(done, total, path.name, words)
+                mask_id = stem(path) if self.options.keep_names else f"m{plan.mask_sha256[:10]}"
+                for seed in range(self.settings.seed, self.settings.seed + samples):
+                    one = replace(self.settings, seed=seed, samples=1, batch_size=1)
+                    case_id = self.place.case_id(mask_id, seed)
+                    if _is_there(read_case(self.out, case_id), identity(self.model, plan, one, seed)):
+                        done += 1
+                        self.result.there.append(case_id)
+                        report(done, total, case_id, "is there already")
+                        continue
+                    for progress in self.model.run(plan, one):
+                        report(done, total, case_id, progress)
+                    done += 1
+                    behind.do(self._write, progress, one, ready, mask_id, case_id)
+        return self.result
+
+    def _ready(self, path: Path) -> _Ready:
+        mask = Volume.read(path, labels=True)
+        plan = self.model.place(mask, self.options.mapping, self.settings.output_grid)
+        labels = _labels(self.model, plan, mask, self.options.mapping, self.settings)
+        if not self.options.deface:
+            return _Ready(plan, labels, None)
+        face = face_region(labels)
+        return _Ready(plan, Volume(np.where(face, labels.array.dtype.type(0), labels.array), labels.geometry), face)
+
+    def _write(self, progress: Progress, one: Settings, ready: _Ready, mask_id: str, case_id: str) -> str:
+        """Writes a case that has been computed; returns its id."""
+        model, place, labels = progress.model, self.place, ready.labels
+        [made] = progress.results()
+        records = {
+            name: provenance(model, progress.plan, one, made.seed, name) | {"defaced": self.options.deface}
+            for name in made.volumes
+        }
+        with together(self.out, record_name(case_id)) as part:
+            labels.write(place_in(part, place.label(case_id)), compression=self.options.compression)
+            for name, volume in made.volumes.items():
+                if ready.face is not None:
+                    volume = _without(volume, ready.face)
+                text = {"SYNTHETIC": f"{name} {model.spec.name} {model.spec.weights_sha256[:8]} seed {made.seed}"}
+                path = place_in(part, place.image(case_id, name))
+                scanner_units(volume).write(path, text, compression=self.options.compression)
+            for name, content in place.sidecars(case_id, records).items():
+                write_json(place_in(part, name), content)
+            record = next(iter(records.values()))
+            del record["modality"]
+            volumes = {
+                name: round(int((labels.array == value).sum()) * float(np.prod(labels.geometry.spacing)) / 1000, 3)
+                for name, value in label_values(model.spec).items()
+            }
+            own = {"mask": mask_id, "modalities": list(records), "labels": volumes}
+            write_record(part, case_id, {**record, **own})
+        return case_id
 
 
 def _is_begun(out: Path, marker: dict) -> bool:
@@ -154,6 +230,7 @@ def _is_begun(out: Path, marker: dict) -> bool:
         return False
     except ValueError:
         raise VolumeError(f"{out / MARKER} is damaged.", "Name a new folder.") from None
+    before = {"file_ending": ".nii.gz", **before}  # the first versions knew no other
     different = [key for key, value in marker.items() if before.get(key) != value]
     if different:
         told = ", ".join(f"{key} {before.get(key)} and not {marker[key]}" for key in different)
@@ -188,54 +265,36 @@ def _is_there(case: ExportedCase | None, wanted: dict) -> bool:
     return case is not None and all(case.record.get(key) == value for key, value in wanted.items())
 
 
-def _write_case(
-    model: Model,
-    plan: Plan,
-    one: Settings,
-    made: Synthesis,
-    labels: Volume,
-    deface: bool,
-    out: Path,
-    place,
-    mask_id: str,
-    case_id: str,
-) -> ExportedCase:
-    records = {name: provenance(model, plan, one, made.seed, name) | {"defaced": deface} for name in made.volumes}
-    with together(out, record_name(case_id)) as part:
-        labels.write(place_in(part, place.label(case_id)))
-        for name, volume in made.volumes.items():
-            text = f"{name} {model.spec.name} {model.spec.weights_sha256[:8]} seed {made.seed}"
-            scanner_units(volume).write(place_in(part, place.image(case_id, name)), {"SYNTHETIC": text})
-        for name, content in place.sidecars(case_id, records).items():
-            write_json(place_in(part, name), content)
-        record = next(iter(records.values()))
-        del record["modality"]
-        volumes = {
-            name: round(int((labels.array == value).sum()) * float(np.prod(labels.geometry.spacing)) / 1000, 3)
-            for name, value in label_values(model.spec).items()
-        }
-        return write_record(part, case_id, {**record, "mask": mask_id, "modalities": list(records), "labels": volumes})
+def complete(out: Path, place: NnUnet | Bids, model: Model, marker: dict) -> int:
+    """Writes what speaks of all cases: the layout's files, README.md, contact sheet, checksums. Returns how many there
+    are."""
+    cases = whole_cases(out)
+    if not cases:
+        return 0
+    texts = {**place.common_files(cases), "README.md": data_card(model.spec, marker, cases)}
+    for name, text in texts.items():
+        write_text(out / name, text)
+    _write_sheet(out, place, model, cases)
+    sums = {name: digest for case in cases for name, digest in case.files.items()}
+    sums |= {record_name(case.id): case.sha256 for case in cases}
+    sums |= {name: sha256_of(out / name) for name in (*texts, SHEET, MARKER)}
+    write_text(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    return len(cases)
 
 
-def complete(out: Path, place, model: Model, marker: dict) -> list[ExportedCase]:
-    """Writes what speaks of all cases: the layout's files, README.md, contact sheet, checksums. Returns the cases.
+def _part(out: Path, rank: int, world: int) -> Path:
+    """A file that is there when that process's part of the cases is."""
+    return out / PARTS / f"{rank}-of-{world}"
 
-    Where another process has finished a case meanwhile, it is done again: whoever is last sees all.
-    """
-    while True:
-        cases = whole_cases(out)
-        if not cases:
-            return cases
-        texts = {**place.common_files(cases), "README.md": data_card(model.spec, marker, cases)}
-        for name, text in texts.items():
-            write_text(out / name, text)
-        _write_sheet(out, place, model, cases)
-        sums = {name: digest for case in cases for name, digest in case.files.items()}
-        for name in [*texts, SHEET, MARKER, *(record_name(case.id) for case in cases)]:
-            sums[name] = sha256_of(out / name)
-        write_text(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
-        if [case.id for case in whole_cases(out)] == [case.id for case in cases]:
-            return cases
+
+def _is_last(out: Path) -> bool:
+    """Notes that this process has made its part; returns whether all others of torchrun have made theirs, too."""
+    rank, world = rank_and_world()
+    if world == 1:
+        return True
+    make_folder(out / PARTS)
+    write_text(_part(out, rank, world), "")
+    return all(_part(out, other, world).exists() for other in range(world))
 
 
 def _write_sheet(out: Path, place, model: Model, cases: list[ExportedCase]) -> None:

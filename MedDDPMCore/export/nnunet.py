@@ -19,17 +19,17 @@ class NnUnet:
 
     name = "nnunet"
 
-    def __init__(self, spec: ModelSpec):
-        self.spec = spec
+    def __init__(self, spec: ModelSpec, ending: str = ".nii.gz"):
+        self.spec, self.ending = spec, ending
 
     def case_id(self, mask: str, seed: int) -> str:
         return f"{re.sub('[^A-Za-z0-9-]+', '-', mask)}_seed{seed}"
 
     def image(self, case_id: str, modality: str) -> str:
-        return f"{IMAGES}/{case_id}_{self.spec.modalities.index(modality):04}.nii.gz"
+        return f"{IMAGES}/{case_id}_{self.spec.modalities.index(modality):04}{self.ending}"
 
     def label(self, case_id: str) -> str:
-        return f"{LABELS}/{case_id}.nii.gz"
+        return f"{LABELS}/{case_id}{self.ending}"
 
     def sidecars(self, _case_id: str, _records: dict[str, dict]) -> dict[str, dict]:
         """Nothing: what nnU-Net's folders hold is NIfTI alone."""
@@ -41,7 +41,7 @@ class NnUnet:
             "channel_names": {str(number): name for number, name in enumerate(self.spec.modalities)},
             "labels": {"background": 0, **label_values(self.spec)},
             "numTraining": len(cases),
-            "file_ending": ".nii.gz",
+            "file_ending": self.ending,
             "name": "Synthetic images",
             "description": f"SYNTHETIC images made by MedDDPM, model {self.spec.name}. See README.md.",
             "licence": self.spec.licence,

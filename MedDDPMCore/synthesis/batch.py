@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import require_writable
+from ..base.overlap import Behind, ahead
+from ..base.parallel import cores_each
 from ..base.pictures import overview, save_png
 from ..volumes.folder import distinct_names, is_volume_file, require_content, volume_files
 from ..volumes.labels import LabelMapping
@@ -57,7 +60,7 @@ def synthesize_files(
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
-    An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped; one
+    Masks are read and images written while others are computed. An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped; one
     made otherwise is never replaced: its mask fails. out: a folder, or, for one image of one mask, the file to make.
     names: what the images of each mask are named by, where masks are only some of all (default: `mask_names`).
     report is called with each Progress, and with words where something is to be said. Returns the images written, and
@@ -73,36 +76,51 @@ def synthesize_files(
         raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
     require_writable(out.parent if file else out)
     seeds = range(settings.seed, settings.seed + settings.samples)
-    for path in masks:
-        paths = {
-            seed: {name: out if file else output_path(out, names[path], name, seed) for name in model.spec.modalities}
-            for seed in seeds
-        }
-        try:
-            mask = Volume.read(path, labels=True)
-            plan = model.plan(mask, mapping, settings.output_grid)
-            there = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
-        except (LabelError, VolumeError) as error:
-            if len(masks) == 1:
-                raise
-            failed[path] = str(error)
-            report(path, f"left out: {error}")
-            continue
-        for words in [*plan.warnings, *plan.notes]:
-            report(path, words)
-        for seed in seeds:
-            one = replace(settings, seed=seed, samples=1, batch_size=1)
-            if there[seed]:
-                report(path, f"seed {seed} is there already")
+
+    def placed(path: Path) -> Plan:
+        return model.place(Volume.read(path, labels=True), mapping, settings.output_grid)
+
+    def finished(progress: Progress, one: Settings, paths: Mapping[str, Path]) -> list[Path]:
+        [result] = progress.results()
+        for name, target in paths.items():
+            write_image(progress.model, progress.plan, one, result, name, target)
+        write_preview(model, progress.plan, progress, paths)
+        return list(paths.values())
+
+    hands = hands_beside(model.device)
+    with Behind(hands, written.extend) as behind:
+        for path, plan_of in ahead(placed, masks, hands):
+            paths = {
+                seed: {
+                    name: out if file else output_path(out, names[path], name, seed) for name in model.spec.modalities
+                }
+                for seed in seeds
+            }
+            try:
+                plan = model.fitted(plan_of())
+                there = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
+            except (LabelError, VolumeError) as error:
+                if len(masks) == 1:
+                    raise
+                failed[path] = str(error)
+                report(path, f"left out: {error}")
                 continue
-            for progress in model.run(plan, one):
-                report(path, progress)
-            [result] = progress.results()
-            for name, target in paths[seed].items():
-                write_image(progress.model, progress.plan, one, result, name, target)
-            written += paths[seed].values()
-            write_preview(model, plan, progress, paths[seed])
+            for words in [*plan.warnings, *plan.notes]:
+                report(path, words)
+            for seed in seeds:
+                one = replace(settings, seed=seed, samples=1, batch_size=1)
+                if there[seed]:
+                    report(path, f"seed {seed} is there already")
+                    continue
+                for progress in model.run(plan, one):
+                    report(path, progress)
+                behind.do(finished, progress, one, paths[seed])
     return written, failed
+
+
+def hands_beside(device: torch.device) -> int:
+    """How many threads read and write while the device computes: beside a GPU one a core, 8 at most; 1 beside a CPU."""
+    return 1 if device.type == "cpu" else min(8, cores_each())
 
 
 def is_done(

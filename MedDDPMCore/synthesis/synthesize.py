@@ -138,9 +138,17 @@ class Model:
         return self.networks[0]
 
     def plan(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
-        """Checks a label volume and brings it onto the model's grid. LabelError says what a clinician can do about
-        it.
+        """Checks a label volume and brings it onto the model's grid, and says if memory is short. LabelError says what
+        a clinician can do about it.
         """
+        return self.fitted(self.place(mask, mapping, output_grid))
+
+    def fitted(self, plan: Plan) -> Plan:
+        """The plan, with words where it does not fit into the memory that is free now."""
+        return plan.warned(fit(self.spec, self.device, self.precision).words)
+
+    def place(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
+        """`plan` without a look at the memory: it can be made while the model is at work on another."""
         scheme, grid = self.spec.labels, self.spec.grid
         own, report = examine(mask, scheme, mapping)
         geometry = grid.geometry_for(own, scheme.head_values)
@@ -150,7 +158,6 @@ class Model:
             raise LabelError(
                 "No part of the head lies in the model's field of view.", "Check the mask's spacing and units."
             )
-        warnings += fit(self.spec, self.device, self.precision).words
         digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
         return Plan(

@@ -57,12 +57,13 @@ class Volume:
         require_content(Path(path))
         return cls(*files.read(Path(path), labels))
 
-    def write(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    def write(self, path: str | Path, metadata: dict[str, str] | None = None, compression: int | None = None) -> None:
         """Write NIfTI, NRRD or MetaImage, whole or not at all; see `writers.write`."""
         from MedDDPMCore.volumes import writers
 
         voxels = Voxels(self.array, self.geometry, self.label_names)
-        writers.write(voxels, Path(path), metadata or {})
+        level = writers.COMPRESSION if compression is None else compression
+        writers.write(voxels, Path(path), metadata or {}, level)
 
 
 def reorient(volume: Volume, axes: str) -> Volume:

@@ -15,6 +15,8 @@ from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.base.files import replacing
 from MedDDPMCore.volumes.voxels import Voxels
 
+COMPRESSION = 4
+"""The usual level: higher ones take far longer and save a few percent of an image."""
 _COLOURS = ((0.87, 0.66, 0.55), (0.90, 0.25, 0.20), (0.95, 0.80, 0.25), (0.35, 0.65, 0.90))
 _NRRD_TYPES = {"u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "f4": "float"}
 _MET_TYPES = {
@@ -23,11 +25,12 @@ _MET_TYPES = {
 }  # fmt: skip
 
 
-def write(volume: Voxels, path: Path, metadata: dict[str, str]) -> None:
+def write(volume: Voxels, path: Path, metadata: dict[str, str], compression: int = COMPRESSION) -> None:
     """Write a (z, y, x) volume to .nii, .nii.gz, .nrrd, .seg.nrrd (labels, with their names) or .mha.
 
     metadata: what the file should say of itself. NIfTI: all of it as JSON in a comment extension, its beginning in
     `descrip` (80 bytes). NRRD: key/value pairs. MetaImage: header fields. Equal volumes give equal bytes.
+    compression: level of all but .nii, 1 (fast) to 9 (small).
     Raises VolumeError for an unknown ending or several channels, ResourceError for a full disk, a missing folder or no
     right to write. An older file of that name stays as it was then.
     """
@@ -41,7 +44,7 @@ def write(volume: Voxels, path: Path, metadata: dict[str, str]) -> None:
     volume = Voxels(_storable(volume.array), volume.geometry, volume.label_names)
     text = {str(key): " ".join(str(value).split()) for key, value in metadata.items()}
     with replacing(path) as part, open(part, "wb") as stream:
-        writer(volume, stream, text)
+        writer(volume, stream, text, compression)
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -55,7 +58,7 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], _compression: int) -> None:
     import nibabel as nib
 
     affine = volume.geometry.affine_ras
@@ -71,12 +74,12 @@ def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> 
     image.to_file_map(nib.Nifti1Image.make_file_map({"image": stream}))
 
 
-def _write_nifti_gz(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
-    with gzip.GzipFile("", "wb", compresslevel=4, fileobj=stream, mtime=0) as packed:
-        _write_nifti(volume, packed, metadata)
+def _write_nifti_gz(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
+    with gzip.GzipFile("", "wb", compresslevel=compression, fileobj=stream, mtime=0) as packed:
+        _write_nifti(volume, packed, metadata, 0)
 
 
-def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
     def vector(numbers: np.ndarray) -> str:
         return f"({','.join(repr(float(number)) for number in numbers)})"
 
@@ -95,11 +98,11 @@ def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> N
         *(f"{key.replace(':', '_')}:={value}" for key, value in metadata.items()),
     ]
     stream.write("\n".join([*lines, "", ""]).encode("utf-8"))
-    with gzip.GzipFile("", "wb", compresslevel=4, fileobj=stream, mtime=0) as packed:
+    with gzip.GzipFile("", "wb", compresslevel=compression, fileobj=stream, mtime=0) as packed:
         packed.write(volume.array.data)
 
 
-def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
     """A .seg.nrrd: one layer, a segment for each label that is named or present."""
     if volume.array.dtype.kind == "f":
         raise VolumeError("A .seg.nrrd holds a segmentation, not an image.", "Write the image as .nrrd.")
@@ -119,12 +122,12 @@ def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, st
             f"Segment{number}_Layer": "0",
             f"Segment{number}_Extent": extent,
         }
-    _write_nrrd(volume, stream, {**fields, **metadata})
+    _write_nrrd(volume, stream, {**fields, **metadata}, compression)
 
 
-def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> None:
+def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
     geometry = volume.geometry
-    packed = zlib.compress(volume.array.data, 4)
+    packed = zlib.compress(volume.array.data, compression)
 
     def numbers(values: np.ndarray) -> str:
         return " ".join(repr(float(value)) for value in values)
@@ -148,7 +151,7 @@ def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str]) -> No
     stream.write(packed)
 
 
-_WRITERS: dict[str, Callable[[Voxels, BinaryIO, dict[str, str]], None]] = {
+_WRITERS: dict[str, Callable[[Voxels, BinaryIO, dict[str, str], int], None]] = {
     ".nii": _write_nifti,
     ".nii.gz": _write_nifti_gz,
     ".seg.nrrd": _write_segmentation,

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from ...base.parallel import rank_and_world
+from ...base.parallel import cores_each, rank_and_world
 
 
 def loading_threads(device: torch.device) -> int:
@@ -18,8 +18,7 @@ def loading_threads(device: torch.device) -> int:
     being shared with the other processes of this machine; 2 beside a CPU, whose cores are busy with the training."""
     if device.type == "cpu":
         return 2
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(2, min(8, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+    return max(2, min(8, cores_each()))
 
 
 def join(device: torch.device) -> torch.device:

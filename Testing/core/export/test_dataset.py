@@ -20,7 +20,7 @@ from MedDDPMCore.base.errors import MedDDPMError, ResourceError, VolumeError
 from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.cli import main
 from MedDDPMCore.export.case import whole_cases
-from MedDDPMCore.export.dataset import make_dataset
+from MedDDPMCore.export.dataset import DatasetOptions, make_dataset
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume
 
@@ -55,9 +55,8 @@ def names_in(out: Path) -> set[str]:
 def check_sums(out: Path) -> None:
     """Every file but the list itself is in SHA256SUMS, and is as it says."""
     lines = (out / "SHA256SUMS").read_text().splitlines()
-    assert {line.split("  ", 1)[1] for line in lines} == names_in(out) - {"SHA256SUMS", ".bidsignore"} | (
-        {".bidsignore"} & names_in(out)
-    )
+    named = {name for name in names_in(out) if not name.startswith(".parts/")}
+    assert {line.split("  ", 1)[1] for line in lines} == named - {"SHA256SUMS"}
     for line in lines:
         digest, name = line.split("  ", 1)
         assert sha256_of(out / name) == digest
@@ -102,7 +101,7 @@ def test_bids_layout_says_who_made_it_and_from_what(model, masks, tmp_path):
 def test_names_of_masks_stay_out_unless_they_are_kept_on_purpose(layout, model, masks, tmp_path):
     for keep in (False, True):
         out = tmp_path / f"out{keep}"
-        make_dataset(model, masks, out, layout, Settings(steps=1), keep_names=keep)
+        make_dataset(model, masks, out, layout, Settings(steps=1), DatasetOptions(keep_names=keep))
         everything = "\n".join(names_in(out)) + "".join(
             path.read_text("utf-8") for path in out.rglob("*") if path.suffix in (".json", ".md", ".tsv")
         )
@@ -113,7 +112,8 @@ def test_names_of_masks_stay_out_unless_they_are_kept_on_purpose(layout, model, 
 def test_masks_whose_names_would_be_one_are_refused(model, masks, tmp_path):
     shutil.copy(masks[0], masks[0].with_name("Else-Mueller.nii.gz"))
     with pytest.raises(VolumeError, match="same name"):
-        make_dataset(model, sorted(masks[0].parent.iterdir()), tmp_path / "o", "bids", Settings(), keep_names=True)
+        kept = DatasetOptions(keep_names=True)
+        make_dataset(model, sorted(masks[0].parent.iterdir()), tmp_path / "o", "bids", Settings(), kept)
     assert not (tmp_path / "o").exists()
 
 
@@ -190,6 +190,38 @@ def test_processes_share_the_masks_and_complete_one_data_set(folder, masks, tmp_
     check_sums(out)
 
 
+def test_only_the_last_process_to_end_completes_the_data_set(model, masks, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    def run(rank: int) -> int | None:
+        monkeypatch.setenv("RANK", str(rank))
+        return make_dataset(model, masks[rank::2], out, "nnunet", Settings(steps=1)).cases
+
+    assert run(1) is None and not (out / "dataset.json").exists()
+    assert run(0) == 2 and json.loads((out / "dataset.json").read_text())["numTraining"] == 2
+    (out / "dataset.json").unlink()
+    assert run(1) == 2 and (out / "dataset.json").exists()
+
+
+@pytest.mark.parametrize(("level", "ending"), [(0, ".nii"), (1, ".nii.gz")])
+@pytest.mark.parametrize("layout", ["nnunet", "bids"])
+def test_images_are_compressed_as_little_as_is_asked_for(layout, level, ending, model, masks, tmp_path):
+    options = DatasetOptions(compression=level)
+    make_dataset(model, masks[:1], tmp_path / "out", layout, Settings(steps=1), options)
+    make_dataset(model, masks[:1], tmp_path / "usual", layout, Settings(steps=1))
+    images, usual = (sorted((tmp_path / name).rglob("*.nii*")) for name in ("out", "usual"))
+    assert [path.name for path in images] == [path.name.replace(".nii.gz", ending) for path in usual]
+    for image, same in zip(images, usual, strict=True):
+        assert np.array_equal(Volume.read(image).array, Volume.read(same).array)
+    if layout == "nnunet":
+        assert json.loads((tmp_path / "out" / "dataset.json").read_text())["file_ending"] == ending
+    check_sums(tmp_path / "out")
+    if level == 0:
+        with pytest.raises(VolumeError, match="begun otherwise"):
+            make_dataset(model, masks[:1], tmp_path / "out", layout, Settings(steps=1))
+
+
 def test_a_folder_with_other_things_is_left_alone(model, masks, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -264,7 +296,7 @@ def test_progress_is_told_to_programs_line_by_line(folder, masks, tmp_path, caps
 def test_the_official_bids_validator_finds_no_error(modalities, masks, tmp_path):
     model = load_model(write_model(tmp_path / "model", modalities, name="m"), "cpu", "float32")
     mapping = None if len(modalities) == 1 else {"brain": 1, "enhancing_tumor": 2}
-    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), mapping)
+    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), DatasetOptions(mapping))
     program = shutil.which("bids-validator-deno") or str(Path(sys.executable).with_name("bids-validator-deno"))
     done = subprocess.run([program, str(tmp_path / "out"), "--json"], capture_output=True, text=True)
     issues = json.loads(done.stdout)["issues"]["issues"]
@@ -294,7 +326,7 @@ def test_a_left_handed_oblique_mask_goes_through_on_its_own_voxels(model, tmp_pa
 
 def test_faces_go_on_request_and_masks_without_one_are_left_out(model, masks, tmp_path):
     out, bundled = tmp_path / "out", ROOT / "Resources" / "masks" / "one_tumor.nii.gz"
-    report = make_dataset(model, [bundled, masks[0]], out, "nnunet", Settings(steps=1), deface=True)
+    report = make_dataset(model, [bundled, masks[0]], out, "nnunet", Settings(steps=1), DatasetOptions(deface=True))
     assert report.cases == 1 and "nose" in report.failed[masks[0]]
     [image], [label] = ((out / name).iterdir() for name in ("imagesTr", "labelsTr"))
     region = face_region(Volume.read(bundled, labels=True))
