@@ -60,9 +60,10 @@ def synthesize_files(
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
-    Masks are read and images written while others are computed. An image whose file and sidecar are there, made from the same mask with the same model and settings, is skipped; one
-    made otherwise is never replaced: its mask fails. out: a folder, or, for one image of one mask, the file to make.
-    names: what the images of each mask are named by, where masks are only some of all (default: `mask_names`).
+    Masks are read and images written while others are computed. An image whose file and sidecar are there, made from
+    the same mask with the same model and settings, is skipped; one made otherwise is never replaced: its mask fails.
+    out: a folder, or, for one image of one mask, the file to make. names: what the images of each mask are named by,
+    where masks are only some of all (default: `mask_names`).
     report is called with each Progress, and with words where something is to be said. Returns the images written, and
     the masks that failed with the reason.
     """

@@ -196,7 +196,7 @@ def test_only_the_last_process_to_end_completes_the_data_set(model, masks, tmp_p
 
     def run(rank: int) -> int | None:
         monkeypatch.setenv("RANK", str(rank))
-        return make_dataset(model, masks[rank::2], out, "nnunet", Settings(steps=1)).cases
+        return make_dataset(model, masks, out, "nnunet", Settings(steps=1)).cases
 
     assert run(1) is None and not (out / "dataset.json").exists()
     assert run(0) == 2 and json.loads((out / "dataset.json").read_text())["numTraining"] == 2
