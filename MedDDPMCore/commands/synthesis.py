@@ -25,9 +25,11 @@ def add(commands) -> None:
     add_synthesis_options(p)
     p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
 
-    p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI.")
+    p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI, with a tumour where there is one.")
     p.add_argument("image")
     p.add_argument("out")
+    p.add_argument("--tumor", help="tumour mask of this MRI: the result is 1 in the head and 2 in the tumour")
+    p.add_argument("--tumor-labels", help="its values that are tumour, such as 1+2+4 (default: all but 0)")
 
 
 def add_synthesis_options(p: argparse.ArgumentParser) -> None:
@@ -126,9 +128,20 @@ def _check(masks: list[Path], model: str, mapping) -> int:
 def head_mask(args: argparse.Namespace) -> int:
     """Head mask from an MRI."""
     from ..anatomy.head import head_mask as make
+    from ..anatomy.head import head_with_tumor
+    from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
     require_new([Path(args.out)])
-    make(Volume.read(args.image)).write(args.out)
+    mri = Volume.read(args.image)
+    if args.tumor is None:
+        mask = make(mri)
+    else:
+        chosen = parse_label_mapping(f"tumor={args.tumor_labels}")["tumor"] if args.tumor_labels else ()
+        values = chosen if isinstance(chosen, tuple) else (chosen,)
+        mask, note = head_with_tumor(mri, Volume.read(args.tumor, labels=True), values)
+        if note:
+            print(f"medddpm: warning: {note}", file=sys.stderr)
+    mask.write(args.out)
     print(args.out)
     return 0

@@ -213,7 +213,7 @@ class LabelScheme:
         name = self.lesions[-1] if self.lesions else self.required[0]
         parts = (
             " Are these the parts of a tumour, as BraTS numbers them? Then let the head be made from the MRI: `medddpm "
-            "synthesize MASK OUT --mri MRI --labels tumor=…`. In BraTS from 2024 on, 4 is the resection cavity."
+            "head-mask MRI NEW_MASK --tumor MASK --tumor-labels …`. In BraTS from 2024 on, 4 is the resection cavity."
         )
         brats = parts if self.required == ("head",) and set(unknown) <= {3, 4} and not names else ""
         return (

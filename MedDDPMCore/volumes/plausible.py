@@ -109,8 +109,8 @@ def _swapped(report: LabelReport, scheme: LabelScheme, values: dict[str, str], m
 def _make_head(body: str, values: dict[str, str]) -> str:
     if body == "head":
         every = "+".join(values.values())
-        command = f"`medddpm synthesize MASK OUT --mri MRI --labels tumor={every}`"
-        return f"let the head be made from the patient's MRI: {command}."
+        command = f"`medddpm head-mask MRI NEW_MASK --tumor MASK --tumor-labels {every}`"
+        return f"let the head be made from the patient's MRI by {command}, and take that mask."
     return (
         "label the brain too, from a skull-stripped MRI: `medddpm head-mask MRI OUT`. In BraTS from 2024 on, 4 is the "
         "resection cavity, and no brain is labelled."

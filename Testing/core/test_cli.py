@@ -110,7 +110,7 @@ def test_models_are_listed(capsys):
     assert "small" in capsys.readouterr().out
 
 
-def test_a_head_mask_is_made_from_an_image(tmp_path, capsys):
+def test_a_head_mask_is_made_from_an_image_and_with_a_tumour_mask(tmp_path):
     phantom = head(box((2, 2, 2), (190, 230, 220)))
     noise = np.random.default_rng(0).normal(0, 5, phantom.array.shape)
     Volume(((phantom.array > 0) * 500 + noise).astype(np.float32), phantom.geometry).write(tmp_path / "mri.nii.gz")
@@ -118,6 +118,12 @@ def test_a_head_mask_is_made_from_an_image(tmp_path, capsys):
     made = Volume.read(tmp_path / "head.nii.gz", labels=True).array > 0
     true = phantom.array > 0
     assert 2 * (made & true).sum() / (made.sum() + true.sum()) > 0.95
+    parts = Volume((phantom.array == 2).astype(np.uint8) * 4, phantom.geometry)
+    parts.write(tmp_path / "parts.nii.gz")
+    given = ["--tumor", str(tmp_path / "parts.nii.gz"), "--tumor-labels", "1+4"]
+    assert main(["head-mask", str(tmp_path / "mri.nii.gz"), str(tmp_path / "both.nii.gz"), *given]) == 0
+    both = Volume.read(tmp_path / "both.nii.gz", labels=True).array
+    assert np.array_equal(both == 2, phantom.array == 2) and np.array_equal(both > 0, made)
 
 
 def test_images_are_prepared_trained_on_and_the_model_synthesizes(tmp_path, mask, capsys):

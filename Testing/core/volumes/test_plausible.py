@@ -30,7 +30,7 @@ def shell() -> Volume:
 SWAPPED = Volume(np.array([0, 2, 1], np.uint8)[head(ROOM).array], ROOM)
 NO_HEADS = {
     "a lesion mask": (Volume((head(ROOM).array == 2).astype(np.uint8), ROOM), "too small", "Is label 1 the tumour"),
-    "parts of a tumour": (head(ROOM, semi_axes=(25, 25, 25), tumor=(0, 0, 0)), "too small", "tumor=1+2"),
+    "parts of a tumour": (head(ROOM, semi_axes=(25, 25, 25), tumor=(0, 0, 0)), "too small", "--tumor-labels 1+2"),
     "a skull-stripped brain": (head(ROOM, semi_axes=(62, 78, 60), radius=0), "as small as a brain", "whole head"),
     "a head whose spacing was lost": (with_spacing(head(ROOM), 1), "too small", "spacing lost"),
     "a head in tenths of a millimetre": (with_spacing(head(ROOM), 60), "too large", "units"),
