@@ -1,7 +1,7 @@
-"""Lists the heads that the bundled model is trained on, with their brains, for `medddpm prepare`.
+"""Lists the heads that the three-stage model is trained on, with their brains, for `medddpm prepare`.
 
     python Resources/training/bundled_heads.py DATA OUT
-    medddpm prepare OUT/heads.csv packed --config Resources/training/default.json --training-data … --licence …
+    medddpm prepare OUT/heads.csv packed --config Resources/training/three_stages.json --training-data … --licence …
 
 The second command is printed whole: it holds what the bundled model says of its training.
 
@@ -47,7 +47,14 @@ def main(data: Path, out: Path) -> None:
     with open(out / "heads.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["id", "image", "head", "brain", "split"], *rows])
     print(f"{len(rows)} heads, {sum(row[-1] == 'validation' for row in rows)} held out: {out / 'heads.csv'}")
-    command = ["medddpm", "prepare", str(out / "heads.csv"), "packed", "--config", "Resources/training/default.json"]
+    command = [
+        "medddpm",
+        "prepare",
+        str(out / "heads.csv"),
+        "packed",
+        "--config",
+        "Resources/training/three_stages.json",
+    ]
     for name, text in ABOUT.items():
         command += [f"--{name.replace('_', '-')}", text]
     print(shlex.join(command))
