@@ -188,7 +188,8 @@ def _make_images(
                 sampler=config.sampler if diffusion else None,
                 steps=config.sampling_steps if diffusion else None,
             )
-            synthesize_files(model, [mask_path(out / "masks", k)], made, settings)
+            labels = dict(model.spec.labels.values)  # those of the data: nobody need ask whether its heads are heads
+            synthesize_files(model, [mask_path(out / "masks", k)], made, settings, labels)
     write_text(made / f"done-{rank}-of-{world}", "")
     if rank == 0:
         _wait_for([made / f"done-{r}-of-{world}" for r in range(world)])

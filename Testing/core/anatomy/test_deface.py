@@ -11,6 +11,7 @@ from phantoms import box, head, rotation, world
 
 from MedDDPMCore.anatomy.deface import deface, face_region, find_nasion
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.cli import main
 from MedDDPMCore.volumes.volume import Volume, reorient
 
@@ -137,7 +138,9 @@ def test_a_defaced_synthetic_image_keeps_its_record_which_says_so(tmp_path):
     (tmp_path / "in.json").write_text(json.dumps(values))
     mask = ["--mask", str(tmp_path / "head.nii.gz")]
     assert main(["deface", str(tmp_path / "in.nii.gz"), str(tmp_path / "out.nii.gz"), *mask]) == 0
-    assert json.loads((tmp_path / "out.json").read_text()) == {**values, "defaced": True}
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record.pop("image_sha256") == sha256_of(tmp_path / "out.nii.gz")
+    assert record == {**values, "defaced": True}
     header = nibabel.load(tmp_path / "out.nii.gz").header
     assert b"SYNTHETIC T1 small seed 7" in header.extensions[0].get_content() and b"DEFACED" in header["descrip"].item()
     (tmp_path / "new.json").write_text("mine")
