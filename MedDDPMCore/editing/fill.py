@@ -34,8 +34,13 @@ def expected(model: Model, plan: Plan) -> np.ndarray:
     with torch.inference_mode():
         denoise = denoiser(network, stage, stage.domain.pack(condition), None, model.precision)
         image = stage.domain.decode(denoise(x, last))[0, 0].float().cpu().numpy()
+    return at_grid_size(image, stage.domain.factor)
+
+
+def at_grid_size(image: np.ndarray, factor: int) -> np.ndarray:
+    """An image (z, y, x) whose voxels are `factor` voxels of the model grid wide, as voxels of that grid."""
     for axis in range(3):
-        image = image.repeat(stage.domain.factor, axis)
+        image = image.repeat(factor, axis)
     return image
 
 

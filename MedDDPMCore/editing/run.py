@@ -16,7 +16,7 @@ import numpy as np
 from ..lesions.shapes import bounding_box, shifted
 from ..synthesis.synthesize import Model, Plan, Progress, Settings
 from ..volumes.volume import Volume, resample_image, where_labels
-from .fill import filling
+from .fill import at_grid_size, filling
 from .match import levelled, matched
 from .plan import EditPlan
 from .texture import SHELL_MM, texture
@@ -57,6 +57,7 @@ def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
     [seed], guess = progress.seeds, progress.made()[0, 0].float().cpu().numpy()
     known, unknown = (t[0, 0].cpu().numpy() for t in (edit.known.image, edit.known.unknown))
     labels, spacing = edit.plan.labels, edit.plan.grid.spacing
+    guess = at_grid_size(guess, len(known) // len(guess))
     made = matched(guess, known, unknown, labels > 0, spacing)
     scheme = model.spec.labels
     lesion = where_labels(labels, (scheme.values[name] for name in scheme.lesions))
