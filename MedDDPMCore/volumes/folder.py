@@ -48,14 +48,14 @@ def volume_files(folder: str | Path) -> list[Path]:
 
 def require_content(path: Path) -> None:
     """VolumeError where a path is a link to what is not there, or a small file that stands for content elsewhere."""
-    if path.is_symlink() and not path.exists():
-        target = os.readlink(path)
-        raise VolumeError(f"{shown(path)} is a link to {shown(target)}, which is not there.", _advice(path, target))
     try:
+        if path.is_symlink() and not path.exists():
+            target = os.readlink(path)
+            raise VolumeError(f"{shown(path)} is a link to {shown(target)}, which is not there.", _advice(path, target))
         if not path.is_file() or path.stat().st_size > _POINTER_BYTES:
             return
         start = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # said by whoever opens it
         return
     if _POINTER.match(start):
         target = start.decode("utf-8", "replace").split("\n")[0]

@@ -176,7 +176,7 @@ def test_a_model_is_trained_and_sampled_by_the_commands_of_every_model(kind, dat
     assert main(train_it) == 0
     folder = capsys.readouterr().out.splitlines()[-1]
     assert ModelSpec.read(folder).kind == kind and ModelSpec.read(folder).name == f"tiny_{kind}"
-    phantoms.head(phantoms.box((6.0, 7.0, 8.0), (140, 150, 130)), semi_axes=(50, 55, 50)).write(mask)
+    phantoms.head(phantoms.box((6.0, 7.0, 8.0), (190, 210, 190)), semi_axes=(75, 85, 75)).write(mask)
     assert main(["synthesize", str(mask), str(tmp_path / "out"), "--model", folder, "--device", "cpu"]) == 0
     record = json.loads((tmp_path / "out" / "mask_synthetic_T1_seed0.json").read_text())
     assert record["synthetic"] and record["steps"] == 1 and record["model"] == f"tiny_{kind}"
@@ -192,7 +192,7 @@ def write_bundle(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_makes_one_step_and_the_seed_matters_to_pix2pix_alone(kind, tmp_path):
     model = load_model(write_bundle(tmp_path / "m", kind), "cpu")
-    mask = phantoms.head(phantoms.box((6.0, 7.0, 8.0), (140, 150, 130)), semi_axes=(50, 55, 50))
+    mask = phantoms.head(phantoms.box((6.0, 7.0, 8.0), (190, 210, 190)), semi_axes=(75, 85, 75))
     steps = list(model.steps(mask, samples=2, batch_size=2))
     assert [(p.index, p.total, p.finished) for p in steps] == [(2, 2, True)]
     first, second = model.synthesize(mask, samples=2)

@@ -60,7 +60,7 @@ def test_the_model_synthesizes_with_the_atlas_in_its_condition(trained):
     model = load_model(trained / "run" / "model", "cpu", "float32")
     labels = PackedDataset.open(trained / "data").labels[0]
     assert model.condition(labels).shape == (1, 3, 16, 16, 16)
-    mask = Volume(labels, Geometry(labels.shape, (8.0,) * 3, (0.0,) * 3, ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
+    mask = Volume(labels, Geometry(labels.shape, (14.0,) * 3, (0.0,) * 3, ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
     [made] = model.synthesize(mask, steps=2)
     assert np.isfinite(made.volumes["T1"].array).all()
 
