@@ -14,7 +14,7 @@ from small_training import write_data
 from MedDDPMCore.volumes.grid import ModelGrid
 
 ROOT = Path(__file__).resolve().parents[2]
-GRID = ModelGrid((32, 32, 32), (5.0, 5.0, 5.0))
+GRID = ModelGrid((32, 32, 32), (6.0, 6.0, 6.0))
 
 
 def test_the_quality_report_holds_every_set(tmp_path):

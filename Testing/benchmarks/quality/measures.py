@@ -6,6 +6,7 @@ import numpy as np
 from default_model import contrast, dice
 
 from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.evaluation.metrics.bootstrap import Interval, half_interval, mean_interval, pair_interval
 from MedDDPMCore.evaluation.metrics.metrics import frechet_distance, median_bandwidth, mmd_rbf, ms_ssim, random_pairs
 from MedDDPMCore.volumes.volume import Geometry, Volume
@@ -17,11 +18,14 @@ QUANTILES = np.linspace(0.005, 0.995, 200)
 
 
 def head_dice(heads: Heads, geometry: Geometry) -> list[float]:
-    """Dice of the head found in each image against its mask."""
-    return [
-        dice(head_mask(Volume(image + 1, geometry)).array > 0, mask > 0)
-        for image, mask in zip(heads.images, heads.masks, strict=True)
-    ]
+    """Dice of the head found in each image against its mask; 0 where none is seen."""
+    found = []
+    for image, mask in zip(heads.images, heads.masks, strict=True):
+        try:
+            found.append(dice(head_mask(Volume(image + 1, geometry)).array > 0, mask > 0))
+        except VolumeError:
+            found.append(0.0)
+    return found
 
 
 def contrasts(heads: Heads, tumors: np.ndarray) -> list[float]:
