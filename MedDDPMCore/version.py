@@ -1,3 +1,3 @@
-"""The version of MedDDPMCore."""
+"""The version of MedDDPMCore, and of all here. CHANGELOG.md says what its numbers mean."""
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
