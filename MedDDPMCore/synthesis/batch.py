@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..base.errors import LabelError, MedDDPMError, VolumeError
@@ -154,11 +153,6 @@ def write_preview(model: Model, plan: Plan, progress: Progress, paths: Mapping[s
     """A PNG beside each image (modality -> file): the mask above the image, on the model's grid."""
     tumor = max((model.spec.labels.values[name] for name in model.spec.labels.lesions), default=None)
     for modality, image in zip(model.spec.modalities, progress.images[0].float().cpu().numpy(), strict=True):
-        upright = [_upright(array, model.spec.grid.axes) for array in (plan.labels, image)]
-        path = paths[modality]
-        save_png(path.with_name(f"{stem(path)}.png"), overview(*upright, model.spec.grid.spacing, tumor))
-
-
-def _upright(array: np.ndarray, axes: str) -> np.ndarray:
-    """A model-grid array (z, y, x) flipped so that its axes run to the right, front and top."""
-    return np.flip(array, [2 - i for i, letter in enumerate(axes) if letter in "LPI"])
+        path, grid = paths[modality], model.spec.grid
+        picture = overview(plan.labels, image, grid.spacing, tumor, grid.axes)
+        save_png(path.with_name(f"{stem(path)}.png"), picture)

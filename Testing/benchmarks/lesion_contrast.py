@@ -166,7 +166,7 @@ def tile(image: np.ndarray, lesion: np.ndarray, spacing) -> np.ndarray:
     z = int(np.argmax(lesion.sum(axis=(1, 2))))
     centre = (z, *(int(np.median(indices)) for indices in np.nonzero(lesion[z])))
     around = tuple(slice(c, c + 2 * TILE) for c in centre)
-    return three_planes(np.pad(image, TILE, constant_values=-1)[around], spacing, (TILE,) * 3)
+    return three_planes(np.pad(image, TILE, constant_values=-1)[around], spacing, (TILE,) * 3, sides="")
 
 
 def sheet(real: list[np.ndarray], simulated: list[np.ndarray], rows: int = 18) -> np.ndarray:

@@ -54,15 +54,11 @@ def read_standard_head(path: Path, grid: ModelGrid) -> StandardHead:
         raise type(error)(f"{path.name}: {error.message}", error.hint) from error
 
 
-def to_ras(array: np.ndarray, axes: str) -> np.ndarray:
-    """An array (z, y, x) of a grid with these axes, flipped so that they run to the right, front and top."""
-    return np.flip(array, [2 - axis for axis, letter in enumerate(axes) if letter in "LPI"])
-
-
-def central_voxel(head: np.ndarray, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
-    """The voxel (z, y, x) in the middle of a head's width and depth, DEPTH_MM below its top; z upward."""
+def central_voxel(head: np.ndarray, grid: ModelGrid) -> tuple[int, int, int]:
+    """The voxel (z, y, x) in the middle of a head's width and depth, DEPTH_MM below its top; head: on the grid."""
     z, y, x = (np.flatnonzero(head.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
-    below = max(int(z[0]), int(z[-1]) - round(DEPTH_MM / spacing[2]))
+    depth = round(DEPTH_MM / grid.spacing[2])
+    below = max(int(z[0]), int(z[-1]) - depth) if grid.axes[2] == "S" else min(int(z[-1]), int(z[0]) + depth)
     return below, int(y[0] + y[-1]) // 2, int(x[0] + x[-1]) // 2
 
 

@@ -29,7 +29,7 @@ from ..metrics.agreement import area_under_curve, by_cases, wilson
 from ..metrics.bootstrap import Interval
 from ..metrics.features import FeatureNetwork
 from ..metrics.images import load_array
-from ..metrics.standard_head import central_voxel, read_standard_head, to_ras
+from ..metrics.standard_head import central_voxel, read_standard_head
 from .alignment import Aligner
 from .nearest import Nearest, nearest
 from .vectors import FACE, SPACES, Spaces, VectorCache
@@ -249,10 +249,10 @@ def closest_pairs(report: PrivacyReport, found: Nearest, grid: ModelGrid, count:
         pair = []
         for path in (report.synthetic[n], report.real[found.index[n]]):
             head = read_standard_head(path, grid)
-            image, inside = to_ras(head.image, grid.axes), to_ras(head.head, grid.axes)
+            image, inside, sides = head.image, head.head, "RL"
             if len(pair) and found.mirrored[n]:
-                image, inside = image[..., ::-1], inside[..., ::-1]
-            pair.append(three_planes(image, grid.spacing, central_voxel(inside, grid.spacing)))
+                image, inside, sides = image[..., ::-1], inside[..., ::-1], "LR"
+            pair.append(three_planes(image, grid.spacing, central_voxel(inside, grid), grid.axes, sides))
         gap = np.full((len(pair[0]), 6), 128, np.uint8)
         rows.append(np.concatenate([pair[0], gap, pair[1]], axis=1))
     return np.concatenate(rows)

@@ -25,7 +25,7 @@ from ...base.pictures import save_png, three_planes
 from ...synthesis.output import sidecar
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, direction_of_axes
-from ..metrics.standard_head import StandardHead, central_voxel, read_standard_head, to_ras
+from ..metrics.standard_head import StandardHead, central_voxel, read_standard_head
 from .files import FORM_FILE, FORMAT_VERSION, SLICES, STUDY_FILE, TRUTHS, write_answers
 
 LEVELS = 255
@@ -199,8 +199,7 @@ def _write_case(path: Path, grey: np.ndarray, head: StandardHead, grid: ModelGri
         origin = -direction @ ((np.array(grid.shape[::-1]) - 1) / 2 * grid.spacing)
         Volume(grey, Geometry(grid.shape, grid.spacing, tuple(origin), direction)).write(path, _NOTICE)
         return
-    upright, inside = (to_ras(array, grid.axes) for array in (grey, head.head))
-    picture = three_planes(upright / (LEVELS / 2) - 1, grid.spacing, central_voxel(inside, grid.spacing))
+    picture = three_planes(grey / (LEVELS / 2) - 1, grid.spacing, central_voxel(head.head, grid), grid.axes)
     save_png(path, _enlarged(picture, ENLARGEMENT), compression=0)
 
 

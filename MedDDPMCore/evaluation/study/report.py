@@ -259,6 +259,6 @@ def _write_synthetic_picture(config: StudyConfig, out: Path, path: Path) -> None
         for name in config.models:
             file = output_path(out / "synthetic" / slug(name), stem(mask), data.modalities[0], config.seed + k)
             image = Volume.read(file).array.astype(np.float32) / 500 - 1
-            pictures.append(overview(labels, image, data.grid.spacing, tumor))
+            pictures.append(overview(labels, image, data.grid.spacing, tumor, data.grid.axes))
         rows.append(np.concatenate([np.pad(p, ((0, 6), (0, 6), (0, 0))) for p in pictures], axis=1))
     save_png(path, np.concatenate(rows))

@@ -34,17 +34,23 @@ def _picture(data: PackedDataset, index: int, odd: bool) -> np.ndarray:
     labels = data.labels[index]
     scheme = data.labels_scheme
     lesion = np.isin(labels, [scheme.values[name] for name in scheme.lesions])
-    return case_picture(from_bytes(data.images[index, 0]), lesion, labels > 0, data.grid.spacing, odd)
+    return case_picture(from_bytes(data.images[index, 0]), lesion, labels > 0, data.grid.spacing, odd, data.grid.axes)
 
 
 def case_picture(
-    image: np.ndarray, lesion: np.ndarray, head: np.ndarray, spacing: tuple[float, float, float], odd: bool = False
+    image: np.ndarray,
+    lesion: np.ndarray,
+    head: np.ndarray,
+    spacing: tuple[float, float, float],
+    odd: bool = False,
+    axes: str = "RAS",
 ) -> np.ndarray:
-    """One case, uint8 RGB (rows, columns, 3): three planes of an image (z, y, x) in RAS axes, -1..1, through the middle
-    of the lesion (a mask of the same shape), or of the head where it is empty; the lesion outlined."""
+    """One case, uint8 RGB (rows, columns, 3): three planes of an image (z, y, x), -1..1, through the middle of the
+    lesion (a mask of the same shape), or of the head where it is empty; the lesion outlined. axes: as of
+    `three_planes`."""
     centre = _middle(lesion if lesion.any() else head)
-    grey = three_planes(image, spacing, centre)
-    inside = three_planes(lesion * 2.0 - 1, spacing, centre) > 127
+    grey = three_planes(image, spacing, centre, axes)
+    inside = three_planes(lesion * 2.0 - 1, spacing, centre, axes, sides="") > 127
     picture = np.repeat(grey[..., None], 3, axis=-1)
     picture[_outline(inside)] = TUMOR_COLOUR
     return _framed(picture, ODD_COLOUR if odd else (0, 0, 0))

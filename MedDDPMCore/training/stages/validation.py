@@ -97,7 +97,7 @@ class Validation:
         folder = run / "samples"
         folder.mkdir(exist_ok=True)
         rows = torch.stack([made, real], dim=1).flatten(0, 1).numpy()
-        write_png(folder / f"stage-{self.index}-step-{step:07d}.png", rows, self.spec.grid.spacing)
+        write_png(folder / f"stage-{self.index}-step-{step:07d}.png", rows, self.spec.grid.spacing, self.spec.grid.axes)
 
     def _cases(self, most: int | None) -> Iterator[tuple[Tensor, Tensor, Tensor, torch.Generator]]:
         training = self.training
