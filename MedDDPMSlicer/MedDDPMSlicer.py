@@ -161,7 +161,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if p.model not in self.models and self.models:
             p.model = next(iter(self.models))
         if p.segmentation is None and p.mri is None:
-            p.segmentation = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+            p.segmentation = next(iter(scene.segmentations(slicer.mrmlScene)), None)
             p.mri = samples.mri_of(p.segmentation)
 
     def setParameterNode(self, node):

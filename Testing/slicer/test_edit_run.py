@@ -103,6 +103,7 @@ def test_an_image_of_several_channels_is_refused_in_words(editing):
 
 def test_nothing_to_edit_is_said(editing):
     window, mri, node, ids = editing  # noqa: F811
+    window.click(window.results.noLesionButton)
     node.RemoveSegment(ids["Tumor"])
     window.host.process_events()
     window.click(window.synthesize_button)

@@ -43,6 +43,18 @@ class Mask:
         return "; ".join(parts) + "." if parts else ""
 
 
+def nodes_of(mrml_scene, kind: str) -> list:
+    """All nodes of a class, those hidden from the user, too."""
+    nodes = mrml_scene.GetNodesByClass(kind)
+    nodes.UnRegister(None)
+    return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+
+
+def segmentations(mrml_scene) -> list:
+    """The user's segmentations."""
+    return [node for node in nodes_of(mrml_scene, "vtkMRMLSegmentationNode") if not node.GetHideFromEditors()]
+
+
 def terminology_codes(segment) -> tuple[str, str]:
     """The (category, type) code values of a segment's terminology entry, "" where it has none."""
     entry = vtk.mutable("")

@@ -21,6 +21,7 @@ DIFFERENCE_COLORS, SPREAD_COLORS = "MedDDPM difference", "MedDDPM spread"
 CHECKER_MM = 25.0
 _AROUND_MM = (2.0, 6.0)  # where “around the lesion” begins and ends
 _SPREAD_MM = 5.0  # how far beyond its outline a lesion may be seen
+_REACH_MM = 8.0  # how far from a lesion anything is looked at
 COLUMNS = (
     "Sample",
     "Seed",
@@ -46,15 +47,47 @@ class Samples:
 
 def samples_of(mrml_scene, shown) -> Samples:
     """The samples that a result volume stands for: those of its sequence, or itself."""
-    browsers = mrml_scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
-    browsers.UnRegister(None)
-    for index in range(browsers.GetNumberOfItems()):
-        browser = browsers.GetItemAsObject(index)
+    for browser in scene.nodes_of(mrml_scene, "vtkMRMLSequenceBrowserNode"):
         sequence = browser.GetSequenceNode(shown)
         if sequence is not None and sequence.GetNumberOfDataNodes() > 0:
             count = sequence.GetNumberOfDataNodes()
             return Samples(shown, [sequence.GetNthDataNode(n) for n in range(count)], browser)
     return Samples(shown, [shown])
+
+
+def contrast(volume, mask: scene.Mask, lesions: set[int]) -> float | None:
+    """How much brighter than the tissue around them the lesions of a mask are in an image made of it: 0 not at all, 1
+    twice as bright; negative where they are darker. Intensities are counted from the image's darkest.
+
+    None where the mask has too little of a lesion, or of other tissue around it. lesions: their values in the mask.
+    """
+    from MedDDPMCore.editing.match import contrast as ratio
+    from MedDDPMCore.volumes.geometry import Geometry
+    from MedDDPMCore.volumes.volume import Volume, resample_labels
+
+    image, grid, labels = arrayFromVolume(volume), grids.geometry_of_volume(volume), mask.array
+    if image.shape != labels.shape:
+        own, other = (Geometry.from_affine_ras(g.ijk_to_ras, g.dimensions[::-1]) for g in (grid, mask.geometry))
+        labels = resample_labels(Volume(labels, other), own).array
+    lesion = np.isin(labels, list(lesions))
+    box = boxed(lesion, _spacing(volume))
+    if box is None:
+        return None
+    found, _tissue = ratio(
+        image[box] - float(image.min()), lesion[box], (labels > 0)[box] & ~lesion[box], volume.GetSpacing()
+    )
+    return None if found is None else found - 1
+
+
+def boxed(lesion: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, ...] | None:
+    """The part of an array (k, j, i) that holds a lesion and what counts as around it; None without a lesion."""
+    if not lesion.any():
+        return None
+    margin = [int(np.ceil(_REACH_MM / mm)) for mm in spacing]
+    return tuple(
+        slice(max(0, int(where.min()) - more), int(where.max()) + 1 + more)
+        for where, more in zip(np.nonzero(lesion), margin, strict=True)
+    )
 
 
 def maps(mrml_scene, samples: Samples) -> Generator[None, None, list]:
@@ -120,11 +153,7 @@ def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], h
     if not lesion.any():
         raise LabelError("The lesion lies outside the synthetic image.", "Choose the segmentation it was made from.")
     spacing = _spacing(samples.shown)
-    margin = [int(np.ceil((_AROUND_MM[1] + 1) / mm)) for mm in spacing]
-    box = tuple(
-        slice(max(0, int(where.min()) - more), int(where.max()) + 1 + more)
-        for where, more in zip(np.nonzero(lesion), margin, strict=True)
-    )
+    box = boxed(lesion, spacing)
     inside, head = lesion[box], labels[box] > 0
     distance = signed_distance(inside, spacing[::-1])
     around = head & ~inside & (distance >= _AROUND_MM[0]) & (distance <= _AROUND_MM[1])

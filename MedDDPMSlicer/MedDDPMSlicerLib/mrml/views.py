@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from .scene import nodes_of
+
 
 def _composites(scene) -> list:
-    return _nodes_of(scene, "vtkMRMLSliceCompositeNode")
+    return nodes_of(scene, "vtkMRMLSliceCompositeNode")
 
 
 def _slices(scene) -> list:
-    return _nodes_of(scene, "vtkMRMLSliceNode")
-
-
-def _nodes_of(scene, kind: str) -> list:
-    nodes = scene.GetNodesByClass(kind)
-    nodes.UnRegister(None)
-    return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+    return nodes_of(scene, "vtkMRMLSliceNode")
 
 
 def show(scene, synthetic, source, fade: float) -> None:

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from .. import paths
-from ..mrml import lesions, scene
+from ..mrml import lesions, original, scene
 from .panel import Panel, Window
 
 ALL, AT_CROSSHAIR = "all", "crosshair"
@@ -79,7 +79,17 @@ class LesionToolsPanel(Panel):
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             p = self._parameters
-            self._say(tool(lesions.read(p.segmentation, self.window.roles, self.window.found, only)))
+            of = lesions.read(p.segmentation, self.window.roles, self.window.found, only)
+            first = original.remember_first(p.segmentation, p.mri, self.window.roles, self.window.found)
+            try:
+                said = tool(of)
+            except MedDDPMError:
+                if first:
+                    original.forget(p.segmentation, p.mri)
+                raise
+            if first and original.millilitres(original.original_of(p.segmentation, p.mri)):
+                said += " " + _("The MRI is taken to show it as it was before; if not, say so under Synthesize.")
+            self._say(said)
         except MedDDPMError as error:
             logging.error(str(error))
             self._say(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import slicer
@@ -9,10 +10,12 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import scene, views
+from ..mrml import lesions, original, scene, views
 from ..processes.run import Edit, Settings, Status
 from .panel import Panel, Window
 
+FAINT = 0.1
+"""Lesions that differ less than so much from the tissue around them are called hard to see."""
 LARGEST_NEW_SEED = 999_999  # short enough to read and type
 
 
@@ -22,12 +25,19 @@ class SynthesizePanel(Panel):
     def __init__(self, window: Window):
         super().__init__(window)
         self._failure: Status | None = None
-        self.ui.synthesizeButton.connect("clicked()", self._synthesize)
+        self.ui.synthesizeButton.connect("clicked()", lambda: self._synthesize())
         self.ui.cancelButton.connect("clicked()", lambda: self.window.run.cancel())
         self.ui.setupButton.connect("clicked()", self.window.show_setup)
         self.ui.reportButton.connect("clicked()", self.window.copy_report)
         self.ui.regionCombo.connect("activated(int)", self._choose_region)
         self.ui.fadeSlider.connect("valueChanged(double)", self._fade)
+        self.ui.asDrawnButton.connect("clicked()", lambda: self._settle(self.window.found))
+        self.ui.noLesionButton.connect("clicked()", lambda: self._settle({}))
+        self.ui.anotherSeedButton.connect("clicked()", self._try_another_seed)
+        self._known_pair: tuple = ()
+
+    def forget_scene(self) -> None:
+        self._known_pair = ()
 
     def refresh(self) -> None:
         if self._parameters is None:
@@ -45,6 +55,8 @@ class SynthesizePanel(Panel):
         self.ui.setupButton.visible = bool(reason) and not self.window.can_synthesize
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
+        self._refresh_contrast()
+        self._refresh_original()
         self._refresh_edit()
         shown = self._parameters.result is not None
         self.ui.fadeSlider.enabled = (shown or run.is_active) and self._parameters.mri is not None
@@ -61,6 +73,56 @@ class SynthesizePanel(Panel):
         for identity, name in names.items():
             self.ui.regionCombo.addItem(name, identity)
         self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(p.region)))
+
+    def _refresh_contrast(self) -> None:
+        """Whether the lesions just made can hardly be seen."""
+        run = self.window.run
+        faint = [contrast for contrast in run.contrasts if abs(contrast) < FAINT]
+        self.ui.faintLabel.visible = self.ui.anotherSeedButton.visible = bool(faint) and not run.is_active
+        if faint:
+            text = _("The tumor made differs by {percent:.0f} % from the tissue around it, and may be hard to see.")
+            if len(run.contrasts) > 1:
+                text = _(
+                    "In {count} of {total} images the tumor differs by {percent:.0f} % or less from what is around."
+                )
+            self.ui.faintLabel.text = text.format(
+                percent=100 * max(map(abs, faint)), count=len(faint), total=len(run.contrasts)
+            )
+
+    def _refresh_original(self) -> None:
+        """What is known of the lesions that the MRI shows; lesions that were drawn before it was chosen are these."""
+        p, window = self._parameters, self.window
+        lesion_ids = lesions.lesion_segments(window.roles, window.found) if p.segmentation is not None else []
+        pair = (p.segmentation, p.mri) if lesion_ids else ()
+        if pair != self._known_pair:
+            self._known_pair = pair
+            original.remove_orphans(slicer.mrmlScene)
+            if any(not scene.is_empty(p.segmentation, identity) for identity in lesion_ids):
+                with contextlib.suppress(MedDDPMError):  # said on the click
+                    original.remember_first(p.segmentation, p.mri, window.roles, window.found)
+        known = original.original_of(p.segmentation, p.mri)
+        if known is None:
+            text = _("Not known. What is drawn is made; nothing is taken out.")
+        elif original.millilitres(known):
+            text = _("A tumor of {ml:.1f} ml. It is taken out where it is drawn no more.").format(
+                ml=original.millilitres(known)
+            )
+        else:
+            text = _("No tumor. What is drawn is put in.")
+        self.ui.originalText.text = text
+        shown = self._keeps_anatomy and p.segmentation is not None
+        for widget in (self.ui.originalLabel, self.ui.originalText, self.ui.asDrawnButton, self.ui.noLesionButton):
+            widget.visible = shown
+        self.ui.asDrawnButton.enabled = self.ui.noLesionButton.enabled = not window.run.is_active
+
+    def _settle(self, found: dict[str, tuple[str, ...]]) -> None:
+        """Take it that the MRI shows these lesions."""
+        self._failure = None
+        try:
+            original.remember(self._parameters.segmentation, self._parameters.mri, self.window.roles, found)
+        except MedDDPMError as error:
+            self._failure = Status(error=error.message, hint=error.hint, code=error.code)
+        self.refresh()
 
     @property
     def _keeps_anatomy(self) -> bool:
@@ -98,10 +160,13 @@ class SynthesizePanel(Panel):
             left = _(", {time} left").format(time=_duration(status.seconds_left))
         return f"{status.text}{left}"
 
-    def _synthesize(self) -> None:
+    def _try_another_seed(self) -> None:
+        self._synthesize(new_seed=True)
+
+    def _synthesize(self, new_seed: bool = False) -> None:
         """Start a run; what is wrong with the segmentation is said here and nothing starts."""
         p, self._failure = self._parameters, None
-        if p.newSeed:
+        if p.newSeed or new_seed:
             p.seed = random.randint(1, LARGEST_NEW_SEED)
         options = {key: value for key, value in (("device", p.device), ("sampler", p.sampler)) if value}
         if p.steps:
@@ -120,12 +185,18 @@ class SynthesizePanel(Panel):
                     p.preview,
                     p.fade,
                     options,
-                    Edit(self._region(), p.massEffect) if self._keeps_anatomy else None,
+                    self._edit(),
                 )
             )
         except MedDDPMError as error:
             self._failure = Status(error=error.message, hint=error.hint, code=error.code)
         self.window.refresh()
+
+    def _edit(self) -> Edit | None:
+        p = self._parameters
+        if not self._keeps_anatomy:
+            return None
+        return Edit(self._region(), p.massEffect, original.original_of(p.segmentation, p.mri))
 
     def _fade(self, value: float) -> None:
         views.set_fade(slicer.mrmlScene, value)

@@ -82,16 +82,15 @@ def masks_of_scene(mrml_scene, roles, folder: Path) -> Generator[None, None, lis
 
     LabelError where there is none.
     """
-    left_out, count = [], mrml_scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    for number in range(count):
-        node = mrml_scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
+    left_out, segmentations = [], scene.segmentations(mrml_scene)
+    for number, node in enumerate(segmentations):
         try:
             mask = yield from scene.mask_in_pieces(node, roles, scene.find_segments(node, roles, {}))
         except MedDDPMError as error:
             left_out.append(str(error))
             continue
         yield from scene.write_mask(mask, str(folder / f"mask{number}.nrrd"))
-    if len(left_out) == count:
+    if len(left_out) == len(segmentations):
         raise LabelError(
             "The scene holds no segmentation with a head to make images from.",
             " ".join(left_out) or "Paint one, or choose a folder of masks.",

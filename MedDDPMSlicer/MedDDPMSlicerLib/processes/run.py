@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import vtk
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
-from ..mrml import grids, nrrd, results, scene, views
+from ..mrml import grids, nrrd, original, results, scene, variants, views
 from ..pieces import Pieces
 from ..roles import Role
 
@@ -21,11 +22,13 @@ from ..roles import Role
 class Edit:
     """That the patient's anatomy is kept: only a region of the MRI is made anew.
 
-    region: the segment that says which; "" for what lies around the tumor. mass_effect: 0 to 1.
+    region: the segment that says which; "" for what lies around the tumor. mass_effect: 0 to 1. original: the node that
+    remembers the lesions that the MRI shows (`mrml.original`), which are taken out where they were.
     """
 
     region: str = ""
     mass_effect: float = 0.0
+    original: object = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class SynthesisRun:
         self._pieces = Pieces(process.call_later, self._failed)
         self._shows_preview = False
         self._reason = self._name = self._mri_name = ""
-        self._geometry: grids.Geometry | None = None
+        self._mask: scene.Mask | None = None
+        self.contrasts: list[float] = []
+        """How much the lesion of each image just made stands out, as of `variants.contrast`; none without a lesion."""
 
     @property
     def is_active(self) -> bool:
@@ -89,6 +94,7 @@ class SynthesisRun:
         next(pieces)  # what is wrong with the segments is raised here
         self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
         self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
+        self.contrasts = []
         self._mri_name = settings.mri.GetName() if settings.mri is not None else ""
         self._shows_preview, self._layers = False, views.layers(self._scene)
         self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
@@ -100,18 +106,21 @@ class SynthesisRun:
     def _prepare(self, pieces: Generator) -> Generator[None, None, None]:
         """Write the mask and ask the worker."""
         settings, path = self._settings, str(self._folder / "mask.nrrd")
-        mask = yield from pieces
+        mask, source = (yield from pieces), None
+        if settings.edit is not None and settings.edit.original is not None:
+            source = yield from self._take_out(mask)
+        self._mask = mask
         kind, files = "synthesize", {"output_grid": "model" if settings.on_model_grid else "mask"}
         try:
             yield from scene.write_mask(mask, path)
             if settings.edit is not None:
-                kind, files = "edit", (yield from self._write_edit(mask.geometry))
+                kind, files = "edit", (yield from self._write_edit(mask.geometry, source))
         except OSError as error:
             raise MedDDPMError(
                 f"The temporary folder could not be written to: {error}.",
                 "Make room on the disk, or choose another temporary folder in Slicer's settings.",
             ) from error
-        self._geometry, self.report = mask.geometry, mask.overlap_text()
+        self.report = "\n".join(part for part in (mask.overlap_text(), self._said_of(source)) if part)
         if settings.preview:
             self._preview = results.add_preview(self._scene, self._transform_id(), f"{self._name} preview")
             yield
@@ -128,11 +137,36 @@ class SynthesisRun:
             **settings.options,
         )
 
-    def _write_edit(self, geometry: grids.Geometry) -> Generator[None, None, dict]:
+    def _take_out(self, mask: scene.Mask) -> Generator[None, None, np.ndarray | None]:
+        """The labels as the MRI shows them; what the mask leaves open where a lesion was becomes head in it.
+
+        None where the mask's lesions are those of the MRI.
+        """
+        settings = self._settings
+        lesions = yield from original.labels(settings.edit.original, settings.roles, mask.geometry)
+        (head,) = (role.value for role in settings.roles[:1])
+        mask.array[(lesions > 0) & (mask.array == 0)] = head
+        drawn = np.isin(mask.array, [role.value for role in settings.roles if role.rank > 0])
+        source = np.where(lesions > 0, lesions, np.where(drawn, head, mask.array)).astype(np.uint8)
+        return None if np.array_equal(source, mask.array) else source
+
+    def _said_of(self, source: np.ndarray | None) -> str:
+        edit = self._settings.edit
+        if edit is None or edit.original is None or not original.millilitres(edit.original):
+            return ""
+        if source is None:
+            return "The tumor is drawn where the MRI shows it, and is made anew there."
+        ml = original.millilitres(edit.original)
+        return f"The tumor of {ml:.1f} ml that the MRI shows is taken out where it is drawn no more."
+
+    def _write_edit(self, geometry: grids.Geometry, source: np.ndarray | None) -> Generator[None, None, dict]:
         """The MRI, and the region to make anew if one was chosen, as files; returns what the request says of them."""
         settings, edit = self._settings, self._settings.edit
         files = {"mri": str(self._folder / "mri.nrrd"), "mass_effect": edit.mass_effect}
         yield from nrrd.write_array(grids.array_of_volume(settings.mri), geometry, files["mri"])
+        if source is not None:
+            files["source"] = str(self._folder / "source.nrrd")
+            yield from nrrd.write_array(source, geometry, files["source"])
         if edit.region:
             files["edit_mask"] = str(self._folder / "region.nrrd")
             if scene.is_empty(settings.segmentation, edit.region):
@@ -162,7 +196,7 @@ class SynthesisRun:
         self.outlines.restore()
         if self.is_active:
             self.process.kill()
-        self._settings = self._preview = None
+        self._settings = self._preview = self._mask = None
         self._clean_folder()
         self.status = Status()
 
@@ -231,11 +265,21 @@ class SynthesisRun:
         if settings.edit is not None and self._source() is not None:
             for volume in made:
                 results.share_window(volume, self._source())
+        contrasts = yield from self._contrasts(made)
         self._show(made[0])  # no turn of the event loop from here on: a cancel in it would leave the volumes behind
-        self.results = made
+        self.results, self.contrasts = made, contrasts
         self._finish(
             Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
         )
+
+    def _contrasts(self, made: list) -> Generator[None, None, list[float]]:
+        """Of all samples of the first modality."""
+        lesions = {role.value for role in self._settings.roles if role.rank > 0}
+        found = []
+        for volume in variants.samples_of(self._scene, made[0]).volumes:
+            found.append(variants.contrast(volume, self._mask, lesions))
+            yield
+        return [one for one in found if one is not None]
 
     def _cancelled(self, _event: dict) -> None:
         self._finish(Status(text=self._reason or "Cancelled."))
@@ -252,7 +296,7 @@ class SynthesisRun:
         self._stop_observing()
         self._pieces.stop()
         preview, self._preview = self._preview, None
-        self._settings = None
+        self._settings = self._mask = None
         if preview is not None:
             results.remove(self._scene, [preview])
         if not keep_views:
@@ -273,14 +317,14 @@ class SynthesisRun:
 
     def _transform_id(self) -> str | None:
         """The transform that the mask lies under, if it still exists."""
-        transform = self._geometry.transform_id
+        transform = self._mask.geometry.transform_id
         return transform if transform and self._scene.GetNodeByID(transform) else None
 
     def _target(self) -> grids.Geometry | None:
         """The grid that the result must lie on: the mask's, unless the model's was asked for."""
         if self._settings.on_model_grid and self._settings.edit is None:
             return None
-        return grids.Geometry(self._geometry.dimensions, self._geometry.ijk_to_ras, self._transform_id())
+        return grids.Geometry(self._mask.geometry.dimensions, self._mask.geometry.ijk_to_ras, self._transform_id())
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _node_leaves(self, _caller, _event, node) -> None:
