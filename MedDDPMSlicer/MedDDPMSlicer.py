@@ -246,6 +246,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if event["event"] == "ready":
             self.show_devices(event.get("devices") or [])
         self.run.handle(event)
+        self.panels["advanced"].compute_on.handle(event)
         if event["event"] != "progress":
             self.panels["advanced"].show_log()
             self.refresh()

@@ -1,4 +1,4 @@
-"""Advanced: model, device, sampler, steps, seed, images, output grid, memory and the log."""
+"""Advanced: model, device, sampler, steps, seed, images, output grid, memory, the computer and the log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .. import model_info, paths
 from ..mrml.parameters import MedDDPMParameters
 from ..processes.qt_transport import QtTransport
 from ..processes.weights_import import WeightsImport
+from .compute_on import ComputeOn
 from .panel import Panel, Window
 
 SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
@@ -34,6 +35,7 @@ class AdvancedPanel(Panel):
         self._fill(self.ui.gridCombo, GRID_TITLES)
         self._weights_import = WeightsImport(QtTransport(), paths.python(), str(paths.core_folder()), self._imported)
         self.show_devices([])
+        self.compute_on = ComputeOn(self.ui, window)
         self._choices = {
             "model": self.ui.modelCombo,
             "device": self.ui.deviceCombo,
@@ -88,6 +90,7 @@ class AdvancedPanel(Panel):
             self.ui.importButton,
         ):
             widget.enabled = not busy
+        self.compute_on.refresh()
         converting = self._weights_import.is_running
         self.ui.publishedButton.enabled = not busy and not converting
         self.ui.publishedButton.text = _("Converting…") if converting else _("Import published weights…")

@@ -88,7 +88,7 @@ class SetupPanel(Panel):
         if state.is_complete:
             dependencies.remember_to_continue(False)
         self.widget.collapsed = state.is_complete
-        if state.devices:
+        if state.devices and not self.window.process.is_elsewhere:
             self.window.show_devices(state.devices)
         self.window.refresh()
 

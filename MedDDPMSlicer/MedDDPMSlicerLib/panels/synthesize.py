@@ -52,7 +52,7 @@ class SynthesizePanel(Panel):
         self.ui.statusLabel.text = _("This did not work:") if failure.error else self._status_text(reason)
         self.ui.errorLabel.visible = self.ui.reportButton.visible = bool(failure.error)
         self.ui.errorLabel.text = " ".join(part for part in (failure.error, failure.hint) if part)
-        self.ui.setupButton.visible = bool(reason) and not self.window.can_synthesize
+        self.ui.setupButton.visible = bool(reason) and not self._has_packages
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
         self._refresh_contrast()
@@ -141,8 +141,12 @@ class SynthesizePanel(Panel):
         """What went wrong last, if anything."""
         return self._failure if self._failure is not None else self.window.run.status
 
+    @property
+    def _has_packages(self) -> bool:
+        return self.window.can_synthesize or self.window.process.is_elsewhere
+
     def _reason_not_to(self) -> str:
-        if not self.window.can_synthesize:
+        if not self._has_packages:
             return _("Synthesis needs packages that are not there yet: open Setup.")
         if not self.window.models:
             return _("There is no model: import one under Advanced, or install the extension again.")

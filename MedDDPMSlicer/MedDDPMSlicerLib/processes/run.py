@@ -204,14 +204,24 @@ class SynthesisRun:
         """Take one event of the process."""
         if not self.is_active or event["event"] in ("ready", "released", "stopped"):
             return
-        handler = {"progress": self._progress, "done": self._done, "cancelled": self._cancelled, "error": self._error}
+        handler = {
+            "waiting": self._waiting,
+            "progress": self._progress,
+            "done": self._done,
+            "cancelled": self._cancelled,
+            "error": self._error,
+        }
         handler.get(event["event"], lambda _event: None)(event)
+
+    def _waiting(self, event: dict) -> None:
+        self.status = Status("starting", 0, _sentence(event.get("text")))
+        self._on_change()
 
     def _progress(self, event: dict) -> None:
         total, step = max(1, int(event.get("total") or 1)), int(event.get("step") or 0)
         sample, samples = int(event.get("sample") or 0), int(event.get("samples") or 1)
         percent = min(100, 100 * step // total)
-        text = str(event.get("phase") or "synthesizing").capitalize()
+        text = _sentence(event.get("phase") or "synthesizing")
         if step:
             text += f": step {step} of {total}"
         if sample and samples > 1:
@@ -340,3 +350,9 @@ class SynthesisRun:
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sentence(text: object) -> str:
+    """With a capital letter; names of computers stay as they are."""
+    text = str(text)
+    return text[:1].upper() + text[1:]

@@ -13,6 +13,7 @@ from collections import deque
 
 PROTOCOL = 1
 CANCEL_GRACE_MS = 1200
+_HELLO = "hello"
 _LONGEST_LINE = 1_000_000
 _LOG_LINES = 400
 _WORKER = ["-u", "-X", "utf8", "-m", "MedDDPMCore.worker"]
@@ -36,7 +37,8 @@ class SynthesisProcess:
     """Owns one worker. `on_event` receives the protocol's events as dictionaries with the key "event".
 
     Besides the worker's own events it sends "error" (code "worker") when the worker dies or cannot start, "cancelled"
-    also when a worker had to be killed for it, and "stopped" whenever the process has ended. One request at a time.
+    also when a worker had to be killed for it, and "stopped" whenever the process has ended. An "error" without an id
+    is one of a worker that was started without a request. One request at a time.
     """
 
     def __init__(self, transport, on_event, python: str, folder: str):
@@ -44,6 +46,7 @@ class SynthesisProcess:
         transport.on_output, transport.on_error_output, transport.on_end = self._output, self._errors, self._ended
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self.ready: dict | None = None
+        self._place: list[str] = []
         self._reset()
         self._number = 0
         self._muted = False
@@ -60,9 +63,21 @@ class SynthesisProcess:
         return self._transport.is_running()
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether the work is done on another computer."""
+        return bool(self._place)
+
+    @property
     def is_busy(self) -> bool:
         """Whether a request is waiting or being worked on."""
         return self._waiting is not None or self._current is not None
+
+    def compute_on(self, host: str = "", launch: str = "") -> None:
+        """Where requests are worked on from now on: this computer, or host (user@host), behind the launch command."""
+        place = ["--on", host, *(["--launch", launch] if launch else [])] if host else []
+        if place != self._place:
+            self.kill()
+            self._place = place
 
     def start(self) -> None:
         """Start the worker if it does not run, and say hello."""
@@ -72,9 +87,10 @@ class SynthesisProcess:
     def _launch(self, request: dict | None) -> None:
         self._reset()
         self._waiting = request
-        self._note(f"start {self._python} {' '.join(_WORKER)}")
-        self._transport.start(self._python, _WORKER, self._folder)
-        self._send({"request": "hello", "id": "hello"})
+        arguments = [*_WORKER, *self._place]
+        self._note(f"start {self._python} {' '.join(arguments)}")
+        self._transport.start(self._python, arguments, self._folder)
+        self._send({"request": "hello", "id": _HELLO})
 
     def ask(self, kind: str, **request) -> str:
         """Ask for images ("synthesize" or "edit"); sent as soon as the worker is ready. Returns the request's id."""
@@ -94,6 +110,8 @@ class SynthesisProcess:
         """Stop the request: politely first, by killing the worker if that takes longer than a moment."""
         if self._waiting is not None:
             identity, self._waiting = self._waiting["id"], None
+            if self._place and self.ready is None:
+                self.kill()  # it would come to the head of a queue, or connect, for nobody
             self._emit({"event": "cancelled", "id": identity})
         elif self._current is not None and not self._cancelling:
             self._cancelling = True
@@ -150,6 +168,9 @@ class SynthesisProcess:
             self._note(f"< {line[:2000]}")
         if name == "ready":
             self._became_ready(event)
+        elif name == "error" and event.get("id") == _HELLO:
+            self._fail(str(event.get("message")), str(event.get("hint")), str(event.get("code")))
+            self._transport.kill()
         elif name in ("progress", "done", "cancelled", "error"):
             self._of_request(name, event)
         else:
@@ -207,10 +228,10 @@ class SynthesisProcess:
             "hint": "Press Synthesize to try again. If memory is short, close other programs.",
         }
 
-    def _fail(self, message: str, hint: str) -> None:
+    def _fail(self, message: str, hint: str, code: str = "worker") -> None:
         identity = self._current or (self._waiting or {}).get("id")
         self._waiting = self._current = None
-        self._emit({"event": "error", "id": identity, "code": "worker", "message": message, "hint": hint})
+        self._emit({"event": "error", "id": identity, "code": code, "message": message, "hint": hint})
 
     def _emit(self, event: dict) -> None:
         if not self._muted:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 
 import psutil
 import pytest
 from conversation import Conversation
-from loopback import keys
+from loopback import keys, queue_in
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sshd is started as POSIX systems do")
 
@@ -89,21 +88,9 @@ def test_words_of_a_login_script_do_not_disturb(talk, far, models):
     assert worker.hear("ready", "error")["event"] == "ready"
 
 
-QUEUE = """#!/bin/sh
-echo $$ > {folder}/pid
-echo "srun: job 7 queued and waiting for resources" >&2
-while [ ! -e {folder}/free ]; do sleep 0.05; done
-exec "$@"
-"""
-
-
 @pytest.fixture
 def queue(tmp_path):
-    """A command that waits as srun does until the file "free" is in its folder."""
-    script = tmp_path / "srun"
-    script.write_text(QUEUE.format(folder=shlex.quote(str(tmp_path))))
-    script.chmod(0o755)
-    return script
+    return queue_in(tmp_path)
 
 
 def test_waiting_in_a_queue_is_shown_until_there_is_room(talk, request_of, queue):
