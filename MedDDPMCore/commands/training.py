@@ -97,8 +97,10 @@ def _cases(args: argparse.Namespace) -> list:
 
 def _prepare_options(args: argparse.Namespace):
     """What the arguments, and the recipe where they are silent, say of how cases are prepared."""
+    from ..base.errors import ModelError
+    from ..base.typed_json import read_json
     from ..models.catalogue import find_model
-    from ..models.spec import ModelSpec, read_json
+    from ..models.spec import ModelSpec
     from ..training.data.packing import PrepareOptions
     from ..training.data.recipes import TEMPLATE
     from ..volumes.labels import parse_label_mapping
@@ -106,8 +108,8 @@ def _prepare_options(args: argparse.Namespace):
 
     recipe = _recipe(args)
     if args.config:
-        values = read_json(args.config)
-        spec = ModelSpec.from_dict(values.get("model", values))
+        values = read_json(args.config, ModelError)
+        spec = ModelSpec.from_dict(values.get("model", values), args.config)
     elif args.recipe:
         spec = recipe.spec()
     else:

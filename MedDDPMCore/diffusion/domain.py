@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from ..base.typed_json import above, one_of, within
+from .names import DOMAINS
 
-from ..networks.haar import haar, inverse_haar
+if TYPE_CHECKING:  # torch is loaded when something is computed, so that a model's description is read without it
+    import torch
+    from torch import Tensor
 
-DOMAINS = ("voxels", "haar", "haar_detail")
 _LOW_GAIN = 8**0.5  # the low-pass band of a constant image, relative to the image
 
 
@@ -25,11 +26,11 @@ class Domain:
     variance; () takes nothing out.
     """
 
-    kind: str
-    channels: int = 1
-    factor: int = 1
+    kind: Annotated[str, one_of(DOMAINS)]
+    channels: Annotated[int, within(1, 64)] = 1
+    factor: Annotated[int, within(1, 64)] = 1
     mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
+    std: tuple[Annotated[float, above(0)], ...] = ()
 
     @property
     def block(self) -> int:
@@ -62,6 +63,8 @@ class Domain:
 
     def bands(self, image: Tensor) -> Tensor:
         """The diffused channels of an image (batch, channels, z, y, x) in -1..1, before normalisation."""
+        from ..networks.haar import haar
+
         image = shrink(image, self.factor)
         if self.kind == "voxels":
             return image
@@ -83,6 +86,10 @@ class Domain:
 
         coarse: of a "haar_detail" domain, the image it refines, as from `coarse` or an earlier stage.
         """
+        import torch
+
+        from ..networks.haar import inverse_haar
+
         bands = self._normalised(x0, -1)
         if self.kind == "haar_detail":
             assert coarse is not None, "detail bands are added to a coarser image"
@@ -97,10 +104,16 @@ class Domain:
 
     def encode_shrunk(self, image: Tensor) -> Tensor:
         """The x0 of an image that is at 1/factor of model-grid size already, as `decode` gives it."""
+        from ..networks.haar import haar
+
         return self._normalised(image if self.kind == "voxels" else self._kept(haar(image)), 1)
 
     def pack(self, labels: Tensor, coarse: Tensor | None = None) -> Tensor:
         """Condition channels for x: label channels (batch, label, z, y, x) at model-grid size, then the coarse."""
+        import torch
+
+        from ..networks.haar import haar
+
         labels = shrink(labels, self.factor)
         if self.kind == "voxels":
             return labels
@@ -111,10 +124,14 @@ class Domain:
 @lru_cache(maxsize=64)
 def _per_channel(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """(1, channel, 1, 1, 1). Kept, as sending it to a GPU at each step would make the GPU wait."""
+    import torch
+
     with torch.inference_mode(False):
         return torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1, 1)
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:
     """Averages blocks of factor^3 voxels: (batch, channels, z, y, x) -> the same, each axis divided by factor."""
-    return image if factor == 1 else F.avg_pool3d(image, factor)
+    from torch.nn.functional import avg_pool3d
+
+    return image if factor == 1 else avg_pool3d(image, factor)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from .schedule import Factors, Schedule, expand
 
-PREDICTIONS = ("noise", "v", "x0")
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 

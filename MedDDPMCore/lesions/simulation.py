@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from torch import Tensor
 from ..anatomy.brain import TISSUE
 from ..base.deformation import radial_push, unfolded, warp
 from ..base.randomness import uniform
+from ..base.typed_json import RISING, above, within
 from .outline import lesion_outline, lesion_radius, smooth_noise
 
 _SMALLEST_RING_MM = 4.0
@@ -40,14 +42,14 @@ class LesionSettings:
     the share of the large ones that push the brain aside.
     """
 
-    probability: float = 0.75
-    several: float = 0.3
-    smallest_ml: float = 0.05
-    largest_ml: float = 40.0
-    enhancement: tuple[float, float] = (1.1, 1.6)
-    core: tuple[float, float] = (0.45, 0.85)
-    oedema: tuple[float, float] = (0.7, 0.95)
-    mass_effect: float = 0.6
+    probability: Annotated[float, within(0, 1)] = 0.75
+    several: Annotated[float, within(0, 1)] = 0.3
+    smallest_ml: Annotated[float, above(0)] = 0.05
+    largest_ml: Annotated[float, above(0)] = 40.0
+    enhancement: Annotated[tuple[float, float], RISING] = (1.1, 1.6)
+    core: Annotated[tuple[float, float], RISING] = (0.45, 0.85)
+    oedema: Annotated[tuple[float, float], RISING] = (0.7, 0.95)
+    mass_effect: Annotated[float, within(0, 1)] = 0.6
 
 
 def simulate_lesions(

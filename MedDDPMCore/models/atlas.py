@@ -13,19 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..diffusion.domain import shrink
-from .atlas_fit import SHRINK, fit
-
-FACTOR = 2
-"""Voxels of the model grid along one axis that one voxel of an atlas covers."""
-BLOCK = FACTOR * SHRINK
-"""What divides the sizes of a grid that can have an atlas."""
+from .atlas_fit import fit
+from .spec import ATLAS_FACTOR
 
 
 @dataclass(frozen=True)
 class Atlas:
     """A mean head. image: (modality, z, y, x) -1..1; head: (z, y, x) 0..1, the share of heads that hold a voxel.
 
-    Both are FACTOR times coarser than the model grid, and on one device.
+    Both are ATLAS_FACTOR times coarser than the model grid, and on one device.
     """
 
     image: Tensor
@@ -41,7 +37,7 @@ class Atlas:
         The mask is on the atlas's device; the host does not wait for it. Below the mask's lowest plane along z nothing
         is known of the head, and nothing pulls there.
         """
-        target = shrink(head.float()[None, None], FACTOR)[0, 0]
+        target = shrink(head.float()[None, None], ATLAS_FACTOR)[0, 0]
         grid = fit(self.head, target)
         bent = F.grid_sample(self.image[None] + 1, grid, align_corners=False)
         return F.interpolate(bent, size=head.shape, mode="trilinear")[0] - 1

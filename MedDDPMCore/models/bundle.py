@@ -16,9 +16,10 @@ from torch import Tensor
 from ..base.errors import ModelError
 from ..base.files import replacing, sha256_of, together, write_json
 from ..base.shortage import memory_explained
-from .atlas import FACTOR, Atlas
+from ..base.typed_json import read_json
+from .atlas import Atlas
 from .catalogue import SPEC_FILE, WEIGHTS_FILE
-from .spec import ModelSpec, read_json
+from .spec import ATLAS_FACTOR, ModelSpec
 from .stage import build_network
 
 _ATLAS = "atlas."
@@ -40,7 +41,7 @@ def save_bundle(
     from safetensors.torch import save_file
 
     folder = Path(folder)
-    if (folder / SPEC_FILE).exists() and read_json(folder / SPEC_FILE).get("name") != spec.name:
+    if (folder / SPEC_FILE).exists() and read_json(folder / SPEC_FILE, ModelError).get("name") != spec.name:
         raise ModelError(f"{folder} holds another model already.", "Name a new folder.")
     weights = {
         f"stage{i}.{name}": value.detach().to("cpu", dtype).contiguous()
@@ -106,7 +107,7 @@ def _atlas(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> Atlas |
     if not spec.atlas:
         return None
     path = folder / WEIGHTS_FILE
-    size = tuple(n // FACTOR for n in spec.grid.shape)
+    size = tuple(n // ATLAS_FACTOR for n in spec.grid.shape)
     wanted = {"image": (len(spec.modalities), *size), "head": size}
     for name, shape in wanted.items():
         found = weights.get(f"{_ATLAS}{name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -50,15 +49,3 @@ def find_model(name_or_path: str | Path) -> Path:
         f"There is no model {str(name_or_path)!r}.",
         f"Known models: {known}. A path to a folder with {SPEC_FILE} works too.",
     )
-
-
-def read_json(path: str | Path) -> dict:
-    """The JSON object in a file; ModelError where it cannot be read, or holds something else."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path} does not hold a JSON object.")
-    return values

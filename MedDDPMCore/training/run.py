@@ -111,7 +111,7 @@ def said_of(model: ModelSpec, data: PackedDataset, fine_tuned: bool) -> ModelSpe
     """The model with training data, licence and notes as the packed set has them, never as a recipe does.
 
     fine_tuned: the model's own are those of the bundle that training starts from, and stay beside."""
-    count = {split: sum(case["split"] == split for case in data.cases) for split in SPLITS}
+    count = {split: sum(case.split == split for case in data.cases) for split in SPLITS}
     whose = data.about.get("training_data") or "whose they are is not stated"
     own = {
         "training_data": f"{count['train']} images, {count['validation']} more held out: {whose.rstrip('.')}.",

@@ -12,13 +12,17 @@ the grid is background to the model; `coverage` and `warnings_for` say how much 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from MedDDPMCore.base.errors import LabelError, ModelError
+from MedDDPMCore.base.typed_json import from_json, one_of, to_json, within
 from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, reorient, resample_labels
 
+PLACEMENTS = ("head_top", "head_centre")
+_Size = Annotated[int, within(1, 2048)]
 TOP_MARGIN_MM = 10.0
 _SPECK = 0.005
 """A slice belongs to the head if it holds at least this share of what the fullest slice holds."""
@@ -36,9 +40,9 @@ class ModelGrid:
     RAS+ NIfTI files) unless the model was trained otherwise.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[_Size, _Size, _Size]
     spacing: tuple[float, float, float]
-    placement: str = "head_top"
+    placement: Annotated[str, one_of(PLACEMENTS)] = "head_top"
     axes: str = "RAS"
 
     def __post_init__(self) -> None:
@@ -46,23 +50,20 @@ class ModelGrid:
         object.__setattr__(self, "spacing", tuple(float(s) for s in self.spacing))
         if len(self.shape) != 3 or len(self.spacing) != 3 or min(*self.shape, *self.spacing) <= 0:
             raise ModelError(f"A model grid needs three positive sizes and spacings, not {self.shape}, {self.spacing}.")
-        if self.placement not in ("head_top", "head_centre"):
-            raise ModelError(f"Unknown grid placement {self.placement!r}: use head_top or head_centre.")
+        if self.placement not in PLACEMENTS:
+            raise ModelError(f"Unknown grid placement {self.placement!r}: use {' or '.join(PLACEMENTS)}.")
         if self.axes[2:] not in ("S", "I"):
             raise ModelError(f"The grid's z axis must run along the body (S or I), not {self.axes!r}.")
         direction_of_axes(self.axes)
 
     def to_dict(self) -> dict:
         """As plain data for model.json."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_json(self)
 
     @classmethod
     def from_dict(cls, data: dict) -> ModelGrid:
-        """From what `to_dict` gave; an unknown or missing key raises ModelError."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise ModelError(f"The model's grid is not understood: {error}.") from error
+        """From what `to_dict` gave; ModelError names the entry that is wrong."""
+        return from_json(cls, data, "The model's grid", ModelError)
 
     @property
     def extent_mm(self) -> tuple[float, float, float]:

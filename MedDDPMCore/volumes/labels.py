@@ -11,11 +11,13 @@ Stated behaviour of `LabelScheme.validate`:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from MedDDPMCore.base.errors import LabelError, ModelError
+from MedDDPMCore.base.typed_json import from_json, to_json, within
 from MedDDPMCore.volumes.names import is_generic, label_of, snake
 from MedDDPMCore.volumes.volume import Geometry, Volume, count_labels, reorient, where_labels
 
@@ -53,7 +55,7 @@ class LabelScheme:
     """
 
     name: str
-    values: dict[str, int]
+    values: dict[str, Annotated[int, within(1, 255)]]
     channels: tuple[str, ...]
     low: float
     high: float
@@ -81,15 +83,12 @@ class LabelScheme:
 
     def to_dict(self) -> dict:
         """As plain data for model.json."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_json(self)
 
     @classmethod
     def from_dict(cls, data: dict) -> LabelScheme:
-        """From what `to_dict` gave; an unknown or missing key raises ModelError."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise ModelError(f"The model's label scheme is not understood: {error}.") from error
+        """From what `to_dict` gave; ModelError names the entry that is wrong."""
+        return from_json(cls, data, "The label scheme", ModelError)
 
     def validate(self, labels: np.ndarray | Volume, mapping: LabelMapping | None = None) -> LabelReport:
         """Check a segmentation (z, y, x) in its own values; raises LabelError where no image can be made of it.

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 from ..base.errors import MedDDPMError, ModelError
 from ..base.files import make_folder, together
-from ..models.catalogue import DEFAULT, SPEC_FILE, WEIGHTS_FILE, find_models, read_json
+from ..base.typed_json import read_json
+from ..models.catalogue import DEFAULT, SPEC_FILE, WEIGHTS_FILE, find_models
 from .channel import Arrivals, LineError, own_name, plain_name, swapped
 from .connection import Connection
 from .far import ENDED, FILES, OUTPUT, file_mark, model_hash
@@ -274,7 +275,9 @@ class _Job:
         folder = find_models().get(name) or Path(name)
         here = (folder / SPEC_FILE).is_file()
         if name in there:
-            if here and read_json(folder / SPEC_FILE).get("weights_sha256") != there[name].get("weights_sha256"):
+            if here and read_json(folder / SPEC_FILE, ModelError).get("weights_sha256") != there[name].get(
+                "weights_sha256"
+            ):
                 self.warnings.append(
                     f"The model {name} of {self.host} was used, which is not the one of this computer."
                 )

@@ -103,14 +103,19 @@ class Worker:
         import torch
 
         from ..base.device import describe_devices
-        from ..models.catalogue import find_models, read_json
+        from ..models.catalogue import find_models
+        from ..models.spec import ModelSpec
         from ..version import __version__
 
         models = []
         for name, folder in find_models().items():
-            described = read_json(folder / "model.json")
+            try:
+                described = ModelSpec.read(folder).to_dict()
+            except MedDDPMError as error:  # one damaged model keeps nobody from the others
+                print(error, file=sys.stderr)
+                continue
             keys = ("title", "licence", "sampler", "steps", "modalities", "notes", "weights_sha256")
-            models.append({"name": name, "folder": str(folder), **{key: described.get(key) for key in keys}})
+            models.append({"name": name, "folder": str(folder), **{key: described[key] for key in keys}})
         versions = {"MedDDPMCore": __version__, "torch": torch.__version__, "python": platform.python_version()}
         self.emit(
             "ready",

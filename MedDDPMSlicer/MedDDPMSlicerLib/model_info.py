@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths
+from MedDDPMCore.base.errors import ModelError
+from MedDDPMCore.models.spec import ModelSpec
 
-SAMPLERS = ("dpmpp_2m", "ddim", "ddpm")
+from . import paths
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,20 @@ class ModelInfo:
 def read(folder: Path, key: str) -> ModelInfo | None:
     """The model in a folder, or None if there is none that can be understood."""
     try:
-        spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        labels = {str(name): int(value) for name, value in spec["labels"]["values"].items()}
-        return ModelInfo(
-            key,
-            str(spec.get("title") or spec["name"]),
-            labels,
-            str(spec.get("sampler", SAMPLERS[0])),
-            int(spec.get("steps", 15)),
-            tuple(map(str, spec["modalities"])),
-            str(spec.get("licence", "")),
-            str(spec.get("notes", "")),
-            str(spec.get("training_data", "")),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        spec = ModelSpec.read(folder)
+    except ModelError:
         return None
+    return ModelInfo(
+        key,
+        spec.title or spec.name,
+        spec.labels.values,
+        spec.sampler,
+        spec.steps,
+        spec.modalities,
+        spec.licence,
+        spec.notes,
+        spec.training_data,
+    )
 
 
 def available(imported: list[str]) -> dict[str, ModelInfo]:

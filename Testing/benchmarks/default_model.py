@@ -77,7 +77,7 @@ def main() -> None:
         simulated = np.divide(*contrast(real[0].numpy(), tumor, head))
         millilitres = tumor.sum() * np.prod(data.grid.spacing) / 1000
         rows.append([dice(found, head), millilitres, inside, outside, inside / outside, simulated, seconds])
-        print(f"| {data.cases[case]['id']} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
+        print(f"| {data.cases[case].id} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
         centre = tuple(int(v) for v in np.argwhere(tumor).mean(axis=0))
         pictures.append(np.concatenate([three_planes(v, data.grid.spacing, centre) for v in (image, real[0].numpy())]))
     print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")

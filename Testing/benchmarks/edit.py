@@ -114,7 +114,7 @@ def main() -> None:
         row.append(seam(sick, plan.region) / seam(real.astype(np.float32), plan.region))
         row += [changed + int((sick != real)[~plan.region].sum()), (seconds + more) / 2]
         rows.append(row)
-        print(f"| {data.cases[case]['id']} | " + " | ".join(f"{value:.3f}" for value in row) + " |", flush=True)
+        print(f"| {data.cases[case].id} | " + " | ".join(f"{value:.3f}" for value in row) + " |", flush=True)
         for shown, where in (((real, image, images[1], images[2]), region), ((real, sick), tumor)):
             middle = tuple(int(v) for v in np.argwhere(where).mean(axis=0))
             shades = [three_planes(np.clip(v / full, 0, 1) * 1.8 - 1, data.grid.spacing, middle) for v in shown]

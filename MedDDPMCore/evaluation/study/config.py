@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import Annotated
 
-from ...base.errors import TrainingError
+from ...base.errors import TrainingError, shown
+from ...base.typed_json import Limit, at_least, count_within, from_json, one_of, read_json, to_json
+from ...diffusion.names import SAMPLERS
 from ...lesions.simulation import LesionSettings
-from ...models.spec import read_json
 from ...training.data.augment import Augmentation
-from ...training.stages.config import SCHEDULES, parsed
 from .segmentation_network import SegmentationSettings
 
 REAL, AUGMENTED = "Real", "Real + augmentation"
+_NAMED = Limit(lambda models: models and REAL not in models, f"one named model or more, none of them {REAL}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +46,14 @@ class StudyConfig:
     """
 
     data: str
-    models: dict[str, str]
+    models: Annotated[dict[str, str], _NAMED]
     tests: dict[str, str] = field(default_factory=dict)
     match_tests: bool = False
-    synthetic: tuple[int, ...] = (1000, 2000, 5000)
-    real: int = 0
+    synthetic: Annotated[tuple[Annotated[int, at_least(1)], ...], count_within(1, 100)] = (1000, 2000, 5000)
+    real: Annotated[int, at_least(0)] = 0
     seed: int = 0
-    sampler: str | None = None
-    sampling_steps: int | None = None
+    sampler: Annotated[str | None, one_of(SAMPLERS)] = None
+    sampling_steps: Annotated[int | None, at_least(1)] = None
     lesions: LesionSettings = field(default_factory=lambda: LesionSettings(probability=1.0))
     mask_augmentation: Augmentation = field(default_factory=Augmentation)
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
@@ -61,18 +62,7 @@ class StudyConfig:
     def read(cls, path: str | Path) -> StudyConfig:
         """With its paths made absolute. TrainingError naming the entry that is wrong."""
         path = Path(path)
-        config = parsed(cls, read_json(path), str(path))
-        settings = config.segmentation
-        if not config.models or REAL in config.models:
-            raise TrainingError(f"models of {path} must name one model or more, none of them {REAL}.")
-        if not config.synthetic or min(config.synthetic) < 1:
-            raise TrainingError(f"synthetic of {path} must list numbers of images, each 1 or more.")
-        if min(settings.epochs, settings.batch_size, settings.base_channels, settings.levels) < 1:
-            raise TrainingError(f"{path}: epochs, batch_size, base_channels and levels must be 1 or more.")
-        if min(settings.most_steps, settings.warmup, config.real) < 0:
-            raise TrainingError(f"{path}: most_steps, warmup and real must be 0 or more.")
-        if settings.schedule not in SCHEDULES:
-            raise TrainingError(f"{path}: schedule must be one of {', '.join(SCHEDULES)}, not {settings.schedule!r}.")
+        config = from_json(cls, read_json(path, TrainingError), shown(path), TrainingError)
         named = {
             key: {name: _beside(path, value) for name, value in getattr(config, key).items()}
             for key in ("models", "tests")
@@ -82,7 +72,7 @@ class StudyConfig:
 
     def to_dict(self) -> dict:
         """As plain data."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        return to_json(self)
 
     def arms(self) -> list[Arm]:
         """Every training set of the study, in the order of its tables."""

@@ -74,7 +74,7 @@ def real_pairs(
     for k in range(count):
         case = cases[k % len(cases)]
         image, channels, _ = samples.draw(case, generator_for(seed, _TRAINED if trained else _TESTED, k))
-        yield image.numpy(), lesion_of(channels.numpy(), data.labels_scheme), data.cases[case]["id"]
+        yield image.numpy(), lesion_of(channels.numpy(), data.labels_scheme), data.cases[case].id
 
 
 def matched_pairs(

@@ -24,8 +24,9 @@ from ...base.device import pick_device
 from ...base.errors import ResourceError, TrainingError
 from ...base.files import make_folder, only_writer, write_json, write_text
 from ...base.parallel import rank_and_world
+from ...base.typed_json import read_json
 from ...models.catalogue import SPEC_FILE, find_model
-from ...models.spec import DIFFUSION, ModelSpec, read_json
+from ...models.spec import DIFFUSION, ModelSpec
 from ...synthesis.batch import synthesize_files
 from ...synthesis.output import output_path, stem
 from ...synthesis.synthesize import Settings, load_model
@@ -73,7 +74,7 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
         if rank != 0:
             return None
         _wait_for([_result(out, arm) for arm in config.arms()])
-        return write_report(config, out, [read_json(_result(out, arm)) for arm in config.arms()])
+        return write_report(config, out, [read_json(_result(out, arm), TrainingError) for arm in config.arms()])
 
 
 def dealt(config: StudyConfig, real: int, world: int) -> list[list[Arm]]:
@@ -141,7 +142,7 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
         if not is_whole(folder):
             pairs = real_pairs(source, cases, count, config.lesions, config.seed, name == REAL)
             if config.match_tests and name in config.tests:
-                level = float(np.mean([data.cases[case]["white_matter"] for case in train_cases]))
+                level = float(np.mean([data.cases[case].white_matter for case in train_cases]))
                 pairs = matched_pairs(pairs, source, cases, level)
             write_set(folder, count, pairs)
 
@@ -212,7 +213,7 @@ def _result(out: Path, arm: Arm) -> Path:
 
 def _settle(path: Path, values: dict) -> None:
     """Writes what a study is of, or checks that it is still that. TrainingError says what differs."""
-    if path.exists() and (found := differences(read_json(path), values)):
+    if path.exists() and (found := differences(read_json(path, TrainingError), values)):
         told = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
         raise TrainingError(f"{path.parent} is another study: {told}.", "Name a new folder.")
     write_json(path, values)

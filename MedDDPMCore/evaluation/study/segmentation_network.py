@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -18,11 +19,12 @@ from torch import Tensor, nn
 
 from ...base.errors import TrainingError
 from ...base.randomness import generator_for
+from ...base.typed_json import above, at_least, one_of
 from ...networks.convolution import Conv3d
 from ...networks.layers import GroupNorm
 from ...training.data.dataset import from_bytes
 from ...training.stages.checkpoint import load_checkpoint, save_checkpoint
-from ...training.stages.config import rate_factor
+from ...training.stages.config import SCHEDULES, rate_factor
 from .images import ImageSet
 
 MOST_GROUPS = 8
@@ -36,14 +38,14 @@ class SegmentationSettings:
     base_channels up.
     """
 
-    epochs: int = 100
-    most_steps: int = 0
-    batch_size: int = 4
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup: int = 0
-    base_channels: int = 32
-    levels: int = 4
+    epochs: Annotated[int, at_least(1)] = 100
+    most_steps: Annotated[int, at_least(0)] = 0
+    batch_size: Annotated[int, at_least(1)] = 4
+    learning_rate: Annotated[float, above(0)] = 1e-3
+    schedule: Annotated[str, one_of(SCHEDULES)] = "constant"
+    warmup: Annotated[int, at_least(0)] = 0
+    base_channels: Annotated[int, at_least(1)] = 32
+    levels: Annotated[int, at_least(1)] = 4
 
     def steps(self, images: int) -> int:
         """Optimiser steps on this many images."""

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 
 from ...base.files import replacing
 from ...diffusion.domain import shrink
-from ...models.atlas import FACTOR, Atlas
+from ...models.atlas import Atlas
 from ...models.atlas_fit import fit
+from ...models.spec import ATLAS_FACTOR
 from .dataset import PackedDataset, from_bytes, to_bytes
 
 MEAN_FILE, CASES_FILE = "atlas.npz", "atlas-cases.npy"
@@ -28,8 +29,8 @@ def build_atlas(data: PackedDataset) -> Atlas:
     """The mean of at most CASES training heads, evenly chosen, each bent onto the mean mask of the round before."""
     chosen = data.indices("train")
     chosen = chosen[:: max(1, len(chosen) // CASES)][:CASES]
-    images = [shrink(torch.from_numpy(from_bytes(data.images[case]))[None], FACTOR) for case in chosen]
-    heads = [shrink(torch.from_numpy(data.labels[case] > 0).float()[None, None], FACTOR) for case in chosen]
+    images = [shrink(torch.from_numpy(from_bytes(data.images[case]))[None], ATLAS_FACTOR) for case in chosen]
+    heads = [shrink(torch.from_numpy(data.labels[case] > 0).float()[None, None], ATLAS_FACTOR) for case in chosen]
     mean_image, mean_head = _mean(images), _mean(heads)
     for _ in range(ROUNDS):
         grids = [fit(head[0, 0], mean_head[0, 0]) for head in heads]

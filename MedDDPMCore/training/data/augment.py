@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ...base.deformation import linear_weights
 from ...base.randomness import uniform
+from ...base.typed_json import at_least, below
 
 Window = tuple[tuple[int, int, int], tuple[int, int, int]]
 """A part of a grid: first voxel (z, y, x) and size (z, y, x)."""
@@ -31,13 +33,13 @@ class Augmentation:
     """
 
     flip: bool = True
-    degrees: float = 6.0
-    scale: float = 0.05
-    shift_mm: float = 4.0
-    warp_mm: float = 2.0
-    gain: float = 0.04
-    contrast: float = 0.0
-    bias: float = 0.0
+    degrees: Annotated[float, at_least(0)] = 6.0
+    scale: Annotated[float, below(1)] = 0.05
+    shift_mm: Annotated[float, at_least(0)] = 4.0
+    warp_mm: Annotated[float, at_least(0)] = 2.0
+    gain: Annotated[float, below(1)] = 0.04
+    contrast: Annotated[float, at_least(0)] = 0.0
+    bias: Annotated[float, at_least(0)] = 0.0
 
     @property
     def moves(self) -> bool:

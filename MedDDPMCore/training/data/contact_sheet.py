@@ -25,7 +25,7 @@ def write_contact_sheet(path: str | Path, data: PackedDataset, odd: Collection[s
     """
     count = len(data.cases)
     shown = np.linspace(0, count - 1, min(count, MOST_CASES)).astype(int).tolist()
-    pictures = [_picture(data, index, data.cases[index]["id"] in odd) for index in shown]
+    pictures = [_picture(data, index, data.cases[index].id in odd) for index in shown]
     save_sheet(path, pictures, columns)
     return len(shown)
 

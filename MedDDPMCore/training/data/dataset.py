@@ -15,15 +15,15 @@ dataset.json is written last: a folder without it is not a training set.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import MedDDPMError, TrainingError
+from ...base.errors import MedDDPMError, TrainingError, shown
 from ...base.files import together, write_json
+from ...base.typed_json import from_json, read_json
 from ...models.spec import ModelSpec
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelScheme
@@ -36,13 +36,37 @@ ARRAYS = ("images", "labels", "brain")
 
 
 @dataclass(frozen=True)
+class PackedCase:
+    """What is known of a case beside its arrays. white_matter: the intensity of healthy white matter, -1..1."""
+
+    id: str
+    split: str
+    white_matter: float
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What dataset.json holds."""
+
+    grid: ModelGrid
+    labels: LabelScheme
+    modalities: tuple[str, ...]
+    cases: tuple[PackedCase, ...]
+    intensity: str = ""
+    registration: str = ""
+    about: dict = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    outliers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class PackedDataset:
     """The cases of one packed folder; the arrays are memory-mapped."""
 
     grid: ModelGrid
     labels_scheme: LabelScheme
     modalities: tuple[str, ...]
-    cases: tuple[dict, ...]
+    cases: tuple[PackedCase, ...]
     images: np.ndarray
     labels: np.ndarray
     brain: np.ndarray
@@ -54,40 +78,31 @@ class PackedDataset:
         """Raises TrainingError naming the file that is missing, damaged or of the wrong shape."""
         folder = Path(folder)
         try:
-            described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-            grid = ModelGrid.from_dict(described["grid"])
-            scheme = LabelScheme.from_dict(described["labels"])
-            modalities, cases = tuple(described["modalities"]), tuple(described["cases"])
-            for case in cases:
-                float(case["white_matter"]), case["id"], case["split"]
+            described = from_json(_Description, read_json(folder / DESCRIPTION), DESCRIPTION)
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
-        except (OSError, ValueError, KeyError, TypeError, MedDDPMError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        except (OSError, ValueError, MedDDPMError) as error:
+            reason = error.message if isinstance(error, MedDDPMError) else error
             raise TrainingError(
-                f"{folder} is not a packed training set: {reason}.", "Make one with `medddpm prepare`."
+                f"{shown(folder)} is not a packed training set: {reason}", "Make one with `medddpm prepare`."
             ) from error
+        cases, grid = described.cases, described.grid
         shape = (len(cases), *grid.shape)
-        wanted = {"images": (len(cases), len(modalities), *grid.shape), "labels": shape, "brain": shape}
+        wanted = {"images": (len(cases), len(described.modalities), *grid.shape), "labels": shape, "brain": shape}
         for name, array in arrays.items():
             if array.shape != wanted[name] or array.dtype != np.uint8:
                 raise TrainingError(f"{folder / name}.npy holds {array.dtype} {array.shape}, not uint8 {wanted[name]}.")
+        about = {name: str(text) for name, text in described.about.items()}
         return cls(
-            grid,
-            scheme,
-            modalities,
-            cases,
-            **arrays,
-            intensity=str(described.get("intensity", "")),
-            about={name: str(text) for name, text in (described.get("about") or {}).items()},
+            grid, described.labels, described.modalities, cases, **arrays, intensity=described.intensity, about=about
         )
 
     def has(self, split: str) -> bool:
         """Whether any case is of this split."""
-        return any(case["split"] == split for case in self.cases)
+        return any(case.split == split for case in self.cases)
 
     def indices(self, split: str) -> list[int]:
         """The case numbers of one split; TrainingError where there are none."""
-        chosen = [i for i, case in enumerate(self.cases) if case["split"] == split]
+        chosen = [i for i, case in enumerate(self.cases) if case.split == split]
         if not chosen:
             raise TrainingError(f"The training set has no {split} cases.", "Prepare it with more images.")
         return chosen

@@ -10,8 +10,9 @@ import numpy as np
 
 from ...base.errors import TrainingError
 from ...base.resources import resource
+from ...base.typed_json import read_json
 from ...models.catalogue import find_model
-from ...models.spec import ModelSpec, read_json
+from ...models.spec import ModelSpec
 from ...volumes.volume import Volume
 
 TEMPLATE = resource("templates") / "head.nii.gz"

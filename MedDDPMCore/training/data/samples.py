@@ -68,7 +68,7 @@ class Samples:
         image, changed = recoloured(image, self.augmentation, generator)
         labels, brain = regions % _BRAIN, regions // _BRAIN
         if self.tumor_value is not None and not (labels == self.tumor_value).any():
-            white_matter = changed(self.data.cases[case]["white_matter"])
+            white_matter = changed(self.data.cases[case].white_matter)
             image, labels = simulate_lesions(
                 image, labels, brain, white_matter, self.spacing, self.tumor_value, self.lesions, generator
             )

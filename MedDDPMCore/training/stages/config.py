@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import types
-import typing
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from ...base.errors import TrainingError
-from ...diffusion.objective import LOSSES
+from ...base.errors import TrainingError, shown
+from ...base.typed_json import above, at_least, below, from_json, one_of, read_json, to_json, within
+from ...diffusion.names import LOSSES
 from ...lesions.simulation import LesionSettings
-from ...models.spec import ModelSpec, read_json
+from ...models.spec import ModelSpec
 from ..data.augment import Augmentation
 from .optimizers import OPTIMIZERS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+_Side = Annotated[int, at_least(1)]
 SCHEDULES = ("paper", "cosine", "constant", "wsd")
 
 
@@ -40,22 +39,22 @@ class StageTraining:
     float32. checkpointing: recompute activations to save memory.
     """
 
-    steps: int
-    batch_size: int = 4
-    micro_batch: int = 0
-    repeats: int = 1
-    optimizer: str = "adam"
-    learning_rate: float = 2e-4
-    schedule: str = "cosine"
-    warmup: int = 200
-    loss: str = "l2"
-    ema_decay: float = 0.999
-    patch: tuple[int, int, int] | None = None
-    brain_patches: float = 0.0
-    coarse_noise: float = 0.0
-    lesion_weight: float = 1.0
-    brain_weight: float = 1.0
-    precision: str = "auto"
+    steps: Annotated[int, at_least(1)]
+    batch_size: Annotated[int, at_least(1)] = 4
+    micro_batch: Annotated[int, at_least(0)] = 0
+    repeats: Annotated[int, at_least(1)] = 1
+    optimizer: Annotated[str, one_of(OPTIMIZERS)] = "adam"
+    learning_rate: Annotated[float, above(0)] = 2e-4
+    schedule: Annotated[str, one_of(SCHEDULES)] = "cosine"
+    warmup: Annotated[int, at_least(0)] = 200
+    loss: Annotated[str, one_of(LOSSES)] = "l2"
+    ema_decay: Annotated[float, below(1)] = 0.999
+    patch: tuple[_Side, _Side, _Side] | None = None
+    brain_patches: Annotated[float, within(0, 1)] = 0.0
+    coarse_noise: Annotated[float, at_least(0)] = 0.0
+    lesion_weight: Annotated[float, above(0)] = 1.0
+    brain_weight: Annotated[float, above(0)] = 1.0
+    precision: Annotated[str, one_of(PRECISIONS)] = "auto"
     checkpointing: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     lesions: LesionSettings = field(default_factory=LesionSettings)
@@ -95,118 +94,32 @@ class TrainingConfig:
     @classmethod
     def read(cls, path: str | Path) -> TrainingConfig:
         """Raises TrainingError or ModelError naming the file and the entry that is wrong."""
-        values = read_json(path)
-        try:
-            return cls.from_dict(values)
-        except TrainingError as error:
-            raise TrainingError(f"{path} is not a training configuration: {error.message}", error.hint) from error
+        return cls.from_dict(read_json(path, TrainingError), shown(path))
 
     @classmethod
-    def from_dict(cls, values: dict) -> TrainingConfig:
-        """From what `to_dict` gives; entries with a default may be left out."""
-        if not isinstance(values, dict) or not {"model", "training"} <= set(values):
-            raise TrainingError("It needs the entries model and training.")
-        if unknown := sorted(set(values) - {"model", "training", "seed", "start_from"}):
-            raise TrainingError(f"Unknown entries: {', '.join(unknown)}.")
-        if not isinstance(values["training"], list):
-            raise TrainingError("training must be a list with one entry a stage.")
-        return cls(
-            ModelSpec.from_dict(values["model"]),
-            tuple(parsed(StageTraining, v, f"training[{i}]") for i, v in enumerate(values["training"])),
-            _converted(int, values.get("seed", 0), "seed"),
-            _converted(str, values.get("start_from", ""), "start_from"),
-        )
+    def from_dict(cls, values: object, where: str = "The configuration") -> TrainingConfig:
+        """From what `to_dict` gives; entries with a default may be left out. where: what holds the values."""
+        file = from_json(_File, values, where, TrainingError)
+        model = ModelSpec.from_dict(file.model, f"{where}, model")
+        try:
+            return cls(model, file.training, file.seed, file.start_from)
+        except TrainingError as error:
+            raise TrainingError(f"{where}: {error.message}", error.hint) from error
 
     def to_dict(self) -> dict:
         """As plain data for a JSON file."""
-        stages = [_as_plain(dataclasses.asdict(stage)) for stage in self.stages]
-        values = {"seed": self.seed, "model": _as_plain(self.model.to_dict()), "training": stages}
+        values = {"seed": self.seed, "model": self.model.to_dict(), "training": to_json(self.stages)}
         return {**values, "start_from": self.start_from} if self.start_from else values
 
 
-_POSITIVE = (lambda v: v > 0, "above 0")
-_NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
-_SHARE = (lambda v: 0 <= v <= 1, "between 0 and 1")
-_RANGE = (lambda v: 0 < v[0] <= v[1], "two numbers above 0, the smaller one first")
-_LIMITS: dict[str, tuple[Callable[..., bool], str]] = {
-    "steps": (lambda v: v >= 1, "1 or more"),
-    "batch_size": (lambda v: v >= 1, "1 or more"),
-    "repeats": (lambda v: v >= 1, "1 or more"),
-    "micro_batch": _NOT_NEGATIVE,
-    "warmup": _NOT_NEGATIVE,
-    "optimizer": (lambda v: v in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
-    "learning_rate": _POSITIVE,
-    "schedule": (lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
-    "loss": (lambda v: v in LOSSES, f"one of {', '.join(LOSSES)}"),
-    "precision": (lambda v: v in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-    "ema_decay": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
-    "coarse_noise": _NOT_NEGATIVE,
-    "lesion_weight": _POSITIVE,
-    "brain_weight": _POSITIVE,
-    "brain_patches": _SHARE,
-    "patch": (lambda v: v is None or min(v) >= 1, "three sizes of 1 voxel or more, or null"),
-    "degrees": _NOT_NEGATIVE,
-    "scale": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
-    "shift_mm": _NOT_NEGATIVE,
-    "warp_mm": _NOT_NEGATIVE,
-    "gain": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
-    "contrast": _NOT_NEGATIVE,
-    "bias": _NOT_NEGATIVE,
-    "probability": _SHARE,
-    "several": _SHARE,
-    "smallest_ml": _POSITIVE,
-    "largest_ml": _POSITIVE,
-    "enhancement": _RANGE,
-    "core": _RANGE,
-    "oedema": _RANGE,
-    "mass_effect": _SHARE,
-}
+@dataclass(frozen=True)
+class _File:
+    """What a configuration file holds."""
 
-
-def parsed(kind: type, values: object, where: str):
-    """A dataclass of this kind from plain data; TrainingError naming the entry under `where` that is wrong."""
-    if not isinstance(values, dict):
-        raise TrainingError(f"{where} must be an object with named entries, not {values!r}.")
-    types_of = typing.get_type_hints(kind)
-    if unknown := sorted(set(values) - set(types_of)):
-        raise TrainingError(f"{where} has unknown entries: {', '.join(unknown)}.", f"Known are {', '.join(types_of)}.")
-    made = {name: _converted(types_of[name], value, f"{where}.{name}") for name, value in values.items()}
-    for name in set(made) & set(_LIMITS):
-        holds, wording = _LIMITS[name]
-        if not holds(made[name]):
-            raise TrainingError(f"{where}.{name} must be {wording}, not {values[name]!r}.")
-    missing = dataclasses.MISSING
-    needed = [f.name for f in dataclasses.fields(kind) if f.default is missing and f.default_factory is missing]
-    if lacking := [name for name in needed if name not in made]:
-        raise TrainingError(f"{where} lacks the entry {lacking[0]}.")
-    return kind(**made)
-
-
-def _converted(kind, value: object, where: str):
-    """The value as this type; whole numbers count as floats, lists become tuples. TrainingError naming `where`."""
-    if dataclasses.is_dataclass(kind):
-        return parsed(kind, value, where)
-    if typing.get_origin(kind) is types.UnionType:
-        return None if value is None else _converted(typing.get_args(kind)[0], value, where)
-    if typing.get_origin(kind) is dict:
-        if not isinstance(value, dict):
-            raise TrainingError(f"{where} must be an object with named entries, not {value!r}.")
-        return {name: _converted(typing.get_args(kind)[1], v, f"{where}.{name}") for name, v in value.items()}
-    if typing.get_origin(kind) is tuple:
-        parts = typing.get_args(kind)
-        if parts[-1] is Ellipsis and isinstance(value, (list, tuple)):
-            parts = parts[:1] * len(value)
-        if not isinstance(value, (list, tuple)) or len(value) != len(parts):
-            count = "" if parts[-1] is Ellipsis else f"{len(parts)} "
-            raise TrainingError(f"{where} must be a list of {count}numbers, not {value!r}.")
-        return tuple(_converted(part, v, f"{where}[{i}]") for i, (part, v) in enumerate(zip(parts, value, strict=True)))
-    accepted = (int, float) if kind is float else (kind,)
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        name = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind]
-        raise TrainingError(f"{where} must be {name}, not {value!r}.")
-    if kind is float and not math.isfinite(value):
-        raise TrainingError(f"{where} must be finite, not {value!r}.")
-    return kind(value)
+    model: dict
+    training: tuple[StageTraining, ...]
+    seed: int = 0
+    start_from: str = ""
 
 
 def _check_patch(model: ModelSpec, index: int, patch: tuple[int, int, int] | None) -> None:
@@ -216,10 +129,3 @@ def _check_patch(model: ModelSpec, index: int, patch: tuple[int, int, int] | Non
             f"training[{index}].patch must be multiples of {block} voxels within the grid of {model.grid.shape}, "
             f"not {patch}."
         )
-
-
-def _as_plain(value):
-    """Tuples as lists, as JSON has them."""
-    if isinstance(value, dict):
-        return {key: _as_plain(v) for key, v in value.items()}
-    return [_as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -32,7 +32,7 @@ def write_closest(path: Path, heads: Heads, found: Nearest, data: PackedDataset,
         nearest = cases[int(found.cases[k])]
         both = [heads.images[k], from_bytes(data.images[nearest, 0])]
         rows.append(np.concatenate([three_planes(image, data.grid.spacing) for image in both], axis=1))
-        said.append(f"{heads.ids[k]}: {data.cases[nearest]['id']}, RMS {found.distances[k]:.3f}")
+        said.append(f"{heads.ids[k]}: {data.cases[nearest].id}, RMS {found.distances[k]:.3f}")
     save_png(path, np.concatenate(rows))
     return said
 

@@ -59,7 +59,7 @@ def with_lesions(data: PackedDataset, cases: list[int]) -> Heads:
         tumor = (channels[1] > 0).numpy()
         images.append(image[0].numpy())
         masks.append(np.where(tumor, TUMOR, np.where(data.labels[case] > 0, HEAD, 0)).astype(np.uint8))
-    return Heads(np.stack(images), np.stack(masks), tuple(data.cases[case]["id"] for case in cases))
+    return Heads(np.stack(images), np.stack(masks), tuple(data.cases[case].id for case in cases))
 
 
 def geometry_of(data: PackedDataset) -> Geometry:

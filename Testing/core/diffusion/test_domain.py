@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from published_networks import draw
 
-from MedDDPMCore.diffusion.domain import DOMAINS, Domain, shrink
+from MedDDPMCore.diffusion.domain import Domain, shrink
+from MedDDPMCore.diffusion.names import DOMAINS
 
 
 def domain_of(kind: str, factor: int = 1, channels: int = 1, scaled: bool = True) -> Domain:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_networks import CASES, draw
 
-from MedDDPMCore.diffusion.objective import PREDICTIONS, diffusion_error, q_sample, target, x0_from
+from MedDDPMCore.diffusion.names import PREDICTIONS
+from MedDDPMCore.diffusion.objective import diffusion_error, q_sample, target, x0_from
 from MedDDPMCore.diffusion.schedule import Schedule
 
 SCHEDULE = Schedule.cosine(250)

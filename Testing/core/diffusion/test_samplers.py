@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MedDDPMCore.diffusion import names
+from MedDDPMCore.diffusion.objective import LOSSES
 from MedDDPMCore.diffusion.samplers import SAMPLERS, ddim, ddpm, dpmpp_2m, noise_like, spaced_steps
 from MedDDPMCore.diffusion.schedule import Schedule
 
@@ -73,6 +75,10 @@ def test_the_error_falls_with_the_order_of_the_method(sampler, order):
     errors = [error_of(sampler, steps) for steps in (20, 40, 80)]
     measured = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
     assert all(abs(found - order) < 0.35 for found in measured), (errors, measured)
+
+
+def test_files_know_every_sampler_and_loss_and_no_other():
+    assert set(SAMPLERS) == set(names.SAMPLERS) and set(LOSSES) == set(names.LOSSES)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

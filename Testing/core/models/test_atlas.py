@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from MedDDPMCore.models.atlas import FACTOR, Atlas
+from MedDDPMCore.models.atlas import Atlas
 from MedDDPMCore.models.atlas_fit import fit
+from MedDDPMCore.models.spec import ATLAS_FACTOR
 
 SHAPE = (48, 40, 40)
 
@@ -52,6 +53,6 @@ def test_nothing_pulls_below_the_lowest_plane_of_a_cut_off_head():
 def test_the_same_mask_gives_the_same_image_and_an_empty_one_an_image_without_nan():
     head = ball((24, 20, 20), (12, 9, 9), (9, 7, 7))
     atlas = Atlas(head[None] * 2 - 1, head)
-    mask = F.interpolate(head[None, None], scale_factor=FACTOR)[0, 0] > 0.5
+    mask = F.interpolate(head[None, None], scale_factor=ATLAS_FACTOR)[0, 0] > 0.5
     assert torch.equal(atlas.onto(mask), atlas.onto(mask))
     assert torch.isfinite(atlas.onto(torch.zeros_like(mask))).all()

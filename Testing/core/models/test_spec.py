@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.models.spec import ModelSpec, StageSpec, read_json
+from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import WHOLE_HEAD
@@ -70,10 +69,10 @@ def test_a_spec_comes_back_from_json():
         ("name", 3, "name"),
         ("labels", [], "labels"),
         ("labels.values", ["head"], "values"),
-        ("labels.values.head", 300, "head"),
+        ("labels.values.head", 300, "labels.values.head must be from 1 to 255"),
         ("labels.channels", ["nose"], "nose"),
-        ("grid.shape", [16, 24], "three"),
-        ("grid.shape.0", 10**9, "size of the grid"),
+        ("grid.shape", [16, 24], "grid.shape must be a list of 3"),
+        ("grid.shape.0", 10**9, r"grid.shape\[0\] must be from 1 to 2048"),
         ("grid.spacing.0", float("inf"), "spacing"),
         ("grid.axes", "XYZ", "XYS|XYZ"),
         ("grid.placement", "feet", "feet"),
@@ -81,22 +80,22 @@ def test_a_spec_comes_back_from_json():
         ("modalities", ["T1", "T1"], "modalities"),
         ("modalities", ["T1", "T2"], "2 are named"),
         ("stages", [], "stages"),
-        ("sampler", "magic", "magic"),
+        ("sampler", "magic", "model.json: sampler must be one of .*, not 'magic'"),
         ("steps", 0, "steps"),
-        ("stages.0.prediction", "luck", "luck"),
+        ("stages.0.prediction", "luck", r"stages\[0\].prediction must be one of noise, v, x0, not 'luck'"),
         ("stages.0.timesteps", 10**9, "timesteps"),
         ("stages.0.domain.kind", "fourier", "fourier"),
         ("stages.0.domain.factor", 4, "resolution|divides"),
         ("stages.0.domain.std", [1.0], "standard deviations"),
-        ("stages.0.domain.std.3", 0, "not positive"),
+        ("stages.0.domain.std.3", 0, r"std\[3\] must be above 0"),
         ("stages.1.domain.kind", "haar", "resolution"),
         ("stages.0.network.base_channels", 10**9, "base_channels"),
         ("stages.0.network.res_blocks", 10**9, "res_blocks"),
-        ("stages.0.network.channel_multipliers", [1] * 60, "levels"),
+        ("stages.0.network.channel_multipliers", [1] * 60, "channel_multipliers must be a list of 1 to 8"),
         ("stages.0.network.groups", 0, "groups"),
         ("stages.0.network.groups", 3, "groups"),
-        ("stages.0.network.layers", 3, "layers"),
-        ("stages.0.network.bottom_attention", "yes", "bottom_attention"),
+        ("stages.0.network.layers", 3, r"unknown entries: stages\[0\].network.layers"),
+        ("stages.0.network.bottom_attention", "yes", "bottom_attention must be true or false"),
     ],
 )
 def test_an_entry_that_is_wrong_is_named(path, value, named):
@@ -140,17 +139,7 @@ def test_no_json_value_does_worse_than_be_refused(values):
         ModelSpec.from_dict(values)
 
 
-@settings(max_examples=50, deadline=None)
-@given(content=st.binary(max_size=30))
-def test_no_file_does_worse_than_be_refused(tmp_path_factory, content):
-    path = tmp_path_factory.getbasetemp() / "any.json"
-    path.write_bytes(content)
-    with contextlib.suppress(ModelError):
-        assert isinstance(read_json(path), dict)
-
-
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "[1]", "null", '{"a": }'])
-def test_json_that_would_trip_the_parser_is_refused(tmp_path, text):
-    (tmp_path / "model.json").write_text(text)
-    with pytest.raises(ModelError, match="model.json"):
-        read_json(tmp_path / "model.json")
+def test_the_file_is_named_where_its_description_is_wrong(tmp_path):
+    (tmp_path / "model.json").write_text(json.dumps(changed("steps", 0)))
+    with pytest.raises(ModelError, match=f"{tmp_path}/model.json: steps must be from 1 to 10000, not 0"):
+        ModelSpec.read(tmp_path)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from published_networks import CASES, draw
 
-from MedDDPMCore.diffusion.domain import DOMAINS, Domain
+from MedDDPMCore.diffusion.domain import Domain
+from MedDDPMCore.diffusion.names import DOMAINS
 from MedDDPMCore.diffusion.objective import q_sample, target
 from MedDDPMCore.diffusion.samplers import ddpm
 from MedDDPMCore.diffusion.schedule import Schedule

@@ -71,7 +71,7 @@ def test_heads_are_packed_whatever_their_scale_and_one_is_held_out(heads, tmp_pa
     assert images[:, 0, 0, 0, 0] == pytest.approx([-1] * 4, abs=0.05)
     inside = np.stack([np.median(images[i, 0][data.brain[i] > 0]) for i in range(4)])
     assert inside == pytest.approx([0.6] * 4, abs=0.05)
-    assert all(case["white_matter"] == pytest.approx(0.55, abs=0.15) for case in data.cases)
+    assert all(case.white_matter == pytest.approx(0.55, abs=0.15) for case in data.cases)
     assert ((data.brain == 0) | (data.labels == 1)).all() and data.brain.any(axis=(1, 2, 3)).all()
     head_ml = (data.labels == 1).sum(axis=(1, 2, 3)) * 0.729
     assert head_ml == pytest.approx([4 / 3 * np.pi * 8.5**3] * 4, rel=0.05)
@@ -142,7 +142,7 @@ def test_two_files_that_differ_by_their_endings_alone_are_not_chosen_between(tmp
 
 def test_a_mask_that_lies_elsewhere_than_its_image_is_left_out_with_the_distance(shared, tmp_path):
     report, data = packed(tmp_path / "out", find_cases(shared / "cases" / "c07_mask_elsewhere", ["_T1"]))
-    assert [case["id"] for case in data.cases] == ["p2"] and report.failed == ["p1", "p3"]
+    assert [case.id for case in data.cases] == ["p2"] and report.failed == ["p1", "p3"]
     assert "39 mm" in report.left_out["p1"] and "18 mm" in report.left_out["p3"]
 
 

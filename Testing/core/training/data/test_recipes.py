@@ -83,7 +83,7 @@ def test_prepared_heads_lie_in_the_templates_space_and_the_odd_one_is_taken_out(
     data = PackedDataset.open(tmp_path / "out")
     assert min(dice(data.labels[0] > 0, labels > 0) for labels in data.labels) > 0.93
     assert "s3" in report.left_out and "unlike the rest" in report.left_out["s3"]
-    assert [c["split"] for c in data.cases] == ["train"] * 3 + [OUTLIER] + ["train"] * 3
+    assert [c.split for c in data.cases] == ["train"] * 3 + [OUTLIER] + ["train"] * 3
     assert data.indices("train") == [0, 1, 2, 4, 5, 6]
     assert "unlike the rest" in (tmp_path / "out" / "report.txt").read_text()
 
