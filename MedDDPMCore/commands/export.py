@@ -72,12 +72,16 @@ def dataset(args: argparse.Namespace) -> int:
     )
     report, close = _json_lines() if args.progress else _bar()
     try:
-        options = DatasetOptions(mapping, args.keep_names, args.deface, args.compression)
-        made = make_dataset(model, masks, args.out, args.layout, settings, options, report)
+        options = DatasetOptions(
+            mapping=mapping, keep_names=args.keep_names, deface=args.deface, compression=args.compression
+        )
+        made = make_dataset(
+            model, masks, args.out, layout=args.layout, settings=settings, options=options, report=report
+        )
     finally:
         close()
     holds = f"holds {made.cases} cases" if made.cases is not None else "is completed by the last process to end"
-    counts = f"{len(made.made)} made, {len(made.there)} there before, {len(made.failed)} masks left out"
+    counts = f"{len(made.made)} made, {len(made.there_before)} there before, {len(made.failed)} masks left out"
     print(f"{counts}; {args.out} {holds}")
     return EXIT_ERROR if made.failed else 0
 
@@ -134,10 +138,10 @@ def dicom(args: argparse.Namespace) -> int:
         list(zip(images, records, strict=True)),
         args.out,
         mask,
-        mapping,
-        args.source,
-        args.burn_in,
-        args.face_is_removed,
+        mapping=mapping,
+        source=args.source,
+        burn_in=args.burn_in,
+        face_is_removed=args.face_is_removed,
     )
     print("\n".join([*notes, args.out]))
     return 0

@@ -141,7 +141,10 @@ def duplicate(args: argparse.Namespace) -> int:
 
     mask, scheme = _read(args)
     low, high = _numbers(args.scales, 2)
-    return _write(args, tools.duplicate(mask, args.count, (low, high), args.seed, args.number, None, scheme))
+    return _write(
+        args,
+        tools.duplicate(mask, args.count, (low, high), seed=args.seed, number=args.number, brain=None, scheme=scheme),
+    )
 
 
 def place(args: argparse.Namespace) -> int:

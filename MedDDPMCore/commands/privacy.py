@@ -91,7 +91,15 @@ def privacy(args: argparse.Namespace) -> int:
     network = load_features(args.features, args.features_sha256, pick_device(args.device))
     folder = _folder(args.out) if args.out else None
     with tqdm(total=len(real) + len(synthetic) + len(held_out), disable=None, unit="image") as bar:
-        report = compare(synthetic, real, grid, network, held_out, bar.update, folder / CACHE if folder else None)
+        report = compare(
+            synthetic,
+            real,
+            grid,
+            network=network,
+            held_out=held_out,
+            report=bar.update,
+            cache=folder / CACHE if folder else None,
+        )
     if folder:
         write_text(folder / TABLE, table(report))
         for space, name in PICTURES.items():

@@ -87,7 +87,9 @@ def synthesize(args: argparse.Namespace) -> int:
                 bar.total, bar.n = what.total, what.index
                 bar.refresh()
 
-        written, failed = synthesize_files(model, masks[rank::world], Path(args.out), settings, mapping, report, names)
+        written, failed = synthesize_files(
+            model, masks[rank::world], Path(args.out), settings=settings, mapping=mapping, report=report, names=names
+        )
     for path in written:
         print(path)
     return EXIT_ERROR if failed else 0

@@ -101,7 +101,9 @@ def plan_edit(
     if options.mass_effect:
         new = Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry)
         bent, base = _bent(mri, head, new, scheme, options, notes)
-    found, known = _known(model, plan, base, region, float(mri.array.min()), options, notes)
+    found, known = _known(
+        model, plan, base, region=region, background=float(mri.array.min()), options=options, notes=notes
+    )
     return EditPlan(
         mri=mri,
         bent=bent,

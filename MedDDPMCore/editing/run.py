@@ -62,7 +62,9 @@ def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
     scheme = model.spec.labels
     lesion = where_labels(labels, (scheme.values[name] for name in scheme.lesions))
     if edit.levels.foreign:
-        made = levelled(made, known, unknown, (labels > 0) & ~lesion, lesion, spacing, edit.contrast)
+        made = levelled(
+            made, known, unknown, healthy=(labels > 0) & ~lesion, lesion=lesion, spacing=spacing, wanted=edit.contrast
+        )
     in_patients_units = edit.levels.to_patient(made)
     finer = min(edit.mri.geometry.spacing) < FINER * min(spacing)
     window = bounding_box(edit.region, int(np.ceil(SHELL_MM / min(edit.mri.geometry.spacing))) if finer else 0)

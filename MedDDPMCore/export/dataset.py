@@ -41,16 +41,16 @@ Report = Callable[[int, int, str, Progress | str], None]
 
 @dataclass
 class DatasetReport:
-    """made: cases made in this call. there: those that were there before. failed: masks left out, and why. cases: how
-    many whole cases the data set has now; None where other processes are still at work on it."""
+    """made: cases made in this call. there_before: those that were whole already. failed: masks left out, and why.
+    cases: how many whole cases the data set has now; None where other processes are still at work on it."""
 
     made: list[str] = field(default_factory=list)
-    there: list[str] = field(default_factory=list)
+    there_before: list[str] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     cases: int | None = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
     """mapping: what the masks call their labels. keep_names: cases are called by their mask's file name, not by a hash
     of it. deface: faces are removed from images and masks (`anatomy.deface`); masks in which none is seen are left out.
@@ -163,7 +163,7 @@ class _Making:
                     case_id = self.place.case_id(mask_id, seed)
                     if _is_there(read_case(self.out, case_id), identity(self.model, plan, one, seed)):
                         done += 1
-                        self.result.there.append(case_id)
+                        self.result.there_before.append(case_id)
                         report(done, total, case_id, "is there already")
                         continue
                     for progress in self.model.run(plan, one):

@@ -72,39 +72,102 @@ def simulate_lesions(
     image, labels, brain = image.clone(), labels.clone(), brain.clone()
     if torch.rand((), generator=generator) >= settings.probability:
         return image, labels
+    painter = _Painter(white_matter + 1, spacing, tumor_value, settings, generator)
     several = torch.rand((), generator=generator) < settings.several
     largest = settings.largest_ml / (8 if several else 1)
     for _ in range(int(torch.randint(2, 7, (), generator=generator)) if several else 1):
         share = float(uniform(generator, 0, 1)) ** (1.0 if several else 0.6)
-        millilitres = settings.smallest_ml * max(1.0, largest / settings.smallest_ml) ** share
-        _paint(image, labels, brain, white_matter + 1, spacing, tumor_value, settings, millilitres, generator)
+        painter.paint(image, labels, brain, settings.smallest_ml * max(1.0, largest / settings.smallest_ml) ** share)
     return image, labels
 
 
-def _paint(image, labels, brain, reference: float, spacing, tumor_value, settings, millilitres, generator) -> None:
-    """Paints one lesion into image and labels, and moves the brain. reference: white matter, counted from air."""
-    inside = (brain == TISSUE).flatten().nonzero()[:, 0]
-    if len(inside) == 0:
-        return
-    radius = lesion_radius(millilitres)
-    centre = _centre(image, inside, reference, generator)
-    if radius >= _SMALLEST_PUSH_MM and torch.rand((), generator=generator) < settings.mass_effect:
-        _push_aside(image, labels, brain, centre, radius, spacing, generator)
-    oedema_mm = float(uniform(generator, 0, 1)) * (8 + radius) * (torch.rand((), generator=generator) < 0.8)
-    reach = [math.ceil((1.9 * radius + oedema_mm + 4) / s) for s in spacing[::-1]]
-    size, lobes = [2 * r + 1 for r in reach], int(torch.randint(1, 5, (), generator=generator))
-    whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
-    window, part = _overlap(centre, reach, brain.shape)
-    distance = whole[part]
-    tissue = brain[window] == TISSUE
-    soft_brain = averaged(tissue.float()[None, None], 3)[0, 0]
-    result = image[(slice(None), *window)] + 1
-    if oedema_mm > 0:
-        result = _with_oedema(result, distance, oedema_mm, soft_brain, reference, spacing, settings, generator)
-    body = torch.sigmoid(-distance / 0.6) * soft_brain
-    texture = _tissue(distance, radius, spacing, settings, generator) * reference
-    image[(slice(None), *window)] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
-    labels[window][(distance < 0) & tissue] = tumor_value
+@dataclass(frozen=True)
+class _Painter:
+    """Paints lesions one by one. reference: white matter, counted from air."""
+
+    reference: float
+    spacing: tuple[float, float, float]
+    tumor_value: int
+    settings: LesionSettings
+    generator: torch.Generator
+
+    def paint(self, image: Tensor, labels: Tensor, brain: Tensor, millilitres: float) -> None:
+        """Paints one lesion into image and labels, and moves the brain."""
+        inside = (brain == TISSUE).flatten().nonzero()[:, 0]
+        if len(inside) == 0:
+            return
+        generator, spacing = self.generator, self.spacing
+        radius = lesion_radius(millilitres)
+        centre = _centre(image, inside, self.reference, generator)
+        if radius >= _SMALLEST_PUSH_MM and torch.rand((), generator=generator) < self.settings.mass_effect:
+            self._push_aside((image, labels, brain), centre, radius)
+        oedema_mm = float(uniform(generator, 0, 1)) * (8 + radius) * (torch.rand((), generator=generator) < 0.8)
+        reach = [math.ceil((1.9 * radius + oedema_mm + 4) / s) for s in spacing[::-1]]
+        size, lobes = [2 * r + 1 for r in reach], int(torch.randint(1, 5, (), generator=generator))
+        whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
+        window, part = _overlap(centre, reach, brain.shape)
+        distance = whole[part]
+        tissue = brain[window] == TISSUE
+        soft_brain = averaged(tissue.float()[None, None], 3)[0, 0]
+        result = image[(slice(None), *window)] + 1
+        if oedema_mm > 0:
+            result = self._with_oedema(result, distance, oedema_mm, soft_brain)
+        body = torch.sigmoid(-distance / 0.6) * soft_brain
+        texture = self._texture(distance, radius) * self.reference
+        image[(slice(None), *window)] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
+        labels[window][(distance < 0) & tissue] = self.tumor_value
+
+    def _push_aside(self, head: tuple[Tensor, Tensor, Tensor], centre: Tensor, radius: float) -> None:
+        """Mass effect: moves the brain, and lesions in it, away from the centre; what is at its surface stays.
+
+        head: image, labels and brain.
+        """
+        (image, labels, brain), spacing = head, self.spacing
+        push = float(uniform(self.generator, *_PUSH)) * radius
+        reach_mm = radius + _PUSH_FADES_MM
+        window, _ = _overlap(centre, [math.ceil(reach_mm / s) for s in spacing[::-1]], brain.shape)
+        region = brain[window] > 0
+        inner = F.pad(region.float()[None, None], [4] * 6)
+        inner = averaged((averaged(inner, 9) * 2 - 1).clamp(0, 1), 5)[0, 0, 4:-4, 4:-4, 4:-4]
+        at = [float(c) - w.start for c, w in zip(centre, window, strict=True)]
+        field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * region)
+        field = unfolded(field, spacing)
+        moved = (field != 0).any(dim=0)
+        here = (slice(None), *window)
+        image[here] = torch.where(moved, warp(image[here], field, spacing, "cubic"), image[here])
+        for part in (labels, brain):
+            pushed = warp(part[window][None], field, spacing, "nearest")[0].round().to(part.dtype)
+            part[window] = torch.where(moved, pushed, part[window])
+
+    def _with_oedema(self, image: Tensor, distance: Tensor, oedema_mm: float, soft_brain: Tensor) -> Tensor:
+        """White matter darkened to a ragged border oedema_mm beyond the lesion, grey matter a little."""
+        darkening = 1 - float(uniform(self.generator, *self.settings.oedema))
+        border = oedema_mm * (0.8 + 0.4 * smooth_noise(distance.shape, 8.0, self.spacing, self.generator))
+        share = torch.sigmoid((border - distance) / 2.0) * soft_brain
+        white = torch.sigmoid((image[0] / self.reference - 0.82) / 0.05)
+        white = 0.25 + 0.75 * F.avg_pool3d(white[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+        return image * (1 - darkening * share * white)
+
+    def _texture(self, distance: Tensor, radius: float) -> Tensor:
+        """Intensity (z, y, x) of the lesion relative to white matter: solid, ring with a dark core, or patchy."""
+        size, spacing, settings, generator = distance.shape, self.spacing, self.settings, self.generator
+        bright = settings.enhancement[0] + (settings.enhancement[1] - settings.enhancement[0]) * float(
+            uniform(generator, 0, 1)
+        )
+        dark = float(uniform(generator, *settings.core))
+        kind = float(torch.rand((), generator=generator))
+        if radius < _SMALLEST_RING_MM or kind < 0.1:
+            share = 0.3 * torch.sigmoid(2 * smooth_noise(size, max(3.0, radius / 2), spacing, generator) - 1.5)
+        else:
+            rim = float(uniform(generator, 2.0, max(3.5, 0.35 * radius)))
+            uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 1.6)
+            share = torch.sigmoid((-distance - rim * uneven) / 1.0)
+            if kind > 0.7:
+                share = share * torch.sigmoid(2.5 * smooth_noise(size, max(4.0, radius / 2.5), spacing, generator))
+        varied = (
+            1 + 0.08 * smooth_noise(size, 8.0, spacing, generator) + 0.05 * smooth_noise(size, 2.5, spacing, generator)
+        )
+        return (bright * (1 - share) + dark * share) * varied
 
 
 def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
@@ -124,58 +187,9 @@ def _overlap(centre, reach, shape) -> tuple[tuple[slice, ...], tuple[slice, ...]
     return window, tuple(slice(w.start - o, w.stop - o) for w, o in zip(window, offsets, strict=True))
 
 
-def _push_aside(image, labels, brain, centre, radius: float, spacing, generator) -> None:
-    """Mass effect: moves the brain, and lesions in it, away from the centre; what is at its surface stays."""
-    push = float(uniform(generator, *_PUSH)) * radius
-    reach_mm = radius + _PUSH_FADES_MM
-    window, _ = _overlap(centre, [math.ceil(reach_mm / s) for s in spacing[::-1]], brain.shape)
-    region = brain[window] > 0
-    inner = F.pad(region.float()[None, None], [4] * 6)
-    inner = averaged((averaged(inner, 9) * 2 - 1).clamp(0, 1), 5)[0, 0, 4:-4, 4:-4, 4:-4]
-    at = [float(c) - w.start for c, w in zip(centre, window, strict=True)]
-    field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * region)
-    field = unfolded(field, spacing)
-    moved = (field != 0).any(dim=0)
-    here = (slice(None), *window)
-    image[here] = torch.where(moved, warp(image[here], field, spacing, "cubic"), image[here])
-    for part in (labels, brain):
-        pushed = warp(part[window][None], field, spacing, "nearest")[0].round().to(part.dtype)
-        part[window] = torch.where(moved, pushed, part[window])
-
-
 def averaged(volume: Tensor, side: int) -> Tensor:
     """Means (1, 1, z, y, x) over cubes of an odd side in voxels, one axis after the other; 0 is beyond the volume."""
     for axis in range(3):
         size = [side if a == axis else 1 for a in range(3)]
         volume = F.avg_pool3d(volume, size, 1, [n // 2 for n in size])
     return volume
-
-
-def _with_oedema(image, distance, oedema_mm, soft_brain, reference, spacing, settings, generator) -> Tensor:
-    """White matter darkened to a ragged border oedema_mm beyond the lesion, grey matter a little."""
-    darkening = 1 - float(uniform(generator, *settings.oedema))
-    border = oedema_mm * (0.8 + 0.4 * smooth_noise(distance.shape, 8.0, spacing, generator))
-    share = torch.sigmoid((border - distance) / 2.0) * soft_brain
-    white = torch.sigmoid((image[0] / reference - 0.82) / 0.05)
-    white = 0.25 + 0.75 * F.avg_pool3d(white[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
-    return image * (1 - darkening * share * white)
-
-
-def _tissue(distance, radius: float, spacing, settings, generator) -> Tensor:
-    """Intensity (z, y, x) of the lesion relative to white matter: solid, ring with a dark core, or patchy."""
-    size = distance.shape
-    bright = settings.enhancement[0] + (settings.enhancement[1] - settings.enhancement[0]) * float(
-        uniform(generator, 0, 1)
-    )
-    dark = float(uniform(generator, *settings.core))
-    kind = float(torch.rand((), generator=generator))
-    if radius < _SMALLEST_RING_MM or kind < 0.1:
-        share = 0.3 * torch.sigmoid(2 * smooth_noise(size, max(3.0, radius / 2), spacing, generator) - 1.5)
-    else:
-        rim = float(uniform(generator, 2.0, max(3.5, 0.35 * radius)))
-        uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 1.6)
-        share = torch.sigmoid((-distance - rim * uneven) / 1.0)
-        if kind > 0.7:
-            share = share * torch.sigmoid(2.5 * smooth_noise(size, max(4.0, radius / 2.5), spacing, generator))
-    varied = 1 + 0.08 * smooth_noise(size, 8.0, spacing, generator) + 0.05 * smooth_noise(size, 2.5, spacing, generator)
-    return (bright * (1 - share) + dark * share) * varied

@@ -105,7 +105,7 @@ class _NormSiLU(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, rstd = ctx.saved_tensors
-        return *_backward(grad, x, weight, bias, mean, rstd, ctx.groups), None, None
+        return *_backward(grad, x, weight, bias=bias, mean=mean, rstd=rstd, groups=ctx.groups), None, None
 
 
 def line_of(weight: Tensor, bias: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -209,7 +209,16 @@ class Model:
         memory.
         """
         results = []
-        for progress in self.steps(mask, seed, sampler, steps, samples, batch_size, output_grid, labels):
+        for progress in self.steps(
+            mask,
+            seed,
+            sampler,
+            steps=steps,
+            samples=samples,
+            batch_size=batch_size,
+            output_grid=output_grid,
+            labels=labels,
+        ):
             if progress.finished:
                 results += progress.results()
         return results

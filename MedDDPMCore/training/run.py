@@ -76,7 +76,7 @@ def train(
         atlas = read_cases(run) if config.model.atlas else None
         weights = _start_weights(config, run)
         for index in range(len(config.stages)) if stage is None else [stage]:
-            train_stage(config, index, data, run, options, report, weights[index], atlas)
+            train_stage(config, index, data, run=run, options=options, report=report, start=weights[index], atlas=atlas)
         return write_model(config, run) if rank_and_world()[0] == 0 else None
 
 

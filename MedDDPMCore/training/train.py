@@ -104,51 +104,63 @@ def train_stage(
         device = join(pick_device(options.device))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(_advice(run))
-        domain = spec.stages[index].domain
         samples = Samples(
             data,
             training.augmentation,
             training.lesions,
-            training.patch,
-            training.brain_patches,
-            domain.factor,
-            atlas,
+            patch=training.patch,
+            brain_patches=training.brain_patches,
+            shrink=spec.stages[index].domain.factor,
+            atlas=atlas,
         )
+        common = {"seed": config.seed, "device": device, "start": start}
         if spec.kind == DIFFUSION:
-            state = StageRun(spec, index, training, config.seed, device, start, samples.factor)
+            state = StageRun(spec, index, training, drawn_factor=samples.factor, **common)
         else:
-            state = BASELINES[spec.kind](spec, index, training, config.seed, device, start)
+            state = BASELINES[spec.kind](spec, index, training, **common)
         if checkpoint_path(run, index).exists():
             state.load(load_checkpoint(checkpoint_path(run, index)))
-        places = share(training.batch_size, rank, world)
-        batches = stack.enter_context(
-            Batches(
-                samples,
-                data.indices("train"),
-                training.batch_size,
-                config.seed + index,
-                places,
-                options.threads or loading_threads(device),
-                training.repeats,
-            )
+        batches = Batches(
+            samples,
+            data.indices("train"),
+            training.batch_size,
+            seed=config.seed + index,
+            places=share(training.batch_size, rank, world),
+            threads=options.threads or loading_threads(device),
+            repeats=training.repeats,
         )
-        writer = _Writer(run, state, spec, data, options, report, atlas, batches) if rank == 0 else None
-        if writer is not None:
-            stack.enter_context(writer)
-        last = training.steps if options.stop_after is None else min(training.steps, state.step + options.stop_after)
-        while state.step < last:
-            loss = state.train_step(*batches.get(state.step))
-            if writer is not None:
-                writer.after_step(loss, last)
-            if sum_over_ranks([float(stop.wanted)], device)[0]:
-                if writer is not None:
-                    writer.save()
-                wait_for_all()  # whoever started the processes may end all when the first is gone
-                raise Interrupted(
-                    f"Training was stopped in step {state.step} of stage {index}; its state is saved.",
-                    "Start it again with the same run folder to go on.",
-                )
+        stack.enter_context(batches)
+        writer = None
+        if rank == 0:
+            writer = stack.enter_context(
+                _Writer(run, state, spec, data=data, options=options, report=report, atlas=atlas, batches=batches)
+            )
+        _train(state, batches, writer, stop, options.stop_after)
     return spec
+
+
+def _train(
+    state: StageRun | Pix2PixRun | DiscoGANRun,
+    batches: Batches,
+    writer: _Writer | None,
+    stop: StopRequest,
+    stop_after: int | None,
+) -> None:
+    """Steps until the stage is trained, or stop_after steps are done; Interrupted where this was asked for."""
+    steps = state.training.steps
+    last = steps if stop_after is None else min(steps, state.step + stop_after)
+    while state.step < last:
+        loss = state.train_step(*batches.get(state.step))
+        if writer is not None:
+            writer.after_step(loss, last)
+        if sum_over_ranks([float(stop.wanted)], state.device)[0]:
+            if writer is not None:
+                writer.save()
+            wait_for_all()  # whoever started the processes may end all when the first is gone
+            raise Interrupted(
+                f"Training was stopped in step {state.step} of stage {state.index}; its state is saved.",
+                "Start it again with the same run folder to go on.",
+            )
 
 
 class _Writer:

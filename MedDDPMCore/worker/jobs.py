@@ -218,7 +218,7 @@ def edit(job: Job) -> None:
     mri, mask, source, region = job.read("mri", labels=False), *map(job.read, ("mask", "source", "edit_mask"))
     model = job.model()
     job.progress("preparing the edit")
-    planned = plan_edit(model, mri, mask, source, region, job.mapping, options)
+    planned = plan_edit(model, mri, mask, source=source, edit_mask=region, mapping=job.mapping, options=options)
     files, warnings = [], planned.warnings
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
         model, warnings = result.model, result.plan.warnings

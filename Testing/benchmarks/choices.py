@@ -123,7 +123,9 @@ def tried(choice: Choice, data: PackedDataset, steps: int, seed: int) -> dict[st
         run = StageRun(spec, 0, training, seed, CPU)
         started = time.process_time()
         samples = Samples(data, training.augmentation, lesions)
-        with Batches(samples, data.indices("train"), 4, seed, range(4), 1, training.repeats) as batches:
+        with Batches(
+            samples, data.indices("train"), 4, seed=seed, places=range(4), threads=1, repeats=training.repeats
+        ) as batches:
             for step in range(steps):
                 run.train_step(*batches.get(step))
         seconds = time.process_time() - started

@@ -218,11 +218,19 @@ def loading(args: argparse.Namespace, device: torch.device) -> list[dict]:
         bent = data.images if spec.atlas else None  # of the size of the bent atlases that a run has made
         factor = spec.stages[index].domain.factor
         samples = Samples(
-            data, training.augmentation, training.lesions, training.patch, training.brain_patches, factor, bent
+            data,
+            training.augmentation,
+            training.lesions,
+            patch=training.patch,
+            brain_patches=training.brain_patches,
+            shrink=factor,
+            atlas=bent,
         )
         run = StageRun(spec, index, training, 0, device, drawn_factor=samples.factor)
         places = range(training.batch_size)
-        with Batches(samples, data.indices("train"), len(places), 0, places, 2, training.repeats) as batches:
+        with Batches(
+            samples, data.indices("train"), len(places), seed=0, places=places, threads=2, repeats=training.repeats
+        ) as batches:
             run.train_step(*batches.get(0))
             waited, started = 0.0, time.perf_counter()
             for step_number in range(1, 1 + args.repeats):

@@ -36,7 +36,7 @@ ARRAYS = ("images", "labels", "brain")
 
 
 @dataclass(frozen=True)
-class PackedCase:
+class CaseEntry:
     """What is known of a case beside its arrays. white_matter: the intensity of healthy white matter, -1..1."""
 
     id: str
@@ -51,7 +51,7 @@ class _Description:
     grid: ModelGrid
     labels: LabelScheme
     modalities: tuple[str, ...]
-    cases: tuple[PackedCase, ...]
+    cases: tuple[CaseEntry, ...]
     intensity: str = ""
     registration: str = ""
     about: dict = field(default_factory=dict)
@@ -66,7 +66,7 @@ class PackedDataset:
     grid: ModelGrid
     labels_scheme: LabelScheme
     modalities: tuple[str, ...]
-    cases: tuple[PackedCase, ...]
+    cases: tuple[CaseEntry, ...]
     images: np.ndarray
     labels: np.ndarray
     brain: np.ndarray

@@ -70,7 +70,14 @@ class Samples:
         if self.tumor_value is not None and not (labels == self.tumor_value).any():
             white_matter = changed(self.data.cases[case].white_matter)
             image, labels = simulate_lesions(
-                image, labels, brain, white_matter, self.spacing, self.tumor_value, self.lesions, generator
+                image,
+                labels,
+                brain,
+                white_matter=white_matter,
+                spacing=self.spacing,
+                tumor_value=self.tumor_value,
+                settings=self.lesions,
+                generator=generator,
             )
         scheme = self.data.labels_scheme
         channels = (labels[None] == self.values).float().mul_(scheme.high - scheme.low).add_(scheme.low)

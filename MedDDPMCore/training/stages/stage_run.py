@@ -146,7 +146,14 @@ class StageRun:
         )
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             error = diffusion_error(
-                self.parallel, self.stage.prediction, training.loss, self.schedule, x0, condition, t, noise
+                self.parallel,
+                self.stage.prediction,
+                training.loss,
+                schedule=self.schedule,
+                x0=x0,
+                condition=condition,
+                t=t,
+                noise=noise,
             )
         if training.lesion_weight != 1 or training.brain_weight != 1:
             error = error * loss_weights(training, self.scheme, labels, brain, self.domain.block).to(self.device)

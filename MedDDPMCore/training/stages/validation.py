@@ -72,7 +72,14 @@ class Validation:
                 t = torch.tensor([int((k + 0.5) / TIMES * stage.timesteps)])
                 noise = torch.randn(x0.shape, generator=generator)
                 error = diffusion_error(
-                    called, stage.prediction, self.training.loss, schedule, x0, condition, t, noise
+                    called,
+                    stage.prediction,
+                    self.training.loss,
+                    schedule=schedule,
+                    x0=x0,
+                    condition=condition,
+                    t=t,
+                    noise=noise,
                 ).mean(dim=1, keepdim=True)
                 for name, part in parts.items():
                     sums[name] = sums.get(name, 0.0) + float(error[part].double().sum())

@@ -20,7 +20,9 @@ def test_noising_and_loss_are_the_published_ones(case):
     shape, t = (1, case.channels[1], 32, 32, 32), torch.tensor([17])
     x0, noise = draw(f"x0:{case.name}", shape).clamp(-1, 1), draw(f"noise:{case.name}", shape)
     assert case.difference("q_sample_t17", q_sample(SCHEDULE, x0, t, noise)) < 1e-6
-    loss = diffusion_error(case.build(), "noise", "l1", SCHEDULE, x0, case.condition(), t, noise)
+    loss = diffusion_error(
+        case.build(), "noise", "l1", schedule=SCHEDULE, x0=x0, condition=case.condition(), t=t, noise=noise
+    )
     assert float(loss.mean()) == pytest.approx(float(case.reference("l1_loss_t17")), abs=1e-5)
 
 
@@ -37,7 +39,14 @@ def test_a_perfect_prediction_gives_back_x0(t, prediction):
 def test_a_network_that_says_zero_loses_the_noises_mean(loss, wanted):
     noise = draw("noise", (1, 1, 20, 20, 20))
     found = diffusion_error(
-        lambda x, _: torch.zeros_like(x[:, :1]), "noise", loss, SCHEDULE, noise * 0, noise, torch.tensor([9]), noise
+        lambda x, _: torch.zeros_like(x[:, :1]),
+        "noise",
+        loss,
+        schedule=SCHEDULE,
+        x0=noise * 0,
+        condition=noise,
+        t=torch.tensor([9]),
+        noise=noise,
     )
     assert float(found.mean()) == pytest.approx(wanted, abs=0.03)
 

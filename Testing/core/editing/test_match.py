@@ -30,7 +30,9 @@ def scene(tissue: float, lesion: float, spread: float = 0.1) -> tuple[np.ndarray
 @pytest.mark.parametrize(("tissue", "spread"), [(-0.2, 0.1), (0.4, 0.18), (0.2, 0.05)])
 def test_healthy_tissue_gets_the_level_and_at_most_the_spread_of_what_is_around_it(tissue, spread):
     known, made = scene(tissue, tissue, spread)
-    result = levelled(made, known, REGION.astype(float), HEAD, HEAD & False, SPACING, None)
+    result = levelled(
+        made, known, REGION.astype(float), healthy=HEAD, lesion=HEAD & False, spacing=SPACING, wanted=None
+    )
     assert np.median(result[REGION]) == pytest.approx(0.2, abs=0.02)
     assert result[REGION].std() == pytest.approx(min(spread, 0.1), rel=0.15)
     assert np.array_equal(result[~REGION], made[~REGION])
@@ -39,7 +41,9 @@ def test_healthy_tissue_gets_the_level_and_at_most_the_spread_of_what_is_around_
 @pytest.mark.parametrize("wanted", [None, 1.2, 1.5])
 def test_a_lesion_keeps_its_ratio_to_the_tissue_or_gets_that_of_the_patients_own(wanted):
     known, made = scene(-0.2, 0.04, 0.02)  # the lesion's ratio, counted from air, is 1.3
-    result = levelled(made, known, REGION.astype(float), HEAD & ~LESION, LESION, SPACING, wanted)
+    result = levelled(
+        made, known, REGION.astype(float), healthy=HEAD & ~LESION, lesion=LESION, spacing=SPACING, wanted=wanted
+    )
     ratio, tissue = contrast(np.where(REGION, result, known) + 1, LESION, HEAD & ~LESION, SPACING)
     assert ratio == pytest.approx(max(wanted or 0, 1.3), abs=0.09 if wanted != 1.5 else 0.02)
     assert tissue == pytest.approx(1.2, abs=0.05)
@@ -48,7 +52,10 @@ def test_a_lesion_keeps_its_ratio_to_the_tissue_or_gets_that_of_the_patients_own
 def test_where_there_is_too_little_healthy_tissue_nothing_is_levelled():
     known, made = scene(-0.2, 0.1)
     for healthy in (HEAD & ~HEAD, REGION, HEAD & ~REGION):
-        assert levelled(made, known, REGION.astype(float), healthy, LESION, SPACING, 2.0) is made
+        assert (
+            levelled(made, known, REGION.astype(float), healthy=healthy, lesion=LESION, spacing=SPACING, wanted=2.0)
+            is made
+        )
     assert contrast(known, LESION & False, HEAD, SPACING) == (None, 0.0)
 
 

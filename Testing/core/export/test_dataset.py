@@ -65,7 +65,7 @@ def check_sums(out: Path) -> None:
 def test_nnunets_layout_holds_channels_labels_and_a_list_of_both(model, masks, tmp_path):
     out = tmp_path / "Dataset501_Synthetic"
     report = make_dataset(model, masks, out, "nnunet", Settings(seed=5, samples=2))
-    assert (len(report.made), report.there, report.failed, report.cases) == (4, [], {}, 4)
+    assert (len(report.made), report.there_before, report.failed, report.cases) == (4, [], {}, 4)
     values = json.loads((out / "dataset.json").read_text())
     assert values["channel_names"] == {"0": "T1"} and values["numTraining"] == 4
     assert values["labels"] == {"background": 0, "head": 1, "tumor": 2}
@@ -122,7 +122,7 @@ def test_what_is_whole_is_not_made_again_and_more_can_be_added(model, masks, tmp
     first = make_dataset(model, masks[:1], out, "nnunet", Settings(steps=1))
     stamp = (out / "labelsTr" / f"{first.made[0]}.nii.gz").stat().st_mtime_ns
     again = make_dataset(model, masks, out, "nnunet", Settings(samples=2, steps=1))
-    assert again.there == first.made and len(again.made) == 3 and again.cases == 4
+    assert again.there_before == first.made and len(again.made) == 3 and again.cases == 4
     assert (out / "labelsTr" / f"{first.made[0]}.nii.gz").stat().st_mtime_ns == stamp
     (out / "imagesTr" / f"{first.made[0]}_0000.nii.gz").unlink()
     assert make_dataset(model, masks, out, "nnunet", Settings(samples=2, steps=1)).made == first.made
@@ -296,7 +296,7 @@ def test_progress_is_told_to_programs_line_by_line(folder, masks, tmp_path, caps
 def test_the_official_bids_validator_finds_no_error(modalities, masks, tmp_path):
     model = load_model(write_model(tmp_path / "model", modalities, name="m"), "cpu", "float32")
     mapping = None if len(modalities) == 1 else {"brain": 1, "enhancing_tumor": 2}
-    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), DatasetOptions(mapping))
+    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), DatasetOptions(mapping=mapping))
     program = shutil.which("bids-validator-deno") or str(Path(sys.executable).with_name("bids-validator-deno"))
     done = subprocess.run([program, str(tmp_path / "out"), "--json"], capture_output=True, text=True)
     issues = json.loads(done.stdout)["issues"]["issues"]

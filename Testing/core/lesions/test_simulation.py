@@ -37,7 +37,16 @@ def head(size: int = 56) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def lesions(chosen: LesionSettings, seeds: range):
     for seed in seeds:
         image, labels, brain = head()
-        yield simulate_lesions(image, labels, brain, WHITE, SPACING, 2, chosen, generator_for(seed))
+        yield simulate_lesions(
+            image,
+            labels,
+            brain,
+            white_matter=WHITE,
+            spacing=SPACING,
+            tumor_value=2,
+            settings=chosen,
+            generator=generator_for(seed),
+        )
 
 
 @given(ml=st.floats(0.05, 40.0), lobes=st.integers(1, 4), seed=st.integers(0, 2**31))
@@ -121,7 +130,16 @@ def test_lesions_begin_in_tissue_not_in_the_ventricles():
     chosen = of_size(0.05)
     hits = 0
     for seed in range(20):
-        _, marked = simulate_lesions(image, labels, ventricle | brain, WHITE, SPACING, 2, chosen, generator_for(seed))
+        _, marked = simulate_lesions(
+            image,
+            labels,
+            ventricle | brain,
+            white_matter=WHITE,
+            spacing=SPACING,
+            tumor_value=2,
+            settings=chosen,
+            generator=generator_for(seed),
+        )
         hits += int(((marked == 2) & ventricle).any())
     assert hits <= 2
 

@@ -129,10 +129,10 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(folders, tmp_path, m
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compare(synthetic, real, GRID, small_network(), (), stop_after_three, tmp_path)
+        compare(synthetic, real, GRID, network=small_network(), held_out=(), report=stop_after_three, cache=tmp_path)
     computed, original = [], vectors.Spaces.vectors
     monkeypatch.setattr(vectors.Spaces, "vectors", lambda self, path: computed.append(path) or original(self, path))
-    resumed = compare(synthetic, real, GRID, small_network(), (), None, tmp_path)
+    resumed = compare(synthetic, real, GRID, network=small_network(), held_out=(), report=None, cache=tmp_path)
     assert computed == [real[3], *synthetic]
     assert [entry.suffix for entry in tmp_path.glob("*/*")] == [".npz"] * 6
     whole = compare(synthetic, real, GRID, small_network())

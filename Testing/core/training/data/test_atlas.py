@@ -69,7 +69,15 @@ def test_fine_tuning_goes_on_with_the_atlas_of_the_bundle(trained, tmp_path):
     values = config_values((COARSE, DETAIL), steps=1)
     other = write_data(tmp_path / "other", tumor=True)
     first = trained / "run" / "model"
-    tuned = train(TrainingConfig.from_dict(values), other, tmp_path / "run", RunOptions(**QUICK), ignore, None, first)
+    tuned = train(
+        TrainingConfig.from_dict(values),
+        other,
+        tmp_path / "run",
+        options=RunOptions(**QUICK),
+        report=ignore,
+        stage=None,
+        start_from=first,
+    )
     assert torch.equal(load_atlas(tuned).image, load_atlas(first).image)
 
 

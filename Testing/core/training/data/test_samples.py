@@ -121,7 +121,16 @@ def data_of_spheres(tmp_path_factory) -> PackedDataset:
 @settings(max_examples=25, deadline=None)
 def test_a_simulated_lesion_lies_in_the_brain_and_only_its_surroundings_change(seed):
     image, labels, brain = simple_head()
-    made, marked = simulate_lesions(image, labels, brain, 0.2, (2.0, 2.0, 2.0), 2, ALWAYS, generator_for(seed))
+    made, marked = simulate_lesions(
+        image,
+        labels,
+        brain,
+        white_matter=0.2,
+        spacing=(2.0, 2.0, 2.0),
+        tumor_value=2,
+        settings=ALWAYS,
+        generator=generator_for(seed),
+    )
     lesion = marked == 2
     assert not (lesion & ~brain).any() and torch.equal(marked[~lesion], labels[~lesion])
     assert made.min() >= -1 and made.max() <= 1
@@ -135,7 +144,16 @@ def test_lesions_are_brighter_or_darker_than_the_brain_and_within_their_sizes():
     volumes, brightest = [], []
     for seed in range(60):
         chosen = LesionSettings(probability=1.0, several=0.0, smallest_ml=1.0, largest_ml=20.0)
-        made, marked = simulate_lesions(image, labels, brain, 0.2, (2.0, 2.0, 2.0), 2, chosen, generator_for(seed))
+        made, marked = simulate_lesions(
+            image,
+            labels,
+            brain,
+            white_matter=0.2,
+            spacing=(2.0, 2.0, 2.0),
+            tumor_value=2,
+            settings=chosen,
+            generator=generator_for(seed),
+        )
         volumes.append(int((marked == 2).sum()) * 0.008)
         if volumes[-1] > 1:
             brightest.append(float(made[0][marked == 2].max()))
@@ -157,7 +175,16 @@ def test_lesions_are_as_frequent_as_asked_for_and_the_same_for_the_same_seed():
 
 def test_an_empty_brain_gets_no_lesion():
     image, labels, brain = simple_head()
-    made, marked = simulate_lesions(image, labels, brain & False, 0.2, (2.0,) * 3, 2, ALWAYS, generator_for(1))
+    made, marked = simulate_lesions(
+        image,
+        labels,
+        brain & False,
+        white_matter=0.2,
+        spacing=(2.0,) * 3,
+        tumor_value=2,
+        settings=ALWAYS,
+        generator=generator_for(1),
+    )
     assert torch.equal(made, image) and torch.equal(marked, labels)
 
 
@@ -312,6 +339,15 @@ def test_no_lesion_lies_in_the_part_of_the_brain_that_is_not_tissue():
     parts[:, :, 20:][brain[:, :, 20:]] = OTHER_BRAIN
     still = LesionSettings(probability=1.0, smallest_ml=5.0, mass_effect=0.0)
     for seed in range(10):
-        made, marked = simulate_lesions(image, labels, parts, 0.2, (2.0,) * 3, 2, still, generator_for(seed))
+        made, marked = simulate_lesions(
+            image,
+            labels,
+            parts,
+            white_matter=0.2,
+            spacing=(2.0,) * 3,
+            tumor_value=2,
+            settings=still,
+            generator=generator_for(seed),
+        )
         assert (marked == 2).any() and not (marked[:, :, 20:] == 2).any()
         assert torch.equal(made[..., 20:], image[..., 20:]) or (made - image)[..., 22:].abs().max() < 1e-6
