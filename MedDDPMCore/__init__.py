@@ -11,6 +11,7 @@ Importing this package loads neither torch nor SimpleITK: each name below is loa
 """
 
 from importlib import import_module
+from typing import Any
 
 from .version import __version__
 
@@ -30,11 +31,11 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..base.distance import signed_distance
 from ..base.errors import TrainingError
-from ..volumes.volume import Geometry, Volume, direction_of_axes, reorient
+from ..base.smoothing import gaussian
+from ..volumes.geometry import Geometry, direction_of_axes, triple
+from ..volumes.volume import Volume, reorient
 
 TISSUE, OTHER_BRAIN = 1, 2
 """Values of a brain: where lesions may be simulated, and elsewhere in it."""
@@ -14,6 +16,8 @@ TISSUE, OTHER_BRAIN = 1, 2
 WHITE_PERCENTILE = 80
 SCALP_MM = 12.0
 HEIGHT_MM = 125.0
+_SMOOTHING_MM2 = 4.0
+"""Variance of the Gaussian that smooths images."""
 ORBIT_BELOW_MM, ORBIT_DEPTH_MM = 80.0, 48.0
 """Below this from the head's top, what is less than this behind the forehead is orbit and nose, not brain."""
 
@@ -27,9 +31,10 @@ def brain_region(
     the largest white-matter-bright part at least SCALP_MM under the skin and at most HEIGHT_MM under the head's top.
     TrainingError where there is no head, or too little of one.
     """
-    geometry = Geometry(image.shape, spacing, (0.0, 0.0, 0.0), direction_of_axes(axes))
-    upright, head = (reorient(Volume(array, geometry), "RAS") for array in (image, head.astype(np.uint8)))
-    brain, white_matter = _brain_upright(upright.array, head.array > 0, upright.geometry.spacing)
+    geometry = Geometry(triple(image.shape), spacing, (0.0, 0.0, 0.0), direction_of_axes(axes))
+    upright = reorient(Volume(image, geometry), "RAS")
+    inside = reorient(Volume(head.astype(np.uint8), geometry), "RAS").array > 0
+    brain, white_matter = _brain_upright(upright.array, inside, upright.geometry.spacing)
     return reorient(Volume(brain.astype(np.uint8), upright.geometry), axes).array > 0, white_matter
 
 
@@ -55,11 +60,7 @@ def white_matter_level(image: np.ndarray, tissue: np.ndarray, spacing: tuple[flo
 
 
 def _smoothed(image: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    import SimpleITK as sitk
-
-    volume = sitk.GetImageFromArray(image.astype(np.float32))
-    volume.SetSpacing(spacing)
-    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(volume, 4.0))
+    return gaussian(image, [_SMOOTHING_MM2 / mm**2 for mm in spacing])
 
 
 def _brain_upright(
@@ -68,12 +69,12 @@ def _brain_upright(
     """Of an image with z upward and y to the front."""
     import SimpleITK as sitk
 
-    def as_image(array):
+    def as_image(array: np.ndarray) -> sitk.Image:
         result = sitk.GetImageFromArray(array)
         result.SetSpacing(spacing)
         return result
 
-    def voxels(mm):
+    def voxels(mm: float) -> list[int]:
         return [max(1, int(round(mm / s))) for s in spacing]
 
     depth = -signed_distance(head, spacing)

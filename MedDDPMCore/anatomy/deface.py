@@ -78,7 +78,7 @@ def face_region(head_mask: Volume, geometry: Geometry | None = None) -> np.ndarr
 def find_nasion(head_mask: Volume) -> np.ndarray:
     """The bridge of the nose in the profile of a head mask (z, y, x): LPS mm. VolumeError where there is none."""
     geometry = _upright(head_mask.geometry)
-    head = resample_labels(_binary(head_mask), geometry).array > 0
+    head: np.ndarray = resample_labels(_binary(head_mask), geometry).array > 0
     levels = np.flatnonzero(np.count_nonzero(head, axis=(1, 2)) >= 20)
     hint = "A mask with a face is needed, as `medddpm head-mask` makes; was the face, or the skull, removed already?"
     missing = VolumeError("No bridge of a nose is seen in the head mask.", hint)

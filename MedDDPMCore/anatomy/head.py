@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from MedDDPMCore.base.errors import LabelError, VolumeError
+from MedDDPMCore.base.smoothing import gaussian
 from MedDDPMCore.volumes.same_world import require_together
 from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image, resample_labels, where_labels
 
@@ -117,10 +118,9 @@ def _foreground(image: np.ndarray, share: float = _OTSU_SHARE) -> np.ndarray:
     """What stands out from the air in an image (z, y, x) of 0..1 with dark air; uint8."""
     import SimpleITK as sitk
 
-    smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(image), [_SMOOTHING_VOXELS**2] * 3, 32, [0.01] * 3, False)
+    array = gaussian(image, [_SMOOTHING_VOXELS**2] * 3)
     otsu = sitk.OtsuThresholdImageFilter()
-    otsu.Execute(smooth)
-    array = sitk.GetArrayViewFromImage(smooth)
+    otsu.Execute(sitk.GetImageFromArray(array))
     air = float(np.median(array[array <= otsu.GetThreshold()]))
     return (array > air + share * (otsu.GetThreshold() - air)).astype(np.uint8)
 

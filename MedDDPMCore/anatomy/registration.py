@@ -5,12 +5,20 @@ The map is put into the image's geometry, so that one resampling onto a grid is 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base.errors import TrainingError
+from ..base.smoothing import gaussian
 from ..volumes.geometry import Geometry
 from ..volumes.grid import ModelGrid
 from ..volumes.volume import Volume, resample_image
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    _Map = sitk.Euler3DTransform | sitk.AffineTransform
 
 KINDS = ("rigid", "affine")
 LEAST_DICE = 0.85
@@ -40,7 +48,7 @@ def registration(head: Volume, template: Volume, kind: str = "affine") -> np.nda
     start.SetCenter(fixed_geometry.centre.tolist())
     start.SetMatrix(turn.ravel().tolist(), 1e-4)
     start.SetTranslation((moving_geometry.centre - fixed_geometry.centre).tolist())
-    found = _optimised(fixed, moving, start)
+    found: _Map = _optimised(fixed, moving, start)
     if kind == "affine":
         affine = sitk.AffineTransform(3)
         affine.SetCenter(found.GetCenter())
@@ -61,7 +69,7 @@ def moved(volume: Volume, matrix: np.ndarray) -> Volume:
     return Volume(volume.array, Geometry.from_affine_lps(matrix @ own.affine_lps, own.shape), volume.label_names)
 
 
-def _smooth(mask: Volume):
+def _smooth(mask: Volume) -> tuple[Geometry, sitk.Image]:
     """The working grid's place on a head mask, and the smoothed mask there as a SimpleITK image in the world."""
     import SimpleITK as sitk
 
@@ -69,15 +77,14 @@ def _smooth(mask: Volume):
     if not head.array.any():
         raise TrainingError("The head mask is empty.")
     geometry = WORKING.geometry_for(head, (1,))
-    image = sitk.GetImageFromArray(resample_image(head, geometry, 0.0).array)
-    image = sitk.DiscreteGaussian(image, [_SMOOTHING_VOXELS**2] * 3, 32, [0.01] * 3, False)
+    image = sitk.GetImageFromArray(gaussian(resample_image(head, geometry, 0.0).array, [_SMOOTHING_VOXELS**2] * 3))
     image.SetSpacing(geometry.spacing)
     image.SetOrigin(geometry.origin)
     image.SetDirection(geometry.direction.ravel().tolist())
     return geometry, image
 
 
-def _optimised(fixed, moving, start):
+def _optimised(fixed: sitk.Image, moving: sitk.Image, start: _Map) -> _Map:
     import SimpleITK as sitk
 
     method = sitk.ImageRegistrationMethod()
@@ -95,7 +102,7 @@ def _optimised(fixed, moving, start):
     return start
 
 
-def _check(fixed, moving, to_head: np.ndarray) -> None:
+def _check(fixed: sitk.Image, moving: sitk.Image, to_head: np.ndarray) -> None:
     import SimpleITK as sitk
 
     first, second = (sitk.GetArrayViewFromImage(image) > 0.5 for image in (fixed, moving))

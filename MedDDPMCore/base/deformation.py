@@ -6,6 +6,8 @@ axes from there the voxel lies that it is taken from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,9 +24,9 @@ _POINTS_AT_ONCE = 16384
 
 
 def radial_push(
-    shape: tuple[int, int, int],
+    shape: Sequence[int],
     spacing: tuple[float, float, float],
-    centre: tuple[float, float, float],
+    centre: Sequence[float],
     radius_mm: float,
     push_mm: float,
     reach_mm: float,
@@ -134,9 +136,9 @@ def _on_spline(coefficients: Tensor, shape: torch.Size, points: Tensor) -> Tenso
     for i in range(4):
         for j in range(4):
             start = base + (i * sizes[1] + j) * sizes[2]
-            line = sum(
-                flat.index_select(1, (start + k).flatten()).view(-1, *base.shape) * weights[2][k] for k in range(4)
-            )
+            line = torch.zeros(())
+            for k in range(4):
+                line = line + flat.index_select(1, (start + k).flatten()).view(-1, *base.shape) * weights[2][k]
             result.addcmul_(line, weights[0][i] * weights[1][j])
     return result
 

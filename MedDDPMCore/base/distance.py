@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def signed_distance(inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def signed_distance(inside: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
     """Distance in mm (z, y, x) to the outermost voxels of a region, negative inside it.
 
     inside: (z, y, x), not 0 in the region. spacing: (x, y, z) in mm. By Maurer et al., "A Linear Time Algorithm for

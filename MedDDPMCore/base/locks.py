@@ -49,7 +49,8 @@ def let_go(path: Path, handle: int) -> None:
 @contextlib.contextmanager
 def in_turn(path: Path) -> Iterator[None]:
     """Within the context nobody else is in one of the same path: waits for its turn."""
-    handle = take(path, math.inf)
+    while (handle := take(path, math.inf)) is None:
+        pass
     try:
         yield
     finally:
@@ -111,7 +112,7 @@ def _take_now(path: Path) -> int | None:
 def _lock(handle: int) -> bool:
     """Whether the lock could be had, without waiting."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             os.lseek(handle, _PLACE, os.SEEK_SET)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .files import replacing, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _LETTERS = {
     "A": (14, 17, 17, 31, 17, 17, 17),
@@ -33,7 +37,7 @@ _LETTERS_ACROSS = 4
 def three_planes(
     volume: np.ndarray,
     spacing: tuple[float, float, float],
-    centre: tuple[int, int, int] | None = None,
+    centre: tuple[int, ...] | None = None,
     axes: str = "RAS",
     sides: str = "RL",
 ) -> np.ndarray:
@@ -46,7 +50,7 @@ def three_planes(
     coronal have on their left and right: "LR" for an image that was mirrored, "" for no names in any slice, as where
     more is computed of the picture.
     """
-    flipped = [2 - axis for axis, letter in enumerate(axes) if letter in "LPI"]
+    flipped = tuple(2 - axis for axis, letter in enumerate(axes) if letter in "LPI")
     shape = volume.shape
     centre = centre or tuple(n // 2 for n in shape)
     z, y, x = (shape[axis] - 1 - centre[axis] if axis in flipped else centre[axis] for axis in range(3))
@@ -111,7 +115,7 @@ def save_png(path: str | Path, picture: np.ndarray, compression: int = 6) -> Non
     write_bytes(path, b"\x89PNG\r\n\x1a\n" + b"".join(parts), durable=False)
 
 
-def save_figure(path: str | Path, figure, **options) -> None:
+def save_figure(path: str | Path, figure: Figure, **options: Any) -> None:
     """Writes a matplotlib figure as a PNG file, whole or not at all. options: of its `savefig`."""
     with replacing(path, durable=False) as part:
         figure.savefig(part, format="png", **options)

@@ -158,7 +158,7 @@ class _Reader:
             return {name: self.value(parts[1], item, _joined(entry, str(name)[:40])) for name, item in value.items()}
         if origin is tuple:
             return self.items(parts, value, entry)
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             return self.made(kind, value, entry)
         return self.plain(kind, value, entry)
 
@@ -169,11 +169,11 @@ class _Reader:
         kinds = parts if fixed else parts[:1] * len(value)
         return tuple(self.value(kind, v, f"{entry}[{i}]") for i, (kind, v) in enumerate(zip(kinds, value, strict=True)))
 
-    def plain(self, kind: type, value: object, entry: str) -> Any:
+    def plain(self, kind: type, value: Any, entry: str) -> Any:
         accepted = (int, float) if kind is float else (kind,)
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             raise self.wrong(entry, _NAMES[kind], value)
-        if kind is float and not (abs(value) < _LARGEST and math.isfinite(value)):
+        if isinstance(value, (int, float)) and kind is float and not (abs(value) < _LARGEST and math.isfinite(value)):
             raise self.wrong(entry, "a finite number", value)
         return kind(value)
 

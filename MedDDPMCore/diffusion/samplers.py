@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -123,7 +124,24 @@ def dpmpp_2m(
         yield Step(i + 1, steps, x0)
 
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpmpp_2m": dpmpp_2m}
+class Sampler(Protocol):
+    """Walks from noise x (batch, channel, z, y, x) to an image: a Step after each call of the denoiser.
+
+    steps: calls of the denoiser. temperature: what x was multiplied by, and noise drawn on the way is.
+    """
+
+    def __call__(
+        self,
+        denoise: Denoiser,
+        x: Tensor,
+        schedule: Schedule,
+        steps: int,
+        generator: Generators = None,
+        temperature: float = 1.0,
+    ) -> Iterator[Step]: ...
+
+
+SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim, "dpmpp_2m": dpmpp_2m}
 
 
 def _filled(x: Tensor, t: int) -> Tensor:

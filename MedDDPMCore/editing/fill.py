@@ -11,7 +11,8 @@ from ..lesions.shapes import bounding_box
 from ..models.spec import ModelSpec, StageSpec
 from ..models.stage import denoiser
 from ..synthesis.synthesize import Model, Plan, Settings
-from ..synthesis.walk import Filling, Window
+from ..synthesis.walk import Filling
+from ..volumes.geometry import Window, triple
 
 CONTEXT_MM = 24.0
 """How much known image a fine stage is given around the part to make."""
@@ -50,7 +51,7 @@ def _window(stage: StageSpec, known: KnownRegion, spacing: tuple[float, float, f
     shape = known.unknown.shape[2:]
     looks_far = stage.network.get("attention_factors", (1,)) or stage.network.get("bottom_attention", True)
     if stage.domain.kind != "haar_detail" or looks_far:
-        return tuple(slice(0, n) for n in shape)
+        return triple(slice(0, n) for n in shape)
     align = stage.domain.block * 2 ** (len(stage.network["channel_multipliers"]) - 1)
     inside = bounding_box(known.unknown[0, 0].cpu().numpy() > 0)
     sides = []
@@ -58,4 +59,4 @@ def _window(stage: StageSpec, known: KnownRegion, spacing: tuple[float, float, f
         margin = int(np.ceil(CONTEXT_MM / step))
         start = max(0, side.start - margin) // align * align
         sides.append(slice(start, min(n, -(-(side.stop + margin) // align) * align)))
-    return tuple(sides)
+    return triple(sides)

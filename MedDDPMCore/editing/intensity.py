@@ -10,7 +10,7 @@ from ..anatomy.intensity import WHITE
 from ..base.errors import LabelError, VolumeError
 from ..lesions.placement import brain_in_head
 from ..synthesis.synthesize import AIR, Model, Plan
-from ..volumes.volume import Volume, resample_labels
+from ..volumes.volume import Volume, resample_labels, where_labels
 from .fill import expected
 
 _ALIKE = 1.15
@@ -56,7 +56,7 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
     found = Levels(
         np.array(np.percentile(outside, 1) if outside.size else 0.0), np.array(np.percentile(image[head], 99.5)), WHITE
     )
-    _require_contrast(found.high > found.low)
+    _require_contrast(bool(found.high > found.low))
     brain = _brain(model, plan)
     if not brain.any():
         return found, []
@@ -72,7 +72,7 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
 def _brain(model: Model, plan: Plan) -> np.ndarray:
     """Roughly where healthy brain is on the model grid (z, y, x); nowhere where the head is too small for one."""
     scheme = model.spec.labels
-    healthy = np.isin(plan.labels, [scheme.values[name] for name in scheme.required])
+    healthy = where_labels(plan.labels, (scheme.values[name] for name in scheme.required))
     if "brain" in scheme.required:
         return healthy
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.distance import signed_distance
+from ..base.smoothing import gaussian
 from ..lesions.shapes import bounding_box
 
 BAND_MM = 12.0
@@ -94,11 +95,7 @@ def contrast(
 
 
 def _softened(region: np.ndarray) -> np.ndarray:
-    import SimpleITK as sitk
-
-    return sitk.GetArrayFromImage(
-        sitk.DiscreteGaussian(sitk.GetImageFromArray(region.astype(np.float32)), [0.5] * 3, 32, [0.01] * 3, False)
-    )
+    return gaussian(region, [0.5] * 3)
 
 
 def _affine(made: np.ndarray, known: np.ndarray, band: np.ndarray) -> tuple[float, float]:

@@ -82,10 +82,9 @@ def plan_edit(
     """
     _check(model, mri, options)
     notes: list[str] = []
-    mask, source, edit_mask = (
-        on_voxels_of(mri, name, volume, notes)
-        for name, volume in (("mask", mask), ("source mask", source), ("edit mask", edit_mask))
-    )
+    mask = on_voxels_of(mri, "mask", mask, notes)
+    source = on_voxels_of(mri, "source mask", source, notes) if source else None
+    edit_mask = on_voxels_of(mri, "edit mask", edit_mask, notes) if edit_mask else None
     scheme = model.spec.labels
     mask = _with_head(mask, mri, scheme, mapping, notes)
     plan = model.plan(mask, None, "mask")
@@ -113,7 +112,7 @@ def plan_edit(
         contrast=_own_contrast(mri, before > 0, head, found) if found.foreign else None,
         plan=plan,
         known=known,
-        mri_sha256=hashlib.sha256(np.ascontiguousarray(mri.array)).hexdigest(),
+        mri_sha256=hashlib.sha256(np.ascontiguousarray(mri.array).data).hexdigest(),
         options=options,
         notes=(*plan.notes, *notes),
     )
@@ -201,7 +200,7 @@ def _with_head(
         lesion = np.zeros(mask.array.shape, bool)
         for name in names:
             wanted = np.atleast_1d(meaning.get(name, scheme.values[name]))
-            found = np.isin(mask.array, wanted)
+            found = where_labels(mask.array, wanted)
             body[found & (body > 0)] = scheme.values[name]
             lesion |= found
         if set(np.unique(mask.array[~lesion]).tolist()) - {0}:

@@ -7,6 +7,7 @@ import numpy as np
 from ..base.distance import signed_distance
 from ..base.errors import LabelError
 from ..lesions.shapes import Lesion, bounding_box
+from ..volumes.geometry import Window, triple
 from ..volumes.same_world import require_together
 from ..volumes.volume import Geometry, Volume, resample_labels
 
@@ -20,13 +21,11 @@ REACH = 3.0
 """How far mass effect reaches, in radii of the lesion."""
 
 
-def on_voxels_of(mri: Volume, name: str, mask: Volume | None, notes: list[str]) -> Volume | None:
+def on_voxels_of(mri: Volume, name: str, mask: Volume, notes: list[str]) -> Volume:
     """A mask on the MRI's voxels, resampled where it has others, of which the notes then tell.
 
     VolumeError where it does not lie on the MRI.
     """
-    if mask is None:
-        return None
     note = require_together(name, mask, "MRI", mri)
     if not note:
         return mask
@@ -82,7 +81,7 @@ def pushed(
         spacing = np.array(mri.geometry.spacing[::-1])
         low = np.maximum(np.floor(middle - reach / spacing).astype(int) - 1, 0)
         high = np.minimum(np.ceil(middle + reach / spacing).astype(int) + 2, mri.array.shape)
-        window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        window = triple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         free = _free(head, window, mri.geometry)
         shape = free.shape
         field = radial_push(
@@ -97,7 +96,7 @@ def pushed(
     return image, moved, furthest
 
 
-def _free(head: np.ndarray, window: tuple[slice, slice, slice], geometry: Geometry) -> np.ndarray:
+def _free(head: np.ndarray, window: Window, geometry: Geometry) -> np.ndarray:
     """How freely tissue moves in a window (z, y, x): 0 in the skull and outside the head, 1 well inside; float32."""
     border = [int(np.ceil(SKULL_MM[1] / step)) + 1 for step in geometry.spacing[::-1]]
     wide = tuple(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.distance import signed_distance
+from ..base.smoothing import gaussian
 from ..volumes.geometry import Geometry
 
 SIGMA_MM = 1.0
@@ -46,11 +47,7 @@ def texture(
 
 
 def _fine(image: np.ndarray, geometry: Geometry) -> np.ndarray:
-    import SimpleITK as sitk
-
-    variance = [(SIGMA_MM / step) ** 2 for step in geometry.spacing]
-    smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(image.astype(np.float32)), variance, 32, [0.01] * 3, False)
-    return image - sitk.GetArrayFromImage(smooth)
+    return image - gaussian(image, [(SIGMA_MM / step) ** 2 for step in geometry.spacing])
 
 
 def _spread(values: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.labels import LabelMapping
-from ..volumes.volume import Geometry, Volume, reorient
+from ..volumes.volume import Geometry, Volume, reorient, where_labels
 from ..volumes.writers import COMPRESSION
 from .bids import Bids
 from .case import ExportedCase, read_case, record_name, whole_cases, write_record
@@ -309,7 +309,7 @@ def _write_sheet(out: Path, place, model: Model, cases: list[ExportedCase]) -> N
             _coarse(Volume.read(out / name))
             for name in (place.label(case_id), place.image(case_id, model.spec.modalities[0]))
         )
-        lesion = np.isin(labels.array, lesions)
+        lesion = where_labels(labels.array, lesions)
         pictures.append(case_picture(image.array / 500 - 1, lesion, labels.array > 0, image.geometry.spacing))
     save_sheet(out / SHEET, pictures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,23 @@ def lesion_radius(millilitres: float) -> float:
     return (3 * millilitres * 1000 / (4 * math.pi)) ** (1 / 3)
 
 
-def smooth_noise(size, cell_mm: float, spacing, generator: torch.Generator) -> Tensor:
+def smooth_noise(
+    size: Sequence[int], cell_mm: float, spacing: tuple[float, float, float], generator: torch.Generator
+) -> Tensor:
     """Smooth noise (z, y, x) of about unit variance that varies over cell_mm. spacing (x, y, z) mm."""
     cells = [max(2, math.ceil(n * s / max(cell_mm, s)) + 1) for n, s in zip(size, spacing[::-1], strict=True)]
     field = torch.randn((1, 1, *cells), generator=generator)
     return F.interpolate(field, size=tuple(size), mode="trilinear", align_corners=True)[0, 0] * 1.5
 
 
-def lesion_outline(shape, spacing, centre, millilitres: float, lobes: int, generator: torch.Generator) -> Tensor:
+def lesion_outline(
+    shape: Sequence[int],
+    spacing: tuple[float, float, float],
+    centre: Sequence[float],
+    millilitres: float,
+    lobes: int,
+    generator: torch.Generator,
+) -> Tensor:
     """About the distance in mm (z, y, x), negative inside, to the surface of a lesion of this volume.
 
     shape (z, y, x) must hold the lesion whole; spacing (x, y, z) mm; centre (z, y, x) in voxels. A stretched, turned

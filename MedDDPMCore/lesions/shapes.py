@@ -5,12 +5,15 @@ Worlds are LPS mm, arrays (z, y, x). A lesion is a connected piece (26 neighbour
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..base.distance import signed_distance
 from ..base.errors import LabelError
+from ..base.smoothing import gaussian
+from ..volumes.geometry import Window, triple
 from ..volumes.labels import LabelScheme
 from ..volumes.volume import Geometry, Volume, resample_image, where_labels
 
@@ -69,20 +72,20 @@ def lesions_of(mask: Volume, scheme: LabelScheme) -> list[Lesion]:
     return lesions
 
 
-def bounding_box(found: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice]:
+def bounding_box(inside: np.ndarray, margin: int = 0) -> Window:
     """The smallest window (z, y, x) that holds all that is True, widened within the array. LabelError if nothing is."""
     sides = []
-    for axis, n in enumerate(found.shape):
-        used = np.flatnonzero(found.any(axis=tuple(other for other in range(3) if other != axis)))
+    for axis, n in enumerate(inside.shape):
+        used = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
         if not used.size:
             raise LabelError("There is nothing here to put a box around.")
         sides.append(slice(max(0, int(used[0]) - margin), min(n, int(used[-1]) + 1 + margin)))
-    return tuple(sides)
+    return triple(sides)
 
 
-def shifted(geometry: Geometry, start: np.ndarray, shape: tuple[int, int, int]) -> Geometry:
+def shifted(geometry: Geometry, start: np.ndarray, shape: Iterable[int]) -> Geometry:
     """A grid of the same voxels that begins at index `start` (x, y, z), and may reach beyond the geometry."""
-    return Geometry(shape, geometry.spacing, tuple(geometry.to_world(start)), geometry.direction)
+    return Geometry(triple(shape), geometry.spacing, triple(geometry.to_world(start)), geometry.direction)
 
 
 def transformed(volume: Volume, affine: np.ndarray) -> Volume:
@@ -193,10 +196,7 @@ def _refined(piece: Volume) -> tuple[np.ndarray, tuple[int, ...], tuple[float, .
 
 def _rounded(inside: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
     """A finely split region without the steps of its original voxels, its volume kept."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(inside.astype(np.float32))
-    soft = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, [(f / 2) ** 2 for f in factors[::-1]], 64))
+    soft = gaussian(inside, [(f / 2) ** 2 for f in factors[::-1]], widest=64)
     count = int(inside.sum())
     result = np.zeros(inside.size, bool)
     result[np.argpartition(soft, -count, axis=None)[-count:]] = True
@@ -218,8 +218,4 @@ def _coarsened(fine: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
 
 
 def _gaussian(inside: np.ndarray, sigma_mm: float, spacing: tuple[float, ...]) -> np.ndarray:
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(inside.astype(np.float32))
-    variance = [(sigma_mm / step) ** 2 for step in spacing[::-1]]
-    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variance, 64, [0.01] * 3, False))
+    return gaussian(inside, [(sigma_mm / step) ** 2 for step in spacing[::-1]], widest=64)

@@ -10,6 +10,7 @@ Testing/benchmarks/lesion_contrast.py and the model card.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -101,7 +102,7 @@ class _Painter:
         centre = _centre(image, inside, self.reference, generator)
         if radius >= _SMALLEST_PUSH_MM and torch.rand((), generator=generator) < self.settings.mass_effect:
             self._push_aside((image, labels, brain), centre, radius)
-        oedema_mm = float(uniform(generator, 0, 1)) * (8 + radius) * (torch.rand((), generator=generator) < 0.8)
+        oedema_mm = float(uniform(generator, 0, 1) * (8 + radius) * (torch.rand((), generator=generator) < 0.8))
         reach = [math.ceil((1.9 * radius + oedema_mm + 4) / s) for s in spacing[::-1]]
         size, lobes = [2 * r + 1 for r in reach], int(torch.randint(1, 5, (), generator=generator))
         whole = lesion_outline(size, spacing, reach, millilitres, lobes, generator)
@@ -109,12 +110,13 @@ class _Painter:
         distance = whole[part]
         tissue = brain[window] == TISSUE
         soft_brain = averaged(tissue.float()[None, None], 3)[0, 0]
-        result = image[(slice(None), *window)] + 1
+        here = (slice(None), *window)
+        result = image[here] + 1
         if oedema_mm > 0:
             result = self._with_oedema(result, distance, oedema_mm, soft_brain)
         body = torch.sigmoid(-distance / 0.6) * soft_brain
         texture = self._texture(distance, radius) * self.reference
-        image[(slice(None), *window)] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
+        image[here] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
         labels[window][(distance < 0) & tissue] = self.tumor_value
 
     def _push_aside(self, head: tuple[Tensor, Tensor, Tensor], centre: Tensor, radius: float) -> None:
@@ -170,7 +172,7 @@ class _Painter:
         return (bright * (1 - share) + dark * share) * varied
 
 
-def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
+def _centre(image: Tensor, inside: Tensor, reference: float, generator: torch.Generator) -> Tensor:
     """One of some random voxels (z, y, x) inside that is as bright as tissue; or any. inside: where lesions may begin,
     counted along the flattened image."""
     tried = inside[torch.randint(len(inside), (8,), generator=generator)]
@@ -178,7 +180,7 @@ def _centre(image, inside: Tensor, reference: float, generator) -> Tensor:
     return torch.stack(torch.unravel_index(tried[int(tissue.int().argmax())], image.shape[1:]))
 
 
-def _overlap(centre, reach, shape) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+def _overlap(centre: Tensor, reach: Sequence[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """The part of an array around the centre that lies within `reach` voxels, and the same part of that box."""
     window = tuple(
         slice(max(0, int(c) - r), min(n, int(c) + r + 1)) for c, r, n in zip(centre, reach, shape, strict=True)

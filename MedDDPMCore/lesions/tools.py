@@ -8,7 +8,7 @@ numbers: the largest is 1; `number=None` means all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,10 +47,8 @@ def move(
     mask: Volume, shift: Sequence[float], number: int | None = None, scheme: LabelScheme = WHOLE_HEAD
 ) -> EditedMask:
     """Moved by (x, y, z) mm LPS. LabelError for shifts beyond FURTHEST_MM, or one that leaves nothing in the head."""
-    shift = _triple(shift, FURTHEST_MM, "A shift")
-    return _each(
-        mask, number, scheme, lambda lesion: transformed(lesion.labels, about(lesion.centre, np.eye(3), shift))
-    )
+    by = _triple(shift, FURTHEST_MM, "A shift")
+    return _each(mask, number, scheme, lambda lesion: transformed(lesion.labels, about(lesion.centre, np.eye(3), by)))
 
 
 def scale(mask: Volume, factor: float, number: int | None = None, scheme: LabelScheme = WHOLE_HEAD) -> EditedMask:
@@ -205,13 +203,14 @@ def sweep(
 
     LabelError where a lesion would lie wholly outside the head.
     """
-    edits = [(f"scale{factor:.2f}", scale, factor) for factor in scales]
-    edits += [("shift{:+g}R{:+g}A{:+g}S".format(*(np.array(s, float) * (-1, -1, 1) + 0.0)), move, s) for s in shifts]
-    for name, tool, by in edits:
-        yield name, tool(mask, by, number, scheme)
+    for factor in scales:
+        yield f"scale{factor:.2f}", scale(mask, factor, number, scheme)
+    for shift in shifts:
+        name = "shift{:+g}R{:+g}A{:+g}S".format(*(np.array(shift, float) * (-1, -1, 1) + 0.0))
+        yield name, move(mask, shift, number, scheme)
 
 
-def rotation(degrees: Sequence[float]) -> np.ndarray:
+def rotation(degrees: Sequence[float] | np.ndarray) -> np.ndarray:
     """3x3: turns about x, then y, then z, right-handed."""
     turn = np.eye(3)
     for axis, angle in enumerate(np.radians(degrees)):
@@ -230,7 +229,7 @@ def random_rotation(generator: np.random.Generator) -> np.ndarray:
     return q * np.linalg.det(q)
 
 
-def _each(mask: Volume, number: int | None, scheme: LabelScheme, tool) -> EditedMask:
+def _each(mask: Volume, number: int | None, scheme: LabelScheme, tool: Callable[[Lesion], Volume]) -> EditedMask:
     """Every chosen lesion replaced by what the tool makes of it."""
     own, chosen, notes = _chosen(mask, number, scheme)
     array = _without(own, chosen, scheme)
@@ -255,12 +254,12 @@ def _chosen(mask: Volume, number: int | None, scheme: LabelScheme) -> tuple[Volu
     """The mask in the scheme's values, the lesions meant, and what the check of the mask said."""
     labels, report = scheme.examine(mask)
     own = Volume(labels, mask.geometry)
-    found = lesions_of(own, scheme)
-    if not found:
+    lesions = lesions_of(own, scheme)
+    if not lesions:
         raise LabelError("The mask has no lesion.", "Paint one, or add one with `medddpm lesion place`.")
-    if number is not None and not 1 <= number <= len(found):
-        raise LabelError(f"There is no lesion {number}.", f"The mask has {len(found)}, the largest is 1.")
-    return own, found if number is None else [found[number - 1]], list(report.warnings)
+    if number is not None and not 1 <= number <= len(lesions):
+        raise LabelError(f"There is no lesion {number}.", f"The mask has {len(lesions)}, the largest is 1.")
+    return own, lesions if number is None else [lesions[number - 1]], list(report.warnings)
 
 
 def _without(own: Volume, lesions: list[Lesion], scheme: LabelScheme) -> np.ndarray:
@@ -274,7 +273,9 @@ def _without(own: Volume, lesions: list[Lesion], scheme: LabelScheme) -> np.ndar
     return array
 
 
-def _edited(mask: Volume, own: Volume, array: np.ndarray, cut: float, notes: list[str], scheme) -> EditedMask:
+def _edited(
+    mask: Volume, own: Volume, array: np.ndarray, cut: float, notes: list[str], scheme: LabelScheme
+) -> EditedMask:
     values = [scheme.values[name] for name in scheme.lesions]
     before, after = (millilitres(where_labels(a, values), own.geometry) for a in (own.array, array))
     if cut > 0:

@@ -89,7 +89,7 @@ def _read(folder: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
 
 
 def _networks(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> list[torch.nn.Module]:
-    networks = []
+    networks: list[torch.nn.Module] = []
     for i, stage in enumerate(spec.stages):
         prefix = f"stage{i}."
         state = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -38,7 +40,11 @@ def in_precision(network: torch.nn.Module, precision: torch.dtype) -> torch.nn.M
 
 
 def denoiser(
-    network, stage: StageSpec, condition: Tensor, coarse: Tensor | None = None, precision: torch.dtype = torch.float32
+    network: Callable[[Tensor, Tensor], Tensor],
+    stage: StageSpec,
+    condition: Tensor,
+    coarse: Tensor | None = None,
+    precision: torch.dtype = torch.float32,
 ) -> Denoiser:
     """`denoise(x, t) -> x0` for these packed condition channels (batch, channels, z, y, x).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,17 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.device import pick_device, pick_precision
+from ..base.device import pick_device, pick_precision, placed
 from ..base.errors import LabelError, MedDDPMError
 from ..base.shortage import memory_explained
-from ..diffusion.samplers import SAMPLERS
+from ..diffusion.samplers import SAMPLERS, Sampler
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import in_precision
 from ..networks.unet import UNet
+from ..volumes.geometry import Geometry, triple
 from ..volumes.labels import LabelMapping
 from ..volumes.plausible import examine
-from ..volumes.volume import Geometry, Volume, resample_image, resample_labels
+from ..volumes.volume import Volume, resample_image, resample_labels
 from .fitting import Fit, fit
 from .walk import Filling, WalkStep, walk
 
@@ -128,9 +129,7 @@ class Model:
         bends = device.type == "cuda"  # older versions of torch do not sample volumes on Apple's GPUs
         with device_memory_explained(device):
             self.atlas = atlas.to(device) if atlas and bends else atlas
-            self.networks = [
-                in_precision(n, precision).to(device, memory_format=torch.channels_last_3d) for n in networks
-            ]
+            self.networks = [placed(in_precision(network, precision), device) for network in networks]
 
     @property
     def network(self) -> torch.nn.Module:
@@ -158,7 +157,7 @@ class Model:
             raise LabelError(
                 "No part of the head lies in the model's field of view.", "Check the mask's spacing and units."
             )
-        digest = hashlib.sha256(np.ascontiguousarray(own.array)).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(own.array).data).hexdigest()
         target = own.geometry if output_grid == "mask" else geometry
         return Plan(
             labels=labels,
@@ -226,12 +225,12 @@ class Model:
     def run(self, plan: Plan, settings: Settings, filling: Filling | None = None) -> Iterator[Progress]:
         """Yields Progress after each step of each batch of samples of a plan; with `filling`, of images of which part
         is known. Where the run takes place is decided by the memory that is free now, for this run alone."""
-        sampler = self.sampler_for(settings)
+        sampling = self.sampler_for(settings)
         placed, fitted = self.placed(settings)
-        yield from placed._run(plan.warned(fitted.words), settings, filling, sampler, fitted.batch_size)
+        yield from placed._run(plan.warned(fitted.words), settings, filling, sampling, fitted.batch_size)
 
     def _run(
-        self, plan: Plan, settings: Settings, filling: Filling | None, sampler: Callable, batch_size: int
+        self, plan: Plan, settings: Settings, filling: Filling | None, sampler: Sampler, batch_size: int
     ) -> Iterator[Progress]:
         if filling is not None:
             filling = replace(filling, known=filling.known.to(self.device))
@@ -276,7 +275,7 @@ class Model:
             bent = self.atlas.onto(torch.from_numpy(labels > 0).to(self.atlas.head.device))
             return torch.cat([channels, bent.to(self.device)[None]], dim=1)
 
-    def sampler_for(self, settings: Settings):
+    def sampler_for(self, settings: Settings) -> Sampler:
         """The sampler that settings ask for; MedDDPMError where any of them is out of range."""
         name = settings.sampler or self.spec.sampler
         if name not in SAMPLERS:
@@ -307,9 +306,9 @@ def coarser(geometry: Geometry, factor: int) -> Geometry:
     """The geometry whose voxels are blocks of factor^3 voxels of this one."""
     if factor == 1:
         return geometry
-    shape = tuple(n // factor for n in geometry.shape)
-    spacing = tuple(s * factor for s in geometry.spacing)
-    return Geometry(shape, spacing, tuple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
+    shape = triple(n // factor for n in geometry.shape)
+    spacing = triple(s * factor for s in geometry.spacing)
+    return Geometry(shape, spacing, triple(geometry.to_world(np.full(3, (factor - 1) / 2))), geometry.direction)
 
 
 def device_memory_explained(device: torch.device) -> AbstractContextManager[None]:

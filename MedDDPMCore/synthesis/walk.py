@@ -16,20 +16,19 @@ from torch import Tensor, nn
 
 from ..diffusion.domain import Domain, shrink
 from ..diffusion.known_region import KnownRegion
-from ..diffusion.samplers import Denoiser, noise_like
+from ..diffusion.samplers import Denoiser, Sampler, noise_like
 from ..diffusion.schedule import Schedule
 from ..models.spec import StageSpec
 from ..models.stage import denoiser
+from ..volumes.geometry import Window, triple
 
 STEPS_AHEAD = 2
 """Steps queued on a GPU beyond the one told of: enough to keep it busy, few enough that a cancel is quick."""
-Window = tuple[slice, slice, slice]
-"""A part (z, y, x) of the model grid, of whole blocks of a stage's domain."""
 
 
 @dataclass(frozen=True)
 class Filling:
-    """What is known of the image, and the window of the model grid that each stage works on."""
+    """What is known of the image, and the window of the model grid, of whole blocks, that each stage works on."""
 
     known: KnownRegion
     windows: tuple[Window, ...]
@@ -54,7 +53,7 @@ def walk(
     networks: Sequence[nn.Module],
     condition: Tensor,
     *,
-    sampler: Callable,
+    sampler: Sampler,
     counts: Sequence[int],
     generators: Sequence[torch.Generator],
     precision: torch.dtype,
@@ -73,7 +72,7 @@ def walk(
         near = view.cut(condition)
         denoise = denoiser(network, stage, stage.domain.pack(near, view.coarse), view.coarse, precision)
         denoise = view.guide(denoise, stage.timesteps, generators)
-        shape = (len(generators), *stage.domain.x_shape(tuple(near.shape[2:])))
+        shape = (len(generators), *stage.domain.x_shape(triple(near.shape[2:])))
         x = noise_like(torch.empty(shape, device=condition.device), generators) * stage.temperature
         for step in sampler(denoise, x, Schedule.cosine(stage.timesteps), count, generators, stage.temperature):
             queue.wait()
@@ -109,14 +108,14 @@ class _Around(_Whole):
 
     def __init__(self, domain: Domain, coarse: Tensor | None, filling: Filling, index: int):
         self.window = filling.windows[index]
-        self.inner = tuple(slice(side.start // domain.factor, side.stop // domain.factor) for side in self.window)
-        halves = tuple(slice(side.start // 2, side.stop // 2) for side in self.inner)
-        super().__init__(domain, None if coarse is None else coarse[(..., *halves)])
+        self.inner = triple(slice(side.start // domain.factor, side.stop // domain.factor) for side in self.window)
+        halves = triple(slice(side.start // 2, side.stop // 2) for side in self.inner)
+        super().__init__(domain, None if coarse is None else _cut(coarse, halves))
         self.known = filling.known.part(self.window)
         self.whole = shrink(filling.known.image, domain.factor)
 
     def cut(self, condition: Tensor) -> Tensor:
-        return condition[(..., *self.window)]
+        return _cut(condition, self.window)
 
     def guide(self, denoise: Denoiser, timesteps: int, generators: Sequence[torch.Generator]) -> Denoiser:
         self.guided = self.known.guide(denoise, self.domain, timesteps, self.coarse, generators)
@@ -126,13 +125,20 @@ class _Around(_Whole):
         return self._placed(super().image(x0))
 
     def made(self, image: Callable[[], Tensor]) -> Callable[[], Tensor]:  # noqa: ARG002
-        return partial(self._placed, self.guided.latest)
+        latest = self.guided.latest
+        return image if latest is None else partial(self._placed, latest)
 
     def _placed(self, part: Tensor) -> Tensor:
         """The known image with this part of it in the window."""
         image = self.whole.repeat(len(part), 1, 1, 1, 1)
-        image[(..., *self.inner)] = part
+        _cut(image, self.inner).copy_(part)
         return image
+
+
+def _cut(image: Tensor, window: Window) -> Tensor:
+    """A view of the window of (batch, channel, z, y, x)."""
+    z, y, x = window
+    return image[..., z, y, x]
 
 
 class _GpuQueue:

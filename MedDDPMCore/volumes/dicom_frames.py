@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.decoding import decoding, require_regular, require_room
 from MedDDPMCore.volumes.dicom_slices import frame_affine, group, load, pixels, planes, require_even
-from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.voxels import Voxels, warn
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _KINDS = (
     ("component", "MRImageFrameTypeSequence", "ComplexImageComponent", ""),
@@ -52,10 +56,10 @@ def read(path: Path) -> Voxels:
         scales = np.array([_scale(dataset, dataset.PerFrameFunctionalGroupsSequence[frame]) for frame in order])
     array = _rescaled(stored[order], scales)
     affine = frame_affine(places[0], (places[-1] - places[0]) / (len(places) - 1), orientations[0], spacing)
-    return Voxels(array, Geometry.from_affine_lps(affine, array.shape))
+    return Voxels(array, Geometry.from_affine_lps(affine, triple(array.shape)))
 
 
-def _one_kind(path: Path, dataset, positions: np.ndarray) -> np.ndarray:
+def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray) -> np.ndarray:
     """The indices of the frames that make one volume."""
     frames = dataset.PerFrameFunctionalGroupsSequence
     chosen = np.arange(len(frames))
@@ -84,7 +88,7 @@ def _one_kind(path: Path, dataset, positions: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _said(item, attribute: str, unit: str) -> str:
+def _said(item: Dataset | None, attribute: str, unit: str) -> str:
     value = item.get(attribute) if item is not None else None
     if value is None:
         return "not stated"
@@ -100,7 +104,7 @@ def _by_number(text: str) -> tuple[float, str]:
         return float("inf"), text
 
 
-def _scale(dataset, frame) -> tuple[float, float]:
+def _scale(dataset: Dataset, frame: Dataset) -> tuple[float, float]:
     """A frame's rescale slope and intercept."""
     item = group(dataset, frame, "PixelValueTransformationSequence")
     if item is None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.decoding import damaged, decoding, require_regular, require_room
 from MedDDPMCore.volumes.dicom_slices import UNEVEN, frame_affine, group, load, pixels, planes
-from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.segments import merge
 from MedDDPMCore.volumes.voxels import Voxels, warn
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.sequence import Sequence
 
 _MOST_SLICES = 4096
 
@@ -39,7 +44,7 @@ def read(path: Path) -> Voxels:
     normal = np.cross(orientations[0, :3], orientations[0, 3:])
     slices, step = _slices(path, positions @ normal, *steps)
     first = positions[int(np.argmin(slices))]
-    shape = (int(slices.max()) + 1, *stored.shape[1:])
+    shape = triple((int(slices.max()) + 1, *stored.shape[1:]))
     if numbers is None:
         labels = np.zeros(shape, stored.dtype)
         labels[slices] = stored
@@ -53,15 +58,18 @@ def read(path: Path) -> Voxels:
     return Voxels(labels, Geometry.from_affine_lps(affine, shape), {n: name for n, name in names.items() if n})
 
 
-def _frames(dataset):
+def _frames(dataset: Dataset) -> Sequence:
     return dataset.PerFrameFunctionalGroupsSequence
 
 
-def _segment(dataset, frame) -> int:
-    return int(group(dataset, frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+def _segment(dataset: Dataset, frame: Dataset) -> int:
+    item = group(dataset, frame, "SegmentIdentificationSequence")
+    if item is None:
+        raise ValueError("a frame does not say which segment it shows")
+    return int(item.ReferencedSegmentNumber)
 
 
-def _name(item) -> str:
+def _name(item: Dataset) -> str:
     label = str(item.get("SegmentLabel", "")).strip()
     if label and not re.fullmatch(r"segment[ _]?\d*|\d+", label, re.IGNORECASE):
         return label
@@ -69,10 +77,12 @@ def _name(item) -> str:
     return str(code[0].get("CodeMeaning", "")).strip() or label if code else label or f"Segment {item.SegmentNumber}"
 
 
-def _stated_steps(dataset) -> tuple[float, float]:
+def _stated_steps(dataset: Dataset) -> tuple[float, float]:
     """The distance of neighbouring slices and their thickness in mm; 0 where it is not stated."""
     measures = group(dataset, _frames(dataset)[0], "PixelMeasuresSequence")
-    return tuple(abs(float(measures.get(name) or 0)) for name in ("SpacingBetweenSlices", "SliceThickness"))
+    if measures is None:
+        return 0.0, 0.0
+    return abs(float(measures.get("SpacingBetweenSlices") or 0)), abs(float(measures.get("SliceThickness") or 0))
 
 
 def _slices(path: Path, depths: np.ndarray, distance: float, thickness: float) -> tuple[np.ndarray, float]:
@@ -95,7 +105,7 @@ def _slices(path: Path, depths: np.ndarray, distance: float, thickness: float) -
     )
 
 
-def _inside(path: Path, dataset, stored: np.ndarray, kind: str) -> np.ndarray:
+def _inside(path: Path, dataset: Dataset, stored: np.ndarray, kind: str) -> np.ndarray:
     """Where frames hold their segment."""
     if kind == "BINARY":
         return stored != 0

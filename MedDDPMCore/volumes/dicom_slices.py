@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset, FileDataset
+
 UNEVEN = 0.1
 """Share by which the distance of two slices may differ from the others'."""
 
 
-def load(path: Path):
+def load(path: Path) -> FileDataset:
     """A DICOM file as a pydicom Dataset; VolumeError, saying what to install, where pydicom is missing."""
     try:
         import pydicom
@@ -25,7 +29,7 @@ def load(path: Path):
     return pydicom.dcmread(path)
 
 
-def group(dataset, frame, name: str):
+def group(dataset: Dataset, frame: Dataset, name: str) -> Dataset | None:
     """The one item of a functional group of a frame, its own or the one all frames share; None if there is neither."""
     shared = dataset.get("SharedFunctionalGroupsSequence") or [None]
     for place in (frame, shared[0]):
@@ -35,7 +39,7 @@ def group(dataset, frame, name: str):
     return None
 
 
-def planes(path: Path, dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def planes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each frame the position (frame, 3) and orientation (frame, 6) in LPS mm, and the pixel spacing (row, column)
     that all share. Raises VolumeError for what is missing or not parallel."""
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
@@ -95,7 +99,7 @@ def frame_affine(first: np.ndarray, step: np.ndarray, orientation: np.ndarray, s
     return affine
 
 
-def pixels(path: Path, dataset) -> np.ndarray:
+def pixels(path: Path, dataset: FileDataset) -> np.ndarray:
     """The stored values (frame, row, column)."""
     if int(dataset.get("SamplesPerPixel", 1)) != 1:
         raise VolumeError(f"{path} holds colours, not one value a voxel.", "Export the image itself.")

@@ -6,16 +6,28 @@ Shapes are (z, y, x); sizes, points, spacings and indices are (x, y, z); the wor
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from MedDDPMCore.base.errors import VolumeError
 
+T = TypeVar("T")
+Window = tuple[slice, slice, slice]
+"""A part (z, y, x) of an array."""
 _LPS_AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 _LEAST_MM, _MOST_MM = 1e-3, 200.0
 """Spacings beyond these are no voxels of a patient, but a damaged header or a wrong unit."""
 _FLIP_XY = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def triple(values: Iterable[T]) -> tuple[T, T, T]:
+    """Three values as a tuple that type checkers know to have three; ValueError for more or fewer."""
+    first, second, third = values
+    return first, second, third
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +73,8 @@ class Geometry:
         """From a 4x4 matrix that takes an index (x, y, z, 1) to LPS mm, and a (z, y, x) shape."""
         affine = np.asarray(affine, dtype=float)
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
-        return cls(shape, tuple(spacing), tuple(affine[:3, 3]), affine[:3, :3] / np.where(spacing > 0, spacing, 1))
+        direction = affine[:3, :3] / np.where(spacing > 0, spacing, 1)
+        return cls(shape, triple(spacing), triple(affine[:3, 3]), direction)
 
     @classmethod
     def from_affine_ras(cls, affine: np.ndarray, shape: tuple[int, int, int]) -> Geometry:
@@ -94,18 +107,18 @@ class Geometry:
     @property
     def extent_mm(self) -> tuple[float, float, float]:
         """The volume's size (x, y, z), voxel edge to voxel edge."""
-        return tuple(n * s for n, s in zip(self.size, self.spacing, strict=True))
+        return triple(n * s for n, s in zip(self.size, self.spacing, strict=True))
 
     @property
     def is_orthogonal(self) -> bool:
         """Whether the axes stand at right angles (to 1 in 1000)."""
         return bool(np.allclose(self.direction.T @ self.direction, np.eye(3), atol=1e-3))
 
-    def to_world(self, index: np.ndarray) -> np.ndarray:
+    def to_world(self, index: npt.ArrayLike) -> np.ndarray:
         """Indices (..., 3) in x, y, z order to LPS mm (..., 3)."""
         return np.asarray(index, dtype=float) @ (self.direction * self.spacing).T + self.origin
 
-    def to_index(self, world: np.ndarray) -> np.ndarray:
+    def to_index(self, world: npt.ArrayLike) -> np.ndarray:
         """LPS mm (..., 3) to continuous indices (..., 3) in x, y, z order."""
         inverse = np.linalg.inv(self.direction * self.spacing)
         return (np.asarray(world, dtype=float) - self.origin) @ inverse.T
@@ -147,9 +160,9 @@ class Geometry:
         steps = np.abs(turn).T
         first = np.where((turn < 0).any(axis=1), np.array(self.size) - 1, 0)
         return Geometry(
-            shape=tuple(np.rint(steps @ self.size).astype(int)[::-1]),
-            spacing=tuple(steps @ self.spacing),
-            origin=tuple(self.to_world(first)),
+            shape=triple(np.rint(steps @ self.size).astype(int)[::-1]),
+            spacing=triple(steps @ self.spacing),
+            origin=triple(self.to_world(first)),
             direction=self.direction @ turn,
         )
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from MedDDPMCore.base.errors import LabelError, ModelError
 from MedDDPMCore.base.typed_json import from_json, one_of, to_json, within
-from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, reorient, resample_labels
+from MedDDPMCore.volumes.geometry import Geometry, direction_of_axes, triple
+from MedDDPMCore.volumes.volume import Volume, reorient, resample_labels, where_labels
 
 PLACEMENTS = ("head_top", "head_centre")
 _Size = Annotated[int, within(1, 2048)]
@@ -68,7 +69,7 @@ class ModelGrid:
     @property
     def extent_mm(self) -> tuple[float, float, float]:
         """The grid's size (x, y, z), voxel edge to voxel edge."""
-        return tuple(n * s for n, s in zip(self.shape[::-1], self.spacing, strict=True))
+        return triple(n * s for n, s in zip(self.shape[::-1], self.spacing, strict=True))
 
     def geometry_for(self, mask: Volume, head_values: Iterable[int]) -> Geometry:
         """Where the grid lies for this mask: labels (z, y, x), of which `head_values` make up the head.
@@ -135,7 +136,7 @@ class ModelGrid:
 def _head(mask: Volume, head_values: Iterable[int]) -> np.ndarray:
     """Where the mask is head (z, y, x), bool. Raises LabelError if nowhere."""
     values = list(head_values)
-    head = np.isin(mask.array, values)
+    head = where_labels(mask.array, values)
     if not head.any():
         raise LabelError(f"The mask has no head: none of its voxels is labelled {' or '.join(map(str, values))}.")
     return head

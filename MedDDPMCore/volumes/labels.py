@@ -160,11 +160,11 @@ class LabelScheme:
             for value, name in names.items():
                 if known := label_of(name, self.values):
                     mapped[known] = (*mapped.get(known, ()), value)
-        for name, value in (mapping or {}).items():
+        for name, chosen in (mapping or {}).items():
             known = label_of(name, self.values)
             if known is None:
                 raise LabelError(f"There is no label {name!r} in {self.name}.", f"Its labels are {self._listing()}.")
-            mapped[known] = (*mapped.get(known, ()), *_as_tuple(value))
+            mapped[known] = (*mapped.get(known, ()), *_as_tuple(chosen))
         meaning: dict[int, str] = {}
         for name, values in mapped.items():
             for value in values:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.volumes.decoding import damaged, data_file, decoding, require_regular, require_room, unpack
-from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
 
 _LONGEST_HEADER = 1 << 20
@@ -78,7 +78,7 @@ def _geometry(path: Path, fields: dict[str, str], sizes: tuple[int, ...], axes: 
     origin = np.zeros(dimension) if origin is None else origin
     frame = np.eye(dimension) if rows is None else rows.reshape(dimension, dimension).T
     size = [sizes[axis] for axis in axes]
-    return Geometry(tuple(size[::-1]), tuple(spacing[axes]), tuple(origin[axes]), frame[np.ix_(axes, axes)])
+    return Geometry(triple(size[::-1]), triple(spacing[axes]), triple(origin[axes]), frame[np.ix_(axes, axes)])
 
 
 def _data(path: Path, fields: dict[str, str], start: int, sizes: tuple[int, ...]) -> np.ndarray:
@@ -93,8 +93,8 @@ def _data(path: Path, fields: dict[str, str], start: int, sizes: tuple[int, ...]
     held = require_regular(source) - start
     before = int(fields.get("HeaderSize", 0))
     if fields.get("BinaryData", "True").lower() == "false":
-        content = np.array(bytes(unpack(source, start, held)).split(), dtype.newbyteorder("="))
-        return content.reshape(sizes, order="F")
+        values = np.array(bytes(unpack(source, start, held)).split(), dtype.newbyteorder("="))
+        return values.reshape(sizes, order="F")
     if fields.get("CompressedData", "False").lower() == "true":
         require_room(path, length, held)
         packed = bytes(unpack(source, start, held))

@@ -50,6 +50,8 @@ def label_of(name: str, labels: Collection[str]) -> str | None:
     meant = _meant(name)
     if meant == "background":
         return meant
+    if meant is None:
+        return None
     return next((label for label in _LABELS.get(meant, (meant,)) if label in labels), None)
 
 

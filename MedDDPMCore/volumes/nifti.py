@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedDDPMCore.volumes.decoding import decoding, require_room
-from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header
 
 _SAME = 0.01
 """Share by which voxel sizes that a header states twice may differ."""
@@ -20,6 +24,8 @@ def read(path: Path, file_size: int, labels: bool) -> Voxels:
 
     with decoding(path):
         image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Pair):
+            raise ValueError("it is not a volume as NIfTI defines it")
         shape, dtype = image.shape, image.get_data_dtype()
     components = len(dtype.fields) if dtype.fields else 1
     axes, channel = spatial_axes(path, shape, labels, components)
@@ -30,12 +36,12 @@ def read(path: Path, file_size: int, labels: bool) -> Voxels:
         require_room(path, int(np.prod(shape, dtype=object)) * dtype.itemsize, file_size, packing)
         array = np.asarray(image.dataobj)
     if components > 1:
-        array = np.stack([array[name] for name in array.dtype.names], axis=-1)
+        array = np.stack([array[name] for name in array.dtype.names or ()], axis=-1)
         channel = array.ndim - 1
-    return Voxels(arranged(array, axes, channel), Geometry.from_affine_ras(affine, size[::-1]))
+    return Voxels(arranged(array, axes, channel), Geometry.from_affine_ras(affine, triple(size[::-1])))
 
 
-def _affine_ras(header, path: Path, size: np.ndarray) -> np.ndarray:
+def _affine_ras(header: Nifti1Header, path: Path, size: np.ndarray) -> np.ndarray:
     """Index to RAS mm: the sform, else the qform, else the voxel sizes. What contradicts it is warned of."""
     unit = {"meter": 1000.0, "micron": 0.001}.get(header.get_xyzt_units()[0], 1.0)
     to_mm = np.diag([unit, unit, unit, 1.0])

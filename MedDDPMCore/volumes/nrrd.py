@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.volumes.decoding import data_file, decoding, unpack
-from MedDDPMCore.volumes.geometry import Geometry
+from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.segments import merge_layers
 from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
 
@@ -70,7 +70,9 @@ def _is_value(kinds: list[str], axis: int) -> bool:
 
 def _header(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
     """The fields and key/value pairs of a header, and where the data starts if it follows."""
-    fields, pairs, first = {}, {}, True
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    first = True
     with path.open("rb") as stream:
         while stream.tell() < _LONGEST_HEADER:
             raw = stream.readline(_LONGEST_HEADER)
@@ -125,7 +127,7 @@ def _geometry(path: Path, fields: dict, vectors: list | None, size: list[int], a
     if "space origin" in fields:
         affine[:3, 3] = _numbers(fields["space origin"])[:3]
     affine[:3] *= signs[:, None]
-    return Geometry.from_affine_lps(affine, tuple(size[::-1]))
+    return Geometry.from_affine_lps(affine, triple(size[::-1]))
 
 
 def _data(path: Path, fields: dict[str, str], start: int, sizes: list[int]) -> np.ndarray:

@@ -51,10 +51,10 @@ def displacement(volume: Volume, reference: Volume, labels: bool = True) -> floa
     Along each axis of the world it is displaced by what both its edges are beyond the reference's in the same sense: so
     a part of the head, or a lesion within it, is displaced by nothing.
     """
-    boxes = [_seen(volume, labels), _seen(reference, False)]
-    if any(box is None for box in boxes):
+    box, other = _seen(volume, labels), _seen(reference, False)
+    if box is None or other is None:
         return 0.0
-    first, last = boxes[0] - boxes[1]
+    first, last = box - other
     return float(np.linalg.norm(np.where(first * last > 0, np.minimum(np.abs(first), np.abs(last)), 0.0)))
 
 

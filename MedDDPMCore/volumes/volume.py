@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.base.smoothing import gaussian
 from MedDDPMCore.base.spline import along_axis
-from MedDDPMCore.volumes.geometry import Geometry, direction_of_axes
+from MedDDPMCore.volumes.geometry import Geometry, Window, direction_of_axes, triple
 from MedDDPMCore.volumes.voxels import Voxels
 
 __all__ = ["Geometry", "Volume", "direction_of_axes", "reorient", "resample_image", "resample_labels"]
@@ -29,8 +30,6 @@ _STRAIGHT = 1e-3
 """Voxels by which two grids may deviate from being parallel over their whole length and count as such."""
 _FEWEST_FOR_ITK = 4
 """Voxels along an axis that SimpleITK's splines need; what is thinner is interpolated linearly."""
-
-Window = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +171,7 @@ def _turned_to(volume: Volume, direction: np.ndarray) -> Volume:
     order = [2 - int(np.flatnonzero(turn[:, axis])[0]) for axis in (2, 1, 0)]
     array = volume.array.transpose([*range(lead), *(lead + axis for axis in order)])
     flipped = [lead + 2 - axis for axis in range(3) if turn[:, axis].sum() < 0]
-    return replace(volume, array=np.flip(array, flipped) if flipped else array, geometry=geometry)
+    return replace(volume, array=np.flip(array, tuple(flipped)) if flipped else array, geometry=geometry)
 
 
 def _as_channels(array: np.ndarray) -> list[np.ndarray]:
@@ -221,12 +220,12 @@ def _box(matrix: np.ndarray, window: Window, border: np.ndarray, size: tuple[int
     last = np.minimum(np.ceil(corners.max(axis=0)) + border + 1, size).astype(int)
     if (first >= last).any():
         return None
-    return tuple(slice(int(a), int(b)) for a, b in zip(first[::-1], last[::-1], strict=True))
+    return triple(slice(int(a), int(b)) for a, b in zip(first[::-1], last[::-1], strict=True))
 
 
 def _visible(to_source: np.ndarray, target_size: tuple[int, ...], source_size: tuple[int, ...]) -> Window | None:
     """The part of the source that the target sees, with its border."""
-    whole = tuple(slice(0, n) for n in target_size[::-1])
+    whole = triple(slice(0, n) for n in target_size[::-1])
     return _box(to_source, whole, _border(to_source), source_size)
 
 
@@ -245,7 +244,7 @@ def _labelled(array: np.ndarray, window: Window, to_source: np.ndarray) -> Windo
             return None
         first, last = side.start + int(used[0]), side.start + int(used[-1])
         sides.append(slice(max(side.start, first - border), min(side.stop, last + border + 1)))
-    return tuple(sides)
+    return triple(sides)
 
 
 def _prefilter(array: np.ndarray, window: Window, to_source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -254,8 +253,6 @@ def _prefilter(array: np.ndarray, window: Window, to_source: np.ndarray) -> tupl
     Whole multiples are averaged in blocks that line up with the target; what is left by a Gaussian that makes up the
     difference of full widths at half maximum (Cardoso et al., SASHIMI 2015).
     """
-    import SimpleITK as sitk
-
     footprint = _footprint(to_source)
     blocks = np.maximum(np.floor(footprint + 0.01), 1).astype(int)
     start = np.array([side.start for side in window[::-1]])
@@ -267,8 +264,7 @@ def _prefilter(array: np.ndarray, window: Window, to_source: np.ndarray) -> tupl
     sigma = np.sqrt(np.maximum((footprint / blocks) ** 2 - 1, 0)) / 2.3548
     if sigma.max() > 0.1:
         variance = [float(s) ** 2 if n > 1 else 0.0 for s, n in zip(sigma, array.shape[::-1], strict=True)]
-        image = sitk.GetImageFromArray(array.astype(np.float32, copy=False))
-        array = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variance, 32, [0.005] * 3, False))
+        array = gaussian(array, variance, error=0.005)
     to_array = np.diag([*1 / blocks, 1.0])
     to_array[:3, 3] = -(start - lead + (blocks - 1) / 2) / blocks
     return array, to_array @ to_source

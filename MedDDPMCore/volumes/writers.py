@@ -6,8 +6,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], _compression: int) -> None:
+def _write_nifti(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], _compression: int) -> None:
     import nibabel as nib
 
     affine = volume.geometry.affine_ras
@@ -71,15 +71,15 @@ def _write_nifti(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], _co
         image.header["descrip"] = summary.encode("ascii", "replace")[:79]
         comment = json.dumps(metadata, ensure_ascii=False).encode("utf-8")
         image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", comment))
-    image.to_file_map(nib.Nifti1Image.make_file_map({"image": stream}))
+    image.to_file_map({"image": nib.FileHolder(fileobj=stream)})
 
 
-def _write_nifti_gz(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
+def _write_nifti_gz(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], compression: int) -> None:
     with gzip.GzipFile("", "wb", compresslevel=compression, fileobj=stream, mtime=0) as packed:
         _write_nifti(volume, packed, metadata, 0)
 
 
-def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
+def _write_nrrd(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], compression: int) -> None:
     def vector(numbers: np.ndarray) -> str:
         return f"({','.join(repr(float(number)) for number in numbers)})"
 
@@ -102,7 +102,7 @@ def _write_nrrd(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], comp
         packed.write(volume.array.data)
 
 
-def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
+def _write_segmentation(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], compression: int) -> None:
     """A .seg.nrrd: one layer, a segment for each label that is named or present."""
     if volume.array.dtype.kind == "f":
         raise VolumeError("A .seg.nrrd holds a segmentation, not an image.", "Write the image as .nrrd.")
@@ -125,7 +125,7 @@ def _write_segmentation(volume: Voxels, stream: BinaryIO, metadata: dict[str, st
     _write_nrrd(volume, stream, {**fields, **metadata}, compression)
 
 
-def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compression: int) -> None:
+def _write_mha(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], compression: int) -> None:
     geometry = volume.geometry
     packed = zlib.compress(volume.array.data, compression)
 
@@ -151,7 +151,7 @@ def _write_mha(volume: Voxels, stream: BinaryIO, metadata: dict[str, str], compr
     stream.write(packed)
 
 
-_WRITERS: dict[str, Callable[[Voxels, BinaryIO, dict[str, str], int], None]] = {
+_WRITERS: dict[str, Callable[[Voxels, BufferedIOBase, dict[str, str], int], None]] = {
     ".nii": _write_nifti,
     ".nii.gz": _write_nifti_gz,
     ".seg.nrrd": _write_segmentation,

@@ -19,8 +19,9 @@ from ...synthesis.output import FULL_SCALE
 from ...training.data.augment import Augmentation
 from ...training.data.dataset import PackedDataset, from_bytes, to_bytes
 from ...training.data.samples import NO_AUGMENTATION, Samples
+from ...volumes.geometry import Geometry, direction_of_axes
 from ...volumes.labels import LabelScheme
-from ...volumes.volume import Geometry, Volume, direction_of_axes
+from ...volumes.volume import Volume, where_labels
 
 _TESTED, _TRAINED, _MASKS = 11, 12, 13
 
@@ -138,7 +139,7 @@ def _with_moved_lesion(labels, data: PackedDataset, case: int, other: int, gener
     scheme = data.labels_scheme
     lesions = [scheme.values[name] for name in scheme.lesions]
     theirs = np.array(data.labels[other])
-    if not np.isin(data.labels[case], lesions).any() or not np.isin(theirs, lesions).any():
+    if not where_labels(data.labels[case], lesions).any() or not where_labels(theirs, lesions).any():
         return labels
     body = scheme.values[scheme.required[0]]
     axis = next(axis for axis, letter in enumerate(data.grid.axes) if letter in "LR")
@@ -147,9 +148,9 @@ def _with_moved_lesion(labels, data: PackedDataset, case: int, other: int, gener
     for axis, size in enumerate(theirs.shape):
         reach = max(1, size // 16)
         theirs = np.roll(theirs, int(torch.randint(-reach, reach + 1, (), generator=generator)), axis)
-    filled = np.where(np.isin(labels, lesions), body, labels)
-    moved = np.where(np.isin(theirs, lesions) & (filled == body), theirs, filled)
-    return (moved if np.isin(moved, lesions).any() else labels).astype(np.uint8)
+    filled = np.where(where_labels(labels, lesions), body, labels)
+    moved = np.where(where_labels(theirs, lesions) & (filled == body), theirs, filled)
+    return (moved if where_labels(moved, lesions).any() else labels).astype(np.uint8)
 
 
 def _grid_geometry(data: PackedDataset) -> Geometry:
@@ -166,4 +167,4 @@ def synthetic_pairs(
     lesions = [scheme.values[name] for name in scheme.lesions]
     for paths, mask in zip(files, masks, strict=True):
         image = np.stack([Volume.read(path).array.astype(np.float32) for path in paths]) * (2 / FULL_SCALE) - 1
-        yield image, np.isin(Volume.read(mask, labels=True).array, lesions), mask.name
+        yield image, where_labels(Volume.read(mask, labels=True).array, lesions), mask.name

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.pictures import save_png, three_planes
+from ...volumes.volume import where_labels
 from .dataset import PackedDataset, from_bytes
 
 MOST_CASES = 240
@@ -33,7 +34,7 @@ def write_contact_sheet(path: str | Path, data: PackedDataset, odd: Collection[s
 def _picture(data: PackedDataset, index: int, odd: bool) -> np.ndarray:
     labels = data.labels[index]
     scheme = data.labels_scheme
-    lesion = np.isin(labels, [scheme.values[name] for name in scheme.lesions])
+    lesion = where_labels(labels, (scheme.values[name] for name in scheme.lesions))
     return case_picture(from_bytes(data.images[index, 0]), lesion, labels > 0, data.grid.spacing, odd, data.grid.axes)
 
 
