@@ -134,7 +134,7 @@ def test_a_mask_without_head_is_refused():
 
 def test_a_grid_survives_json_and_refuses_nonsense():
     assert ModelGrid.from_dict(GRID.to_dict()) == GRID
-    with pytest.raises(ModelError, match="not understood"):
+    with pytest.raises(ModelError, match="lacks the entry spacing"):
         ModelGrid.from_dict({"shape": [1, 2, 3]})
     with pytest.raises(ModelError, match="placement"):
         ModelGrid((8, 8, 8), (1, 1, 1), placement="anywhere")

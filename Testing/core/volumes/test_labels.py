@@ -206,7 +206,7 @@ def test_a_label_given_twice_is_refused():
 def test_schemes_survive_json_and_refuse_nonsense():
     for scheme in (WHOLE_HEAD, BRATS):
         assert LabelScheme.from_dict(scheme.to_dict()) == scheme
-    with pytest.raises(ModelError, match="not understood"):
+    with pytest.raises(ModelError, match="lacks the entry values"):
         LabelScheme.from_dict({"name": "x"})
     with pytest.raises(ModelError, match="channels"):
         LabelScheme.from_dict({**WHOLE_HEAD.to_dict(), "channels": ["skull"]})
