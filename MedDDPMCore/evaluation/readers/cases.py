@@ -3,8 +3,9 @@
 Nothing but what the images show may tell a reader which is which. All cases are on one grid and in one intensity, air
 is black in all, their headers are equal byte for byte, their files are of one size and one date, uncompressed (how well
 an image compresses tells much), and were written in the order of their numbers, which is drawn. Grey values are
-dithered by one level of 255, as images of 8 bits would otherwise be known by the levels that they never take. What is
-what stands in the key alone, which lies beside the study's folder and not in it, and which no reader opens.
+dithered by one level of 255, or as far as the levels of a coarser image lie apart, as images of few bits would
+otherwise be known by the levels that they never take. What is what stands in the key alone, which lies beside the
+study's folder and not in it, and which no reader opens.
 """
 
 from __future__ import annotations
@@ -182,14 +183,16 @@ def _begin(plan: ReaderStudyPlan, out: Path, key: Path) -> str:
         )
     make_folder(key.parent)
     write_json(key, values)
-    return values["id"]
+    return str(values["id"])
 
 
 def _grey(head: StandardHead, seed: int) -> np.ndarray:
-    """-1..1 -> 0..255 uint8, dithered inside the head; air is 0."""
-    noise = np.random.default_rng(seed).uniform(-1, 1, head.image.shape)
-    levels = np.rint((head.image + 1) / 2 * LEVELS + noise)
-    return np.where(head.head, np.clip(levels, 1, LEVELS), 0).astype(np.uint8)
+    """-1..1 -> 0..255 uint8, dithered inside the head so that no level is left out; air is 0."""
+    levels = (head.image + 1) / 2 * LEVELS
+    steps = np.diff(np.unique(levels[head.head]))
+    reach = max(1.0, float(np.median(steps)) / 2) if steps.size else 1.0
+    noise = np.random.default_rng(seed).uniform(-reach, reach, levels.shape)
+    return np.where(head.head, np.clip(np.rint(levels + noise), 1, LEVELS), 0).astype(np.uint8)
 
 
 def _write_case(path: Path, grey: np.ndarray, head: StandardHead, grid: ModelGrid, slices: str) -> None:
