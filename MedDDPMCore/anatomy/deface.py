@@ -78,7 +78,7 @@ def face_region(head_mask: Volume, geometry: Geometry | None = None) -> np.ndarr
 def find_nasion(head_mask: Volume) -> np.ndarray:
     """The bridge of the nose in the profile of a head mask (z, y, x): LPS mm. VolumeError where there is none."""
     geometry = _upright(head_mask.geometry)
-    head: np.ndarray = resample_labels(_binary(head_mask), geometry).array > 0
+    head = resample_labels(_binary(head_mask), geometry).array > 0
     levels = np.flatnonzero(np.count_nonzero(head, axis=(1, 2)) >= 20)
     hint = "A mask with a face is needed, as `medddpm head-mask` makes; was the face, or the skull, removed already?"
     missing = VolumeError("No bridge of a nose is seen in the head mask.", hint)
@@ -87,7 +87,7 @@ def find_nasion(head_mask: Volume) -> np.ndarray:
     top = int(levels[-1])
     middle = int(np.median(np.nonzero(head[max(0, top - round(90 / _STEP_MM)) : top])[2]))
     reach = round(_MIDLINE_MM / _STEP_MM)
-    profile = head[:, :, max(0, middle - reach) : middle + reach + 1].any(axis=2)
+    profile = np.any(head[:, :, max(0, middle - reach) : middle + reach + 1], axis=2)
     front = np.where(profile.any(axis=1), profile.shape[1] - 1 - np.argmax(profile[:, ::-1], axis=1), -1)
     low, high = (max(0, top - round(mm / _STEP_MM)) for mm in _NOSE_MM[::-1])
     if high <= low:

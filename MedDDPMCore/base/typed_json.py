@@ -26,7 +26,8 @@ from typing import Any, TypeVar
 from .errors import MedDDPMError, shown
 
 T = TypeVar("T")
-_LARGEST = 1e12
+_LARGEST = 1e38
+"""About the largest number that float32 holds."""
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", dict: "an object"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import FrameType
+from typing import Any
 
 from ..base.parallel import rank_and_world
 
@@ -19,18 +21,18 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.wanted = False
-        self._before: dict = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._heard) for number in SIGNALS}
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _heard(self, number: int, _frame) -> None:
+    def _heard(self, number: int, _frame: FrameType | None) -> None:
         if self.wanted and number == signal.SIGINT and rank_and_world()[1] == 1:
             raise KeyboardInterrupt
         self.wanted = True

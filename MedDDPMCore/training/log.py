@@ -7,8 +7,12 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.files import write_bytes
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
 
 
 class TrainingLog:
@@ -44,9 +48,9 @@ class TrainingLog:
                 self.board.close()
 
 
-def _board(folder: Path, step: int):
+def _board(folder: Path, step: int) -> SummaryWriter | None:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         return None
     return SummaryWriter(str(folder), purge_step=step + 1)

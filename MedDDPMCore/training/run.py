@@ -113,16 +113,13 @@ def said_of(model: ModelSpec, data: PackedDataset, fine_tuned: bool) -> ModelSpe
     fine_tuned: the model's own are those of the bundle that training starts from, and stay beside."""
     count = {split: sum(case.split == split for case in data.cases) for split in SPLITS}
     whose = data.about.get("training_data") or "whose they are is not stated"
-    own = {
-        "training_data": f"{count['train']} images, {count['validation']} more held out: {whose.rstrip('.')}.",
-        "licence": data.about.get("licence") or "not stated",
-        "notes": data.about.get("notes", ""),
-    }
+    images = f"{count['train']} images, {count['validation']} more held out: {whose.rstrip('.')}."
+    licence, notes = data.about.get("licence") or "not stated", data.about.get("notes", "")
     if fine_tuned:
-        own["training_data"] = f"{model.training_data or 'Not stated.'} Then fine-tuned on {own['training_data']}"
-        own["licence"] = f"{model.licence or 'not stated'} Of the images it was fine-tuned on: {own['licence']}"
-        own["notes"] = f"{model.notes} {own['notes']}".strip()
-    return dataclasses.replace(model, **own)
+        images = f"{model.training_data or 'Not stated.'} Then fine-tuned on {images}"
+        licence = f"{model.licence or 'not stated'} Of the images it was fine-tuned on: {licence}"
+        notes = f"{model.notes} {notes}".strip()
+    return dataclasses.replace(model, training_data=images, licence=licence, notes=notes)
 
 
 def write_model(config: TrainingConfig, run: Path) -> Path | None:
@@ -140,9 +137,11 @@ def write_model(config: TrainingConfig, run: Path) -> Path | None:
 
 def _prepare_atlas(config: TrainingConfig, data: PackedDataset, run: Path) -> None:
     """Sees to it that the run folder has the atlas, that of the bundle to start from or a new one, and its cases."""
-    if read_atlas(run) is None:
-        write_atlas(run, load_atlas(config.start_from) if config.start_from else build_atlas(data))
-    bend_into_cases(run, read_atlas(run), data)
+    atlas = read_atlas(run)
+    if atlas is None:
+        atlas = (load_atlas(config.start_from) if config.start_from else None) or build_atlas(data)
+        write_atlas(run, atlas)
+    bend_into_cases(run, atlas, data)
 
 
 def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from .stages.config import TrainingConfig
 from .stages.distributed import join, loading_threads, share, sum_over_ranks, wait_for_all
 from .stages.stage_run import StageRun
 from .stages.statistics import with_band_statistics
+from .stages.trainer import StageTrainer
 from .stages.validation import Validation, drawn_sharpness
 
 Report = Callable[[dict], None]
@@ -113,11 +114,11 @@ def train_stage(
             shrink=spec.stages[index].domain.factor,
             atlas=atlas,
         )
-        common = {"seed": config.seed, "device": device, "start": start}
+        state: StageTrainer
         if spec.kind == DIFFUSION:
-            state = StageRun(spec, index, training, drawn_factor=samples.factor, **common)
+            state = StageRun(spec, index, training, config.seed, device, start=start, drawn_factor=samples.factor)
         else:
-            state = BASELINES[spec.kind](spec, index, training, **common)
+            state = BASELINES[spec.kind](spec, index, training, config.seed, device, start=start)
         if checkpoint_path(run, index).exists():
             state.load(load_checkpoint(checkpoint_path(run, index)))
         batches = Batches(
@@ -140,7 +141,7 @@ def train_stage(
 
 
 def _train(
-    state: StageRun | Pix2PixRun | DiscoGANRun,
+    state: StageTrainer,
     batches: Batches,
     writer: _Writer | None,
     stop: StopRequest,
@@ -172,7 +173,7 @@ class _Writer:
     def __init__(
         self,
         run: Path,
-        state: StageRun | Pix2PixRun | DiscoGANRun,
+        state: StageTrainer,
         spec: ModelSpec,
         data: PackedDataset,
         options: RunOptions,
@@ -192,7 +193,7 @@ class _Writer:
     def __enter__(self) -> _Writer:
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.log.close()
 
     def after_step(self, loss: float, last: int) -> None:
@@ -226,7 +227,7 @@ class _Writer:
 
 
 @contextlib.contextmanager
-def _advice(run: Path):
+def _advice(run: Path) -> Iterator[None]:
     """Turns a lack of memory or disk into a ResourceError that says what to do."""
     smaller = "Set a smaller micro_batch or patch, or checkpointing to true, and resume: the last checkpoint is kept."
     with memory_explained("The device or the computer", smaller), writing(run, RESUME):

@@ -58,7 +58,7 @@ def as_baseline(config: TrainingConfig, kind: str) -> TrainingConfig:
 
 
 class AdversarialRun:
-    """The training of a baseline, with the same doors as `training.stage_run.StageRun`.
+    """The training of a baseline, as a `StageTrainer`.
 
     A baseline fills `generators` and `discriminators` and says what each of their losses is. generators["image"] is the
     network that the bundle holds: it is not averaged, as none of the papers does.
@@ -161,11 +161,11 @@ class AdversarialRun:
             made = self.make(images, labels, noise)
             detached = {name: value.detach() for name, value in made.items()}
             self.discriminators.requires_grad_(True)
-            judged = sum(self.discriminator_losses(images, labels, detached)) * share
+            judged = _total(self.discriminator_losses(images, labels, detached)) * share
         self._update(self.optimizers[1], self.discriminators, judged)
         self.discriminators.requires_grad_(False)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            missed = sum(self.generator_losses(images, labels, made)) * share
+            missed = _total(self.generator_losses(images, labels, made)) * share
         self._update(self.optimizers[0], self.generators, missed)
         self.step += 1
         return sum_over_ranks([float(missed.detach())], self.device)[0]
@@ -190,6 +190,13 @@ class AdversarialRun:
         if rank_and_world()[1] > 1:
             sum_gradients(list(networks.parameters()))
         optimizer.step()
+
+
+def _total(losses: list[Tensor]) -> Tensor:
+    total = losses[0]
+    for loss in losses[1:]:
+        total = total + loss
+    return total
 
 
 def judged_real(logits: Tensor) -> Tensor:

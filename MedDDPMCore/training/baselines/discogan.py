@@ -24,7 +24,10 @@ class DiscoGANRun(AdversarialRun):
         labels, modalities = len(spec.labels.channels), len(spec.modalities)
         back = Generator(modalities, labels, False, **spec.stages[0].network)
         width, groups = spec_width(spec)
-        judges = {"image": Discriminator(modalities, width, groups), "mask": Discriminator(labels, width, groups)}
+        judges: dict[str, nn.Module] = {
+            "image": Discriminator(modalities, width, groups),
+            "mask": Discriminator(labels, width, groups),
+        }
         return {"mask": back}, judges
 
     def make(self, images: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:  # noqa: ARG002

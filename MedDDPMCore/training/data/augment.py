@@ -92,7 +92,13 @@ def _affine(settings: Augmentation, generator: torch.Generator) -> Tensor:
     return matrix * (1 + uniform(generator, -1, 1, (3,)) * settings.scale)
 
 
-def _smooth_warp(points: Tensor, settings: Augmentation, shape, spacing, generator: torch.Generator) -> Tensor:
+def _smooth_warp(
+    points: Tensor,
+    settings: Augmentation,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    generator: torch.Generator,
+) -> Tensor:
     """Displacements in mm, shaped as points (z, y, x, 3), from a random field that is drawn for the whole grid."""
     field = torch.randn((1, 3, 5, 5, 5), generator=generator) * settings.warp_mm
     half = torch.tensor([n * s / 2 for n, s in zip(shape[::-1], spacing, strict=True)])
@@ -108,7 +114,10 @@ def resample(volume: Tensor, grid: Tensor, mode: str, width: int = 1) -> Tensor:
         grid = grid * torch.tensor([n / (n - width + 1) for n in volume.shape[:0:-1]])
         for axis in (1, 2, 3):
             count = volume.shape[axis] - width + 1
-            volume = sum(volume.narrow(axis, k, count) for k in range(width)) / width
+            total = volume.narrow(axis, 0, count)
+            for k in range(1, width):
+                total = total + volume.narrow(axis, k, count)
+            volume = total / width
     return F.grid_sample(volume[None], grid, mode=mode, align_corners=False)[0]
 
 

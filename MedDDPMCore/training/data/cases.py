@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...base.errors import TrainingError
@@ -57,20 +57,20 @@ def find_cases(
     named = _volumes(folder)
     side_suffixes = (mask_suffix, tumor_suffix, head_suffix, brain_suffix)
     others = tuple(s for s in (*side_suffixes, *image_suffixes[1:]) if s)
-    found: list[tuple[str, Case]] = []
+    cases: list[tuple[str, Case]] = []
     for stem in named:
         if not stem.endswith(image_suffixes[0]) or _has_longer_suffix(stem, others, image_suffixes[0]):
             continue
         base = stem[: len(stem) - len(image_suffixes[0])]
-        images = [named.get(base + suffix) for suffix in image_suffixes]
-        if None in images:
-            raise TrainingError(f"{base} lacks {base}{image_suffixes[images.index(None)]}.nii.gz.")
-        sides = [named.get(base + s) if s else None for s in side_suffixes]
-        found.append((base, Case(Path(base).name, tuple(images), *sides)))
-    if not found:
+        if missing := [suffix for suffix in image_suffixes if base + suffix not in named]:
+            raise TrainingError(f"{base} lacks {base}{missing[0]}.nii.gz.")
+        images = tuple(named[base + suffix] for suffix in image_suffixes)
+        mask, tumor, head, brain = (named.get(base + s) if s else None for s in side_suffixes)
+        cases.append((base, Case(Path(base).name, images, mask, tumor, head, brain)))
+    if not cases:
         raise TrainingError(f"{folder} holds no image named *{image_suffixes[0]}.nii.gz (or .nii, .nrrd, .mha, .mhd).")
-    counts = Counter(case.id for _, case in found)
-    return [Case(_id_with_folder(folder, base), *_files(case)) if counts[case.id] > 1 else case for base, case in found]
+    counts = Counter(case.id for _, case in cases)
+    return [replace(case, id=_id_with_folder(folder, base)) if counts[case.id] > 1 else case for base, case in cases]
 
 
 def read_csv(path: str | Path) -> list[Case]:
@@ -114,13 +114,15 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
     images = tuple(
         path.parent / name.strip() for name in re.split("[;,]" if separator == ";" else ";", values["image"])
     )
-    sides = [path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")]
-    for file in (*images, *sides):
+    mask, tumor, head, brain = (
+        path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")
+    )
+    for file in (*images, mask, tumor, head, brain):
         if file is not None:
             require_content(file)
         if file is not None and not file.exists():
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
-    return Case(values["id"], images, *sides, split=values["split"])
+    return Case(values["id"], images, mask, tumor, head, brain, values["split"])
 
 
 def _volumes(folder: Path) -> dict[str, Path]:
@@ -145,7 +147,3 @@ def _has_longer_suffix(stem: str, others: Sequence[str], suffix: str) -> bool:
 
 def _id_with_folder(folder: Path, base: str) -> str:
     return Path(base).relative_to(folder).as_posix().replace("/", "_")
-
-
-def _files(case: Case) -> tuple:
-    return case.images, case.mask, case.tumor, case.head, case.brain, case.split

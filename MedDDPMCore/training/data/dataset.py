@@ -18,6 +18,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
@@ -141,8 +142,10 @@ class PackedWriter:
             self.stack = stack.pop_all()
         return self
 
-    def __exit__(self, *exc_info) -> bool | None:
-        return self.stack.__exit__(*exc_info)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self.stack.__exit__(kind, error, trace)
 
     def add(self, image: np.ndarray, labels: np.ndarray, brain: np.ndarray) -> None:
         """image (modality, z, y, x) -1..1, labels and brain (z, y, x), all on the grid."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...base.deformation import sample_cubic
 from ...base.randomness import generator_for
 from ...lesions.simulation import LesionSettings, simulate_lesions
+from ...volumes.geometry import triple
 from .augment import Augmentation, Window, recoloured, resample, sampling_grid
 from .dataset import PackedDataset
 
@@ -47,9 +48,9 @@ class Samples:
     ):
         self.data, self.augmentation, self.lesions, self.atlas = data, augmentation, lesions, atlas
         self.factor = shrink // 2 if augmentation.moves and shrink > 1 else 1
-        self.shape = tuple(n // self.factor for n in data.grid.shape)
-        self.spacing = tuple(s * self.factor for s in data.grid.spacing)
-        self.patch = None if patch is None else tuple(n // self.factor for n in patch)
+        self.shape = triple(n // self.factor for n in data.grid.shape)
+        self.spacing = triple(s * self.factor for s in data.grid.spacing)
+        self.patch = None if patch is None else triple(n // self.factor for n in patch)
         self.brain_patches = brain_patches
         scheme = data.labels_scheme
         self.tumor_value = scheme.values.get("tumor")
@@ -86,11 +87,11 @@ class Samples:
     def _stored(self, case: int, window: Window, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Image, atlas and regions of a window, mirrored or not, else voxel for voxel as they are stored."""
         start, size = window
-        part = (..., *(slice(a, a + n) for a, n in zip(start, size, strict=True)))
+        z, y, x = (slice(a, a + n) for a, n in zip(start, size, strict=True))
         mirrored = self.augmentation.flip and bool(torch.rand((), generator=generator) < 0.5)
 
         def cut(array: np.ndarray) -> Tensor:
-            tensor = torch.from_numpy(np.array(array[part]))
+            tensor = torch.from_numpy(np.array(array[..., z, y, x]))
             return tensor.flip(-1 - self.sideways) if mirrored else tensor
 
         image = cut(self.data.images[case]).float().div_(127.5).sub_(1)
@@ -119,11 +120,11 @@ class Samples:
         places = torch.stack([torch.randint(n, (_TRIES,), generator=generator) for n in shape], dim=1).numpy()
         inside = np.flatnonzero(wanted[tuple(places.T)])
         centre = places[inside[0]] if len(inside) else [n // 2 for n in shape]
-        start = [
+        start = triple(
             min(max(0, int(c) // self.factor - p // 2), n - p)
             for c, p, n in zip(centre, self.patch, self.shape, strict=True)
-        ]
-        return tuple(start), self.patch
+        )
+        return start, self.patch
 
 
 class Batches:
@@ -171,7 +172,7 @@ class Batches:
     def __enter__(self) -> Batches:
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         """Stops the threads."""
         self.pool.shutdown(cancel_futures=True)
         torch.set_num_threads(torch.get_num_threads())  # later threads are to compute as this one, not as the pool's

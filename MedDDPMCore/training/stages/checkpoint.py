@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -41,7 +42,7 @@ def load_checkpoint(path: Path) -> dict:
 
 
 @contextlib.contextmanager
-def fitting(state: dict, index: int, seed: int):
+def fitting(state: dict, index: int, seed: int) -> Iterator[None]:
     """Around taking over a checkpoint's state for a stage: TrainingError where its seed, or what is loaded, is of
     another configuration.
     """

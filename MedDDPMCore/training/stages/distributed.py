@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -72,7 +73,7 @@ def wrap(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
 
 
 @contextmanager
-def gradients_stay_here(network: torch.nn.Module, yes: bool):
+def gradients_stay_here(network: torch.nn.Module, yes: bool) -> Iterator[None]:
     """Within the context gradients add up on this process alone: for all but the last part of a batch."""
     if yes and isinstance(network, DistributedDataParallel):
         with network.no_sync():

@@ -51,7 +51,7 @@ class MuonAndAdam:
                 group["lr"] = self.param_groups[0]["lr"]
         for weight, matrix in zip(self.weights, self.matrices, strict=True):
             matrix.copy_(weight.flatten(1))
-            matrix.grad = weight.grad.flatten(1)
+            matrix.grad = None if weight.grad is None else weight.grad.flatten(1)
         self.muon.step()
         self.adam.step()
         for weight, matrix in zip(self.weights, self.matrices, strict=True):

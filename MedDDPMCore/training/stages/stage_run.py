@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ...base.device import pick_precision
+from ...base.device import pick_precision, placed
 from ...base.errors import TrainingError
 from ...base.parallel import rank_and_world
 from ...diffusion.domain import Domain
@@ -53,9 +54,9 @@ class StageRun:
         self.network = build_network(spec, self.stage)
         if start is not None:
             load_checked(self.network, start, f"The weights that stage {index} starts from")
-        self.network.to(device, memory_format=torch.channels_last_3d)
+        placed(self.network, device)
         self.network.checkpointing = training.checkpointing
-        self.ema = build_network(spec, self.stage).to(device, memory_format=torch.channels_last_3d)
+        self.ema = placed(build_network(spec, self.stage), device)
         self.ema.requires_grad_(False).load_state_dict(self.network.state_dict())
         self.optimizer = make_optimizer(training.optimizer, self.network, training.learning_rate)
         self.precision = pick_precision(training.precision, device)
@@ -96,9 +97,10 @@ class StageRun:
         images, condition channels and brain (None: none) are (batch, channel, z, y, x), their voxels drawn_factor
         voxels of the model grid wide. TrainingError, and no step, where the loss or its gradient is not a number.
         """
-        for group in self.optimizer.param_groups:
+        optimizer = cast(torch.optim.Optimizer, self.optimizer)  # the scaler asks no more of one than both kinds have
+        for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        self.optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         here = len(images)
         size = self.training.micro_batch or here
         world = rank_and_world()[1]
@@ -111,10 +113,10 @@ class StageRun:
                 self.scaler.scale(loss * (world / self.training.batch_size)).backward()
             total += float(loss.detach())
         mean = sum_over_ranks([total], self.device)[0] / self.training.batch_size
-        self.scaler.unscale_(self.optimizer)
+        self.scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
         self._refuse_not_finite(mean, float(norm))
-        self.scaler.step(self.optimizer)
+        self.scaler.step(optimizer)
         self.scaler.update()
         self.step += 1
         decay = min(self.training.ema_decay, (1 + self.step) / (10 + self.step))

@@ -22,15 +22,15 @@ def with_band_statistics(spec: ModelSpec, index: int, data: PackedDataset) -> Mo
         return spec
     cases = data.indices("train")
     cases = cases[:: max(1, len(cases) // CASES)][:CASES]
-    total, squares = 0.0, 0.0
+    total = squares = torch.zeros((), dtype=torch.float64)
     for case in cases:
         bands = stage.domain.bands(torch.from_numpy(from_bytes(data.images[case]))[None]).double()
         total = total + bands.mean(dim=(0, 2, 3, 4))
         squares = squares + bands.square().mean(dim=(0, 2, 3, 4))
     mean = total / len(cases)
     std = (squares / len(cases) - mean.square()).clamp(min=1e-8).sqrt()
-    rounded = {"mean": tuple(round(float(v), 6) for v in mean), "std": tuple(round(float(v), 6) for v in std)}
-    domain = dataclasses.replace(stage.domain, **rounded)
+    means, stds = (tuple(round(float(v), 6) for v in values) for values in (mean, std))
+    domain = dataclasses.replace(stage.domain, mean=means, std=stds)
     stages = list(spec.stages)
     stages[index] = dataclasses.replace(stage, domain=domain)
     return dataclasses.replace(spec, stages=tuple(stages))

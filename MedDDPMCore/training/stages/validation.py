@@ -20,6 +20,7 @@ from ...diffusion.schedule import Schedule
 from ...lesions.simulation import LesionSettings
 from ...models.spec import ModelSpec, StageSpec
 from ...models.stage import denoiser
+from ...volumes.geometry import triple
 from ..data.augment import Augmentation
 from ..data.dataset import PackedDataset
 from ..data.samples import NO_AUGMENTATION, Samples
@@ -56,7 +57,9 @@ class Validation:
         """
         stage, device = self.stage, next(network.parameters()).device
         schedule = Schedule.cosine(stage.timesteps)
-        sums, counts, cases = {}, {}, 0
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        cases = 0
 
         def called(x: Tensor, t: Tensor) -> Tensor:
             with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
@@ -84,8 +87,8 @@ class Validation:
                 for name, part in parts.items():
                     sums[name] = sums.get(name, 0.0) + float(error[part].double().sum())
                     counts[name] = counts.get(name, 0) + int(part.sum())
-        found = {f"validation_{name}": round(sums[name] / counts[name], 6) for name in sums if counts[name]}
-        return {**found, "validation_cases": cases}
+        means = {f"validation_{name}": round(sums[name] / counts[name], 6) for name in sums if counts[name]}
+        return {**means, "validation_cases": cases}
 
     @torch.no_grad()
     def write_sample(self, network: nn.Module, run: Path, step: int) -> None:
@@ -97,7 +100,7 @@ class Validation:
         coarse = _coarse(stage.domain, image)
         coarse = None if coarse is None else coarse.to(device)
         denoise = denoiser(network, stage, stage.domain.pack(labels.to(device), coarse), coarse, self.precision)
-        x = torch.randn((1, *stage.domain.x_shape(tuple(image.shape[2:]))), generator=generator).to(device)
+        x = torch.randn((1, *stage.domain.x_shape(triple(image.shape[2:]))), generator=generator).to(device)
         *_, last = dpmpp_2m(denoise, x, Schedule.cosine(stage.timesteps), min(SAMPLE_STEPS, stage.timesteps))
         made = stage.domain.decode(last.x0, coarse)[0].cpu()
         real = stage.domain.decode(stage.domain.encode(image), _coarse(stage.domain, image))[0]
