@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         warnings.formatwarning = python_words
 
 
-def _words(message, category, *_where) -> str:
+def _words(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> str:
     """A warning as a user reads it: what is said of files, without the place in the program that says it."""
     return f"medddpm: warning: {message}\n" if category is UserWarning else f"medddpm: {category.__name__}: {message}\n"
 

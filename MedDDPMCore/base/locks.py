@@ -11,7 +11,6 @@ import contextlib
 import errno
 import getpass
 import json
-import math
 import os
 import socket
 import sys
@@ -36,6 +35,13 @@ def take(path: Path, patience: float = 0) -> int | None:
     return handle
 
 
+def wait_for(path: Path) -> int:
+    """A handle on the lock, once nobody else holds it. OSError where the file cannot be made."""
+    while (handle := _take_now(path)) is None:
+        time.sleep(_PAUSE)
+    return handle
+
+
 def let_go(path: Path, handle: int) -> None:
     """Ends a lock and removes its file."""
     if os.name == "nt":  # which removes no open file, and nobody else's either
@@ -49,8 +55,7 @@ def let_go(path: Path, handle: int) -> None:
 @contextlib.contextmanager
 def in_turn(path: Path) -> Iterator[None]:
     """Within the context nobody else is in one of the same path: waits for its turn."""
-    while (handle := take(path, math.inf)) is None:
-        pass
+    handle = wait_for(path)
     try:
         yield
     finally:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
 
+Commands = argparse._SubParsersAction
+"""What commands are added to: `ArgumentParser.add_subparsers` gives it."""
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-def add_command(commands, name: str, function, text: str) -> argparse.ArgumentParser:
+def add_command(
+    commands: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
     """Adds a command to the parser's commands: function(args) -> exit code, and a sentence that says what it does."""
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(function=function)

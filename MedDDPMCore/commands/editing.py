@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command import add_command, at_least_one, require_new
+from .command import Commands, add_command, at_least_one, require_new
 
 
-def add(commands) -> None:
+def add(commands: Commands) -> None:
     """Adds the command to the command line's."""
     p = add_command(
         commands, "edit", edit, "Make a region of a patient's MRI anew: put in, enlarge, move or remove a lesion."
@@ -50,12 +50,21 @@ def edit(args: argparse.Namespace) -> int:
         blend_mm=usual.blend_mm if args.blend is None else args.blend,
         mass_effect=args.mass_effect,
     )
-    masks = [Volume.read(path, labels=True) if path else None for path in (args.mask, args.source, args.edit_mask)]
+    mask = Volume.read(args.mask, labels=True)
+    source, edit_mask = (Volume.read(path, labels=True) if path else None for path in (args.source, args.edit_mask))
     mapping = parse_label_mapping(args.labels) if args.labels else None
     require_new([edited_path(Path(args.out), stem(args.mri), args.seed + k) for k in range(args.samples)])
     require_writable(args.out)
     model = load_model(args.model, args.device)
-    plan = plan_edit(model, Volume.read(args.mri), *masks, mapping, options)
+    plan = plan_edit(
+        model,
+        Volume.read(args.mri),
+        mask,
+        source=source,
+        edit_mask=edit_mask,
+        mapping=mapping,
+        options=options,
+    )
     print("\n".join([*plan.warnings, *plan.notes]), file=sys.stderr)
     settings = Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples)
     with tqdm(disable=None, unit="step") as bar:

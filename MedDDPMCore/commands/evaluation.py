@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from ..base.errors import EvaluationError
-from .command import add_command, require_apart
+from .command import Commands, add_command, require_apart
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(commands, "evaluate", evaluate, "Compare a folder of synthetic images with one of real images.")
     p.add_argument("real", help="folder of real images")
     p.add_argument("synthetic", help="folder of synthetic images")

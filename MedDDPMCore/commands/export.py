@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
-from .command import EXIT_ERROR, add_command
+from .command import EXIT_ERROR, Commands, add_command
 from .synthesis import add_synthesis_options, picked_device
 
+if TYPE_CHECKING:
+    from ..export.dataset import Report
+    from ..synthesis.synthesize import Progress
 
-def add(commands) -> None:
-    """Their grammar."""
+
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(commands, "dataset", dataset, "Make a data set of synthetic images from a folder of masks.")
     p.add_argument("masks", help="folder of label volumes, or one of them")
     p.add_argument("out", help="folder for the data set; one that was begun is gone on with")
@@ -86,23 +92,23 @@ def dataset(args: argparse.Namespace) -> int:
     return EXIT_ERROR if made.failed else 0
 
 
-def _json_lines():
+def _json_lines() -> tuple[Report, Callable[[], None]]:
     """Tells progress as JSON, one object a line: cases done and in all, name, and step and total, or words."""
 
-    def report(done: int, total: int, name: str, what) -> None:
+    def report(done: int, total: int, name: str, what: Progress | str) -> None:
         said = {"words": what} if isinstance(what, str) else {"step": what.index, "total": what.total}
         print(json.dumps({"done": done, "cases": total, "name": name, **said}), flush=True)
 
     return report, lambda: None
 
 
-def _bar():
+def _bar() -> tuple[Report, Callable[[], None]]:
     """Tells progress as a bar over the cases, and in words what is left out or noteworthy."""
     from tqdm import tqdm
 
     bar = tqdm(disable=None, unit="case")
 
-    def report(done: int, total: int, name: str, what) -> None:
+    def report(done: int, total: int, name: str, what: Progress | str) -> None:
         bar.total = total
         if isinstance(what, str):
             bar.update(done - bar.n)

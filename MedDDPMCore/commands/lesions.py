@@ -6,16 +6,23 @@ import argparse
 import csv
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import LabelError, MedDDPMError
-from .command import add_command, require_new
+from .command import Commands, add_command, require_new
+
+if TYPE_CHECKING:
+    from ..lesions.tools import EditedMask
+    from ..volumes.labels import LabelScheme
+    from ..volumes.volume import Volume
 
 _RAS = "R,A,S: to the patient's right, to the front and up, in mm, as 3D Slicer shows them"
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     lesion = commands.add_parser("lesion", help="Tools for the lesions of a mask: move, scale, place …")
     tools = lesion.add_subparsers(dest="tool", required=True, metavar="TOOL")
     p = _tool(tools, "move", lambda a: _change(a, _lps(a.by)), "Move lesions.")
@@ -57,7 +64,9 @@ def add(commands) -> None:
             p.add_argument("--library", type=Path, help="folder of saved shapes")
 
 
-def _tool(tools, name: str, function, text: str) -> argparse.ArgumentParser:
+def _tool(
+    tools: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
     p = add_command(tools, name, function, text)
     p.add_argument("mask")
     p.add_argument("out", help="folder for the masks" if name == "sweep" else "the new mask's file")
@@ -71,7 +80,7 @@ def _common(p: argparse.ArgumentParser) -> None:
     p.add_argument("--number", type=int, help="only this lesion, the largest is 1 (see `medddpm lesion list`)")
 
 
-def _read(args: argparse.Namespace):
+def _read(args: argparse.Namespace) -> tuple[Volume, LabelScheme]:
     """The mask in its scheme's values, and the scheme."""
     from ..volumes.labels import BRATS, WHOLE_HEAD, parse_label_mapping
     from ..volumes.volume import Volume
@@ -98,11 +107,11 @@ def _lps(text: str) -> list[float]:
     return [-right, -front, up]
 
 
-def _change(args: argparse.Namespace, *by) -> int:
+def _change(args: argparse.Namespace, *by: float | list[float]) -> int:
     """Applies a tool that takes how far, and which lesion."""
     from ..lesions import tools
 
-    changes = {
+    changes: dict[str, Callable[..., EditedMask]] = {
         "move": tools.move,
         "scale": tools.scale,
         "rotate": tools.rotate,
@@ -114,7 +123,7 @@ def _change(args: argparse.Namespace, *by) -> int:
     return _write(args, changes[args.tool](mask, *by, number=args.number, scheme=scheme))
 
 
-def _write(args: argparse.Namespace, edited) -> int:
+def _write(args: argparse.Namespace, edited: EditedMask) -> int:
     require_new([Path(args.out)])
     edited.mask.write(args.out)
     _say(edited)
@@ -122,13 +131,13 @@ def _write(args: argparse.Namespace, edited) -> int:
     return 0
 
 
-def _say(edited) -> None:
+def _say(edited: EditedMask) -> None:
     words = [f"lesions {edited.before_ml:.2f} ml -> {edited.after_ml:.2f} ml, {edited.clipped_ml:.2f} ml cut off"]
     print("\n".join([*words, *edited.notes]), file=sys.stderr)
 
 
 def mirror(args: argparse.Namespace) -> int:
-    """To the other side."""
+    """Mirrors lesions to the other side of the head."""
     from ..lesions import tools
 
     mask, scheme = _read(args)
@@ -136,7 +145,7 @@ def mirror(args: argparse.Namespace) -> int:
 
 
 def duplicate(args: argparse.Namespace) -> int:
-    """As metastases."""
+    """Puts copies of a lesion into the brain, as metastases."""
     from ..lesions import tools
 
     mask, scheme = _read(args)
@@ -148,7 +157,7 @@ def duplicate(args: argparse.Namespace) -> int:
 
 
 def place(args: argparse.Namespace) -> int:
-    """From the library."""
+    """Puts a saved or simulated shape into the head."""
     from ..lesions import tools
     from ..lesions.library import load_shape, simulated_shape
 
@@ -167,17 +176,16 @@ def sweep(args: argparse.Namespace) -> int:
     from ..synthesis.output import stem
 
     mask, scheme = _read(args)
-    step = _lps(args.step) if args.step else None
-    counts = [k for k in range(-args.steps, args.steps + 1) if k] if step else []
+    step = _lps(args.step) if args.step else []
+    shifts = [[k * s for s in step] for k in range(-args.steps, args.steps + 1) if k and step]
     folder = Path(args.out)
     make_folder(folder)
     require_new([folder / "sweep.csv"])
     rows = []
-    tries = [([factor], ()) for factor in _numbers(args.scales)]
-    tries += [((), [[k * s for s in step]]) for k in counts]
-    for scales, shifts in tries:
+    one_scale: list[tuple[list[float], list[list[float]]]] = [([factor], []) for factor in _numbers(args.scales)]
+    for scales, shift in [*one_scale, *(([], [shift]) for shift in shifts)]:
         try:
-            [(name, edited)] = tools.sweep(mask, scales, shifts, args.number, scheme)
+            [(name, edited)] = tools.sweep(mask, scales, shift, args.number, scheme)
         except LabelError as error:
             if scales:
                 raise
@@ -195,7 +203,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    """What is there."""
+    """Lists the lesions of a mask: volume and place."""
     from ..lesions.tools import list_lesions
 
     mask, scheme = _read(args)
@@ -206,7 +214,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def save(args: argparse.Namespace) -> int:
-    """To the library."""
+    """Saves one lesion's shape to the library."""
     from ..lesions.library import save_shape
     from ..lesions.tools import list_lesions
 

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 from ..base.files import make_folder
-from .command import EXIT_ERROR, add_command, new_folder, require_new
+from .command import EXIT_ERROR, Commands, add_command, new_folder, require_new
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
 PICTURES = {"image": "closest_pairs.png", "features": "closest_pairs_by_features.png"}
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(
         commands, "privacy", privacy, "Say whether synthetic images are copies of real ones (exit code 1 if any is)."
     )

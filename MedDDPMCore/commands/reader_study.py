@@ -6,11 +6,11 @@ import argparse
 import secrets
 from pathlib import Path
 
-from .command import add_command, new_folder
+from .command import Commands, add_command, new_folder
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     parser = commands.add_parser(
         "reader-study", help="Ask people to tell synthetic from real: make a blinded study, score its answers."
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import add_command
+from .command import Commands, add_command
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(
         commands,
         "study",

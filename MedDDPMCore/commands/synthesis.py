@@ -6,13 +6,18 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
-from .command import EXIT_ERROR, add_command, at_least_one, require_new
+from .command import EXIT_ERROR, Commands, add_command, at_least_one, require_new
+
+if TYPE_CHECKING:
+    from ..synthesis.synthesize import Progress
+    from ..volumes.labels import LabelMapping
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(
         commands, "synthesize", synthesize, "Make MRI volumes from a label mask, or from each mask of a folder."
     )
@@ -79,7 +84,7 @@ def synthesize(args: argparse.Namespace) -> int:
     )
     with tqdm(disable=None, unit="step") as bar:
 
-        def report(mask: Path, what) -> None:
+        def report(mask: Path, what: Progress | str) -> None:
             if isinstance(what, str):
                 bar.write(f"{mask.name}: {what}", file=sys.stderr)
             else:
@@ -106,7 +111,7 @@ def picked_device(name: str) -> str:
     return name
 
 
-def _check(masks: list[Path], model: str, mapping) -> int:
+def _check(masks: list[Path], model: str, mapping: LabelMapping | None) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec

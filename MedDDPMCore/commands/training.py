@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .command import EXIT_ERROR, add_command, require_apart
+from .command import EXIT_ERROR, Commands, add_command, require_apart
+
+if TYPE_CHECKING:
+    from ..training.data.cases import Case
+    from ..training.data.packing import PrepareOptions
+    from ..training.data.recipes import Recipe
 
 
-def add(commands) -> None:
-    """Their grammar."""
+def add(commands: Commands) -> None:
+    """Adds the commands to the command line's."""
     p = add_command(commands, "prepare", prepare, "Pack images into a training set.")
     p.add_argument(
         "source",
@@ -73,13 +79,13 @@ def prepare(args: argparse.Namespace) -> int:
     return EXIT_ERROR if report.failed and not args.skip_failed else 0
 
 
-def _recipe(args: argparse.Namespace):
+def _recipe(args: argparse.Namespace) -> Recipe:
     from ..training.data.recipes import RECIPES
 
     return RECIPES[args.recipe or "bundled"]
 
 
-def _cases(args: argparse.Namespace) -> list:
+def _cases(args: argparse.Namespace) -> list[Case]:
     """The cases of the folder or CSV that was named."""
     from ..training.data.cases import find_cases, read_csv
     from ..training.data.recipes import BRATS_2023, has_brats_2023_names
@@ -95,7 +101,7 @@ def _cases(args: argparse.Namespace) -> list:
     return find_cases(source, suffixes, mask_suffix, args.tumor_suffix, args.head_suffix, args.brain_suffix)
 
 
-def _prepare_options(args: argparse.Namespace):
+def _prepare_options(args: argparse.Namespace) -> PrepareOptions:
     """What the arguments, and the recipe where they are silent, say of how cases are prepared."""
     from ..base.errors import ModelError
     from ..base.typed_json import read_json

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..worker import start
-from .command import add_command
+from .command import Commands, add_command
 
 
-def add(commands) -> None:
-    """Its grammar."""
+def add(commands: Commands) -> None:
+    """Adds the command to the command line's."""
     start.add_arguments(add_command(commands, "worker", start.run, start.DESCRIPTION))

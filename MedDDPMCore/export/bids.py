@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from ..base.errors import MedDDPMError
 from ..models.spec import ModelSpec
@@ -90,12 +91,12 @@ class Bids:
             "seed": {"Description": "Seed of the random numbers."},
             **{f"{n}_ml": {"Description": f"Volume of the label {n} in the mask.", "Units": "mL"} for n in names},
         }
-        labels = [["index", "name"], *([value, name] for name, value in label_values(self.spec).items())]
+        labels: list[list[object]] = [[value, name] for name, value in label_values(self.spec).items()]
         return {
             "dataset_description.json": json.dumps(description, indent=1),
             "participants.tsv": _table([columns, *rows]),
             "participants.json": json.dumps(meaning, indent=1),
-            "dseg.tsv": _table(labels),
+            "dseg.tsv": _table([["index", "name"], *labels]),
             ".bidsignore": "".join(f"{name}\n" for name in _NOT_BIDS),
         }
 
@@ -104,5 +105,5 @@ def _json_of(image: str) -> str:
     return image.removesuffix(".gz").removesuffix(".nii") + ".json"
 
 
-def _table(rows: list[list]) -> str:
+def _table(rows: Sequence[Sequence[object]]) -> str:
     return "".join("\t".join(map(str, row)) + "\n" for row in rows)

@@ -18,8 +18,9 @@ from ..synthesis.batch import hands_beside
 from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..training.data.contact_sheet import case_picture, save_sheet
+from ..volumes.geometry import Geometry, triple
 from ..volumes.labels import LabelMapping
-from ..volumes.volume import Geometry, Volume, reorient, where_labels
+from ..volumes.volume import Volume, reorient, where_labels
 from ..volumes.writers import COMPRESSION
 from .bids import Bids
 from .case import ExportedCase, read_case, record_name, whole_cases, write_record
@@ -238,7 +239,7 @@ def _is_begun(out: Path, marker: dict) -> bool:
     return True
 
 
-def _refuse_equal_names(masks: Sequence[Path], place) -> None:
+def _refuse_equal_names(masks: Sequence[Path], place: NnUnet | Bids) -> None:
     seen: dict[str, Path] = {}
     for path in masks:
         other = seen.setdefault(place.case_id(stem(path), 0).lower(), path)
@@ -297,7 +298,7 @@ def _is_last(out: Path) -> bool:
     return all(_part(out, other, world).exists() for other in range(world))
 
 
-def _write_sheet(out: Path, place, model: Model, cases: list[ExportedCase]) -> None:
+def _write_sheet(out: Path, place: NnUnet | Bids, model: Model, cases: list[ExportedCase]) -> None:
     """Three planes of some of the cases, evenly chosen, lesions outlined."""
     chosen = np.linspace(0, len(cases) - 1, min(len(cases), MOST_PICTURES)).astype(int).tolist()
     values = label_values(model.spec)
@@ -319,5 +320,5 @@ def _coarse(volume: Volume) -> Volume:
     upright = reorient(volume, "RAS")
     every = [max(1, int(_PICTURE_MM / step + 0.5)) for step in upright.geometry.spacing]
     array = upright.array[:: every[2], :: every[1], :: every[0]]
-    spacing = tuple(step * n for step, n in zip(upright.geometry.spacing, every, strict=True))
-    return Volume(array, Geometry(array.shape, spacing, upright.geometry.origin, upright.geometry.direction))
+    spacing = triple(step * n for step, n in zip(upright.geometry.spacing, every, strict=True))
+    return Volume(array, Geometry(triple(array.shape), spacing, upright.geometry.origin, upright.geometry.direction))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .burn_in import burn_in as with_word
 from .record import Record
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 LARGEST_SCALED = 32767
 """What the brightest voxel of an image of fractions is stored as."""
@@ -62,7 +66,9 @@ def export_dicom(
     place = for_viewers(images[0][0]).geometry
     study = _study([record for _, record in images], source, place)
     first_number = 9001 if source else 1
-    files, notes, segmented = {}, [], []
+    files: dict[str, Dataset] = {}
+    notes: list[str] = []
+    segmented: list[Dataset] = []
     for number, (image, record) in enumerate(images, start=1):
         upright = for_viewers(image)
         _require_within(upright.geometry.centre, place, f"image {number}")
@@ -122,7 +128,7 @@ def stored_values(array: np.ndarray) -> tuple[np.ndarray, str]:
     return scaled, f"Voxel values are scaled: the image's own value is {low:.9g} + {step:.9g} x stored."
 
 
-def _series(study, record: Record, number: int):
+def _series(study: Dataset, record: Record, number: int) -> Dataset:
     """The attributes that all slices of a series share, as a pydicom Dataset: those of the study and its own."""
     import copy
 
@@ -152,7 +158,7 @@ def _series(study, record: Record, number: int):
     return header
 
 
-def contribution(record: Record):
+def contribution(record: Record) -> Dataset:
     """The item of ContributingEquipmentSequence that names the model (purpose: DCM 109102, Processing Equipment)."""
     import highdicom
     from pydicom.sr.codedict import codes
@@ -168,7 +174,7 @@ def contribution(record: Record):
     )
 
 
-def _study(records: Sequence[Record], source: str | Path | None, geometry: Geometry):
+def _study(records: Sequence[Record], source: str | Path | None, geometry: Geometry) -> Dataset:
     """What all series share, as a pydicom Dataset: patient, study and frame of reference, new ones or the source's, and
     the time."""
     from pydicom.dataset import Dataset
@@ -210,7 +216,7 @@ def _require_within(point: np.ndarray, place: Geometry, what: str) -> None:
         raise VolumeError(f"The middle of {what} lies outside the first image.", "Are they of the same head?")
 
 
-def _first_of(source: Path, geometry: Geometry):
+def _first_of(source: Path, geometry: Geometry) -> Dataset:
     """The header of a slice of the source series, which must show the image's place."""
     import pydicom
     import SimpleITK as sitk
@@ -228,7 +234,7 @@ def _first_of(source: Path, geometry: Geometry):
     return pydicom.dcmread(name, stop_before_pixels=True)
 
 
-def _slices(values: np.ndarray, geometry: Geometry, header) -> list:
+def _slices(values: np.ndarray, geometry: Geometry, header: Dataset) -> list[Dataset]:
     """One pydicom Dataset a slice (row, column), from the first to the last along the slices' normal."""
     import copy
 
@@ -267,7 +273,7 @@ def _decimal(number: float) -> str:
     return format_number_as_ds(round(float(number), 10) + 0.0)
 
 
-def _write_whole(out: Path, files: dict) -> None:
+def _write_whole(out: Path, files: dict[str, Dataset]) -> None:
     """Writes datasets by relative path into the new folder `out`, which appears when all of them are written."""
     import pydicom
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base.errors import LabelError, VolumeError
@@ -9,6 +11,10 @@ from ..version import __version__
 from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
 from ..volumes.volume import Geometry, Volume, resample_labels
 from .record import Record
+
+if TYPE_CHECKING:
+    from highdicom.seg import Segmentation, SegmentDescription
+    from pydicom.dataset import Dataset
 
 _ANATOMY, _ALTERED = ("123037004", "Anatomical Structure"), ("49755003", "Morphologically Altered Structure")
 _BRAIN = ("12738006", "Brain")
@@ -24,8 +30,13 @@ _OTHER = (("85756007", "Tissue"), ("85756007", "Tissue"), None, (200, 200, 120))
 
 
 def segmentation(
-    mask: Volume, mapping: LabelMapping | None, slices: list, geometry: Geometry, record: Record, series_number: int
-):
+    mask: Volume,
+    mapping: LabelMapping | None,
+    slices: list[Dataset],
+    geometry: Geometry,
+    record: Record,
+    series_number: int,
+) -> tuple[Segmentation, list[str]]:
     """A binary highdicom Segmentation of MR slices (pydicom Datasets), and notes for the user.
 
     mask: labels (z, y, x) in the slices' world; on another grid they are resampled to the slices' geometry. A segment
@@ -90,7 +101,7 @@ def _on_grid(mask: Volume, geometry: Geometry) -> tuple[Volume, list[str]]:
     return resample_labels(mask, geometry), notes
 
 
-def _describe(number: int, name: str):
+def _describe(number: int, name: str) -> SegmentDescription:
     import highdicom
     from highdicom.sr import CodedConcept
 

@@ -58,4 +58,5 @@ class NnUnet:
 
 def label_values(spec: ModelSpec) -> dict[str, int]:
     """The labels as data sets hold them: the model's, in the order of its values, numbered from 1 without a gap."""
-    return {name: number for number, name in enumerate(sorted(spec.labels.values, key=spec.labels.values.get), start=1)}
+    values = spec.labels.values
+    return {name: number for number, name in enumerate(sorted(values, key=lambda name: values[name]), start=1)}

@@ -15,9 +15,9 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 from ..base.errors import MedDDPMError
 from ..base.files import writing
@@ -40,7 +40,7 @@ class Channel:
     sent and received count bytes; noise holds the last lines that were no messages.
     """
 
-    def __init__(self, reader: BinaryIO, writer: BinaryIO):
+    def __init__(self, reader: IO[bytes], writer: IO[bytes]):
         self._reader, self._writer = reader, writer
         self._lock, self._numbers = threading.Lock(), itertools.count(1)
         self.sent = self.received = 0
@@ -94,8 +94,9 @@ class Channel:
 @dataclass
 class _Arrival:
     path: Path
-    unpacker: object | None
-    file: BinaryIO | None
+    unpacker: zlib._Decompress | None
+    file: IO[bytes] | None = None
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     size: int = 0
     whole: bool = False
     error: MedDDPMError | None = None
@@ -107,11 +108,12 @@ class Arrivals:
     def __init__(self, folder: Path, wanted: Callable[[dict], bool] = lambda _about: True):
         self.folder, self._wanted = folder, wanted
         self._files: dict[int, _Arrival] = {}
-        self._digests: dict[int, object] = {}
 
     def take(self, message: dict, data: bytes) -> None:
         """Takes in a message with the entry "carry". What goes wrong is kept for who asks for the file."""
         number, step = message.get("file"), message["carry"]
+        if not isinstance(number, int):
+            return
         if step == "begin":
             self._begin(number, message)
         elif (arrival := self._files.get(number)) is not None and step == "drop":
@@ -119,7 +121,7 @@ class Arrivals:
         elif arrival is not None and arrival.error is None:
             try:
                 with writing(arrival.path):
-                    self._block(number, arrival, data) if step == "block" else self._end(number, arrival, message)
+                    self._block(arrival, data) if step == "block" else self._end(arrival, message)
             except (MedDDPMError, zlib.error) as error:
                 arrival.error = error if isinstance(error, MedDDPMError) else _damaged(arrival.path)
                 self._close(arrival)
@@ -139,11 +141,10 @@ class Arrivals:
             arrival.path.parent.rmdir()
 
     def _begin(self, number: int, about: dict) -> None:
-        if not isinstance(number, int) or number in self._files or not self._wanted(about):
+        if number in self._files or not self._wanted(about):
             return
         path = self.folder / f"file-{number}" / own_name(about.get("name"))
-        arrival = self._files[number] = _Arrival(path, zlib.decompressobj() if about.get("packed") else None, None)
-        self._digests[number] = hashlib.sha256()
+        arrival = self._files[number] = _Arrival(path, zlib.decompressobj() if about.get("packed") else None)
         try:
             with writing(path):
                 path.parent.mkdir(mode=0o700)
@@ -151,18 +152,19 @@ class Arrivals:
         except MedDDPMError as error:
             arrival.error = error
 
-    def _block(self, number: int, arrival: _Arrival, data: bytes) -> None:
+    def _block(self, arrival: _Arrival, data: bytes) -> None:
+        if arrival.file is None:
+            raise _damaged(arrival.path)
         if arrival.unpacker:
             data = arrival.unpacker.decompress(data, BLOCK + 1)
         if len(data) > BLOCK:
             raise _damaged(arrival.path)
-        self._digests[number].update(data)
+        arrival.digest.update(data)
         arrival.size += len(data)
         arrival.file.write(data)
 
-    def _end(self, number: int, arrival: _Arrival, message: dict) -> None:
-        found = self._digests.pop(number).hexdigest()
-        if (arrival.size, found) != (message.get("size"), message.get("sha256")):
+    def _end(self, arrival: _Arrival, message: dict) -> None:
+        if (arrival.size, arrival.digest.hexdigest()) != (message.get("size"), message.get("sha256")):
             raise _damaged(arrival.path)
         self._close(arrival)
         arrival.whole = True
@@ -185,7 +187,7 @@ def plain_name(name: str) -> str:
     return re.sub(r'[/\\\0:<>|"?*]', "_", name)
 
 
-def swapped(value, pairs: dict[str, str]):
+def swapped(value: Any, pairs: dict[str, str]) -> Any:
     """A copy of plain data in which each text of `pairs` is replaced, wherever it stands in a text."""
     if isinstance(value, str):
         for old, new in pairs.items():

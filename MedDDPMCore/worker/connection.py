@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from ..base.errors import MedDDPMError
 from . import ssh
 from .channel import VERSION, Arrivals, Channel, LineError
 from .server import PROTOCOL
@@ -25,7 +26,9 @@ class Connection:
     def __init__(self, host: ssh.Host, arrivals: Arrivals):
         self.host, self.arrivals = host, arrivals
         self.process = ssh.start(host)
+        assert self.process.stdout and self.process.stdin and self.process.stderr, "all three are pipes"
         self.channel = Channel(self.process.stdout, self.process.stdin)
+        self._input, self._errors = self.process.stdin, self.process.stderr
         self.reached = self.opened = False
         self._words: deque[str] = deque(maxlen=100)
         self._messages: queue.Queue[dict | None] = queue.Queue()
@@ -83,7 +86,7 @@ class Connection:
         """Ends it: the worker there sees the end of its input, stops and cleans up."""
         self._ended.set()
         with contextlib.suppress(OSError):
-            self.process.stdin.close()
+            self._input.close()
         if not self.reached:
             self.process.kill()
         try:
@@ -94,7 +97,7 @@ class Connection:
         carried = f"{self.channel.sent} bytes sent, {self.channel.received} received"
         print(f"{self.host.name}: connection closed, {carried}", file=sys.stderr, flush=True)
 
-    def _lost(self) -> LineError:
+    def _lost(self) -> MedDDPMError:
         try:
             code = self.process.wait(_END_SECONDS)
             self._threads[1].join(_END_SECONDS)
@@ -114,7 +117,7 @@ class Connection:
         self._messages.put(None)
 
     def _note(self) -> None:
-        for line in self.process.stderr:
+        for line in self._errors:
             text = line.decode("utf-8", "replace").rstrip()
             self._words.append(text)
             print(f"{self.host.name}: {text}", file=sys.stderr, flush=True)

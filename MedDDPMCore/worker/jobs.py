@@ -6,9 +6,13 @@ import time
 import warnings as python_warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import MedDDPMError
+
+if TYPE_CHECKING:
+    from ..synthesis.synthesize import Model, Progress
+    from ..volumes.volume import Volume
 
 PREVIEW_SECONDS = 1.0
 LIMITS = {"samples": (1, 1000), "steps": (1, 10000), "seed": (0, 2**63 - 1)}
@@ -38,11 +42,12 @@ class Job:
             raise ProtocolError(f"A request to {request['request']} needs an 'id' of its own.")
         self.request, self.emit, self.cancelled, self.identity = request, emit, cancelled, identity
         self.folder = Path(self.text("output"))
+        samples = self._number("samples", None)
         self.settings = Settings(
-            seed=self._number("seed", 0),
+            seed=self._number("seed", None) or 0,
             sampler=self.optional_text("sampler"),
             steps=self._number("steps", None),
-            samples=self._number("samples", 1),
+            samples=1 if samples is None else samples,
             output_grid=self.optional_text("output_grid") or "mask",
         )
         self.mapping = self._mapping()
@@ -67,15 +72,15 @@ class Job:
         }
         self.emit("progress", id=self.identity, phase=phase, **{**empty, **values})
 
-    def read(self, key: str, labels: bool = True):
-        """The volume of a path in the request; None where the request has none."""
+    def read_if_given(self, key: str) -> Volume | None:
+        """The labels of a path that the request may have."""
+        return self.read(key) if self.optional_text(key) else None
+
+    def read(self, key: str, labels: bool = True) -> Volume:
+        """The volume of a path in the request."""
         from ..volumes.volume import Volume
 
-        path = self.optional_text(key)
-        if path is None:
-            return None
-        if "\0" in path:
-            raise ProtocolError(f"'{key}' must be a path.")
+        path = self.text(key)
         self.progress(f"reading the {key.replace('_', ' ')}")
         with python_warnings.catch_warnings(record=True) as said:
             python_warnings.simplefilter("always")
@@ -83,7 +88,7 @@ class Job:
         self.said += [str(one.message) for one in said]
         return volume
 
-    def model(self):
+    def model(self) -> Model:
         """The model asked for."""
         self.progress("loading the model")
         return self.load(self.model_name, self.device)
@@ -120,7 +125,7 @@ class Job:
         sample = seed - self.settings.seed
         return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
 
-    def done(self, model, files: list[dict], warnings: Sequence[str], notes: Sequence[str]) -> None:
+    def done(self, model: Model, files: list[dict], warnings: Sequence[str], notes: Sequence[str]) -> None:
         """Tells that all is made."""
         self.emit(
             "done",
@@ -215,7 +220,8 @@ def edit(job: Job) -> None:
         mass_effect=job.real("mass_effect", usual.mass_effect),
     )
     job.text("mask")
-    mri, mask, source, region = job.read("mri", labels=False), *map(job.read, ("mask", "source", "edit_mask"))
+    mri, mask = job.read("mri", labels=False), job.read("mask")
+    source, region = job.read_if_given("source"), job.read_if_given("edit_mask")
     model = job.model()
     job.progress("preparing the edit")
     planned = plan_edit(model, mri, mask, source=source, edit_mask=region, mapping=job.mapping, options=options)
@@ -227,7 +233,7 @@ def edit(job: Job) -> None:
     job.done(model, files, warnings, planned.notes)
 
 
-def _write_preview(state, path: Path) -> None:
+def _write_preview(state: Progress, path: Path) -> None:
     from ..synthesis.output import scanner_units
 
     first_modality = next(iter(state.on_model_grid()[0].values()))

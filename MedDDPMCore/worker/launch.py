@@ -34,6 +34,7 @@ def relay(reader: BinaryIO, writer: BinaryIO, launch: str) -> int:
     answered = threading.Event()
     silence = Silence(lambda: _end(child, 0))
     threading.Thread(target=_forward, args=(reader, child, answered, silence), daemon=True).start()
+    assert child.stdout, "it is a pipe"
     try:
         while data := os.read(child.stdout.fileno(), _PIECE):
             answered.set()
@@ -45,6 +46,7 @@ def relay(reader: BinaryIO, writer: BinaryIO, launch: str) -> int:
 
 
 def _forward(reader: BinaryIO, child: subprocess.Popen, answered: threading.Event, silence: Silence) -> None:
+    assert child.stdin, "it is a pipe"
     while data := os.read(reader.fileno(), _PIECE):
         silence.heard()
         if answered.is_set():  # before, there are only signs of life, which nobody takes
@@ -55,6 +57,7 @@ def _forward(reader: BinaryIO, child: subprocess.Popen, answered: threading.Even
 
 def _end(child: subprocess.Popen, grace: float) -> None:
     """Its input ends; after the grace it is asked to end, then killed."""
+    assert child.stdin, "it is a pipe"
     child.stdin.close()
     for seconds, more in ((grace, child.terminate), (_GRACE_SECONDS, child.kill)):
         try:

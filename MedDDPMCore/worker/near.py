@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from ..base.errors import MedDDPMError, ModelError
 from ..base.files import make_folder, together
@@ -55,13 +55,20 @@ def serve(reader: BinaryIO, writer: BinaryIO, host: Host) -> None:
 class NearWorker(Worker):
     """Serves the requests of a line stream by a worker on host; folder: a private one."""
 
-    def __init__(self, requests, events, host: Host, folder: Path):
+    def __init__(self, requests: Iterable[str], events: TextIO, host: Host, folder: Path):
         super().__init__(requests, events)
         self.host, self.folder = host, folder
         self.connection: Connection | None = None
         self.wire: str | None = None
         self.ready: dict = {}
         self._numbers = itertools.count(1)
+
+    @property
+    def line(self) -> Connection:
+        """The connection that was made; LineError where there is none any more."""
+        if self.connection is None:
+            raise LineError(f"The connection to {self.host.name} is closed.", "Try again.")
+        return self.connection
 
     def disconnect(self) -> None:
         """Ends the connection, if there is one."""
@@ -94,10 +101,10 @@ class NearWorker(Worker):
     def answer(self, identity: str, request: dict, wanted: str) -> dict:
         """Asks the other machine and waits for the event that answers."""
         self.wire = f"ask-{next(self._numbers)}"
-        self.connection.send({**request, "id": self.wire})
+        self.line.send({**request, "id": self.wire})
         while True:
             self.check(identity)
-            event = self.connection.receive() or {}
+            event = self.line.receive() or {}
             if event.get("id") == self.wire and event.get("event") in (wanted, "error"):
                 if event["event"] == "error":
                     raise FarError(event, self.host.name)
@@ -194,7 +201,7 @@ class _Job:
     def _next(self) -> dict:
         while True:
             self.worker.check(self.identity)
-            event = self.worker.connection.receive()
+            event = self.worker.line.receive()
             if event is not None and event.get("id") == self.worker.wire:
                 return event
 
@@ -211,7 +218,7 @@ class _Job:
 
     def _keep(self, event: dict) -> None:
         """Image and record come into the output folder together."""
-        arrivals = self.worker.connection.arrivals
+        arrivals = self.worker.line.arrivals
         image, record = (arrivals.path(event[key]) for key in ("image", "sidecar"))
         asked = image.name.startswith(f"{self.stem}_") and image.name.endswith(".nii.gz")
         if not asked or record.name != f"{image.name[:-7]}.json":
@@ -223,7 +230,7 @@ class _Job:
 
     def _preview(self, number: int) -> str:
         """A preview's path here; the reader may still be at the one before."""
-        arrivals = self.worker.connection.arrivals
+        arrivals = self.worker.line.arrivals
         self._previews.append(number)
         if len(self._previews) > 2:
             arrivals.drop(self._previews.pop(0))
@@ -231,7 +238,7 @@ class _Job:
 
     def _done(self, event: dict) -> None:
         for number in self._previews:
-            self.worker.connection.arrivals.drop(number)
+            self.worker.line.arrivals.drop(number)
         values = swapped({key: value for key, value in event.items() if key not in ("event", "id")}, self.names)
         files = []
         for file in values["files"]:
@@ -249,8 +256,8 @@ class _Job:
 
     def _sent(self, key: str) -> dict:
         path = Path(self._text(key))
-        with self.worker.connection.lost_explained():
-            number = self._send(_one_file(path, key, self.worker.connection.arrivals.folder), key.replace("_", " "))
+        with self.worker.line.lost_explained():
+            number = self._send(_one_file(path, key, self.worker.line.arrivals.folder), key.replace("_", " "))
         self.names[file_mark(number)] = str(path)
         if key == ("mri" if self.request["request"] == "edit" else "mask"):
             self.stem = _stem(path)
@@ -264,7 +271,7 @@ class _Job:
                 self._progress(f"sending the {what} to {self.host}: {count / 1e6:.0f} of {size / 1e6:.0f} MB")
             return self.worker._is_cancelled(self.identity)
 
-        number = self.worker.connection.channel.send_file(path, {"id": self.worker.wire}, stopped)
+        number = self.worker.line.channel.send_file(path, {"id": self.worker.wire}, stopped)
         if number is None:
             raise Cancelled
         return number
@@ -290,7 +297,7 @@ class _Job:
         except OSError as error:
             raise ModelError(f"{folder} cannot be read: {error.strerror}.", "Import it again.") from error
         if not self.worker.answer(self.identity, request, "model")["there"]:
-            with self.worker.connection.lost_explained():
+            with self.worker.line.lost_explained():
                 files = {path.name: self._send(path, "model") for path in (folder / SPEC_FILE, folder / WEIGHTS_FILE)}
             self.worker.answer(self.identity, {**request, "files": files}, "model")
         return {"sha256": request["sha256"]}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.files import writing
-from ..base.locks import let_go, take
+from ..base.locks import let_go, take, wait_for
 
 _BEGINNING = "medddpm-private-"
 _LOCK = ".lock"
@@ -29,7 +29,7 @@ def private_folder() -> Iterator[Path]:
     folder = place / f"{_BEGINNING}{secrets.token_hex(8)}"
     lock = _lock_of(folder)
     with writing(folder):
-        handle = take(lock)
+        handle = wait_for(lock)
         folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -14,11 +14,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from ..base.errors import MedDDPMError
 from ..base.shortage import memory_explained
 from .jobs import JOBS, Cancelled, Job, ProtocolError
+
+if TYPE_CHECKING:
+    from ..synthesis.synthesize import Model
 
 PROTOCOL = 1
 
@@ -33,8 +36,8 @@ class Worker:
         self.waiting: queue.Queue[dict | None] = queue.Queue()
         self.cancelled: set[str] = set()
         self.write_lock = threading.Lock()
-        self.model = None
-        self.model_key: tuple | None = None
+        self.model: Model | None = None
+        self.model_key: tuple[str, str] | None = None
 
     def serve(self) -> None:
         """Works until `shutdown` or the end of the input."""
@@ -141,10 +144,10 @@ class Worker:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _load(self, name: str, device: str):
+    def _load(self, name: str, device: str) -> Model:
         from ..synthesis.synthesize import load_model
 
-        if self.model_key != (name, device):
+        if self.model is None or self.model_key != (name, device):
             self._forget_model()
             self.model = load_model(name, device)
             self.model_key = (name, device)
@@ -159,4 +162,4 @@ class Worker:
 
 def as_text(stream: BinaryIO, mode: str) -> TextIO:
     """A stream of bytes that nothing was read from, as one of lines."""
-    return os.fdopen(stream.fileno(), mode, encoding="utf-8", errors="replace", closefd=False)
+    return cast(TextIO, os.fdopen(stream.fileno(), mode, encoding="utf-8", errors="replace", closefd=False))

@@ -39,12 +39,12 @@ class Interval:
 
 def mean_interval(values: Sequence[float], repeats: int = 2000, seed: int = 0) -> Interval:
     """The mean of one value an image."""
-    values = _finite(values)
-    value = float(values.mean())
-    if len(values) < 2:
+    array = _finite(values)
+    value = float(array.mean())
+    if len(array) < 2:
         return _without(value)
-    draws = np.random.default_rng(seed).integers(len(values), size=(repeats, len(values)))
-    return _between(value, values[draws].mean(axis=1))
+    draws = np.random.default_rng(seed).integers(len(array), size=(repeats, len(array)))
+    return _between(value, array[draws].mean(axis=1))
 
 
 def pair_interval(
@@ -52,16 +52,16 @@ def pair_interval(
 ) -> Interval:
     """The mean of one value a pair of images; pairs: the two images' numbers from 0. Without an interval where fewer
     than four images are in them: drawn again, these say nothing of others."""
-    values, pairs = _finite(values), np.asarray(pairs, int).reshape(-1, 2)
-    value, images = float(values.mean()), int(pairs.max()) + 1
-    if len(np.unique(pairs)) < 4:
+    array, numbers = _finite(values), np.asarray(pairs, int).reshape(-1, 2)
+    value, images = float(array.mean()), int(numbers.max()) + 1
+    if len(np.unique(numbers)) < 4:
         return _without(value)
     random, means = np.random.default_rng(seed), []
     for _ in range(repeats):
         drawn = np.bincount(random.integers(images, size=images), minlength=images)
-        weights = drawn[pairs[:, 0]] * drawn[pairs[:, 1]]
+        weights = drawn[numbers[:, 0]] * drawn[numbers[:, 1]]
         if weights.any():
-            means.append(float(weights @ values / weights.sum()))
+            means.append(float(weights @ array / weights.sum()))
     return _between(value, means) if means else _without(value)
 
 
@@ -86,7 +86,7 @@ def half_interval(
     return _between(value, value + deviations * scale)
 
 
-def _between(value: float, draws: Sequence[float]) -> Interval:
+def _between(value: float, draws: Sequence[float] | np.ndarray) -> Interval:
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
 

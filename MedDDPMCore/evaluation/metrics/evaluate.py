@@ -155,11 +155,7 @@ def _add_distances(
                 "compare only with the column of halves."
             )
         for shrink, ending in ((False, ""), (True, ", shrunk covariances")):
-
-            def frechet(first, second, rows=rows, shrink=shrink):
-                return frechet_distance(rows[first], rows[second], shrink)
-
-            result.rows.append(_distance_row(title + ending, frechet, images, images, seed))
+            result.rows.append(_distance_row(title + ending, _frechet(rows, shrink), images, images, seed))
     rows = cache.features(real + synthetic)
     kernel = _joined(rbf_kernels(rows[:count], rows[count:]))
     result.rows.append(_distance_row("MMD², RBF on features", _kernel_mmd(kernel), images, images, seed))
@@ -183,6 +179,13 @@ def _distance_row(metric: str, distance: Distance, units: tuple[int, int], image
     return Row(metric, interval, images, "lower", floor, equal)
 
 
+def _frechet(rows: np.ndarray, shrink: bool) -> Distance:
+    def distance(first: np.ndarray, second: np.ndarray) -> float:
+        return frechet_distance(rows[first], rows[second], shrink)
+
+    return distance
+
+
 def _joined(kernels: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """Within first, within second and between -> one matrix of all samples."""
     first, second, between = kernels
@@ -200,12 +203,11 @@ def _voxel_gram(
     cache: ImageCache, real: list[ImageFile], synthetic: list[ImageFile]
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Scalar products, a voxel, of sums over groups of images; (images, sum of |image|²) of each; groups a side."""
-    sums, sizes, groups = [], [], []
-    for files in (real, synthetic):
-        count = min(BLOCKS, len(files))
-        groups.append(count)
+    sums, sizes = [], []
+    groups = min(BLOCKS, len(real)), min(BLOCKS, len(synthetic))
+    for files, count in zip((real, synthetic), groups, strict=True):
         for part in range(count):
-            total, squares = 0.0, 0.0
+            total, squares = np.zeros(1, np.float32), 0.0
             for file in files[part::count]:
                 image = cache.image(file)
                 total = total + image
@@ -214,7 +216,7 @@ def _voxel_gram(
             sizes.append((len(files[part::count]), squares))
     voxels = sums[0].size
     gram = np.array([[np.dot(a, b) for b in sums] for a in sums], float) / voxels
-    return gram, np.array(sizes), tuple(groups)
+    return gram, np.array(sizes), groups
 
 
 def _block_mmd(gram: np.ndarray, sizes: np.ndarray) -> Distance:
@@ -250,14 +252,14 @@ def _add_similarities(
         result.rows.append(Row(title, interval, images, better, pairs=len(values)))
     if not matched:
         return
-    values = [known.known[a.sha256, b.sha256] for a, b in matched]
+    both = [known.known[a.sha256, b.sha256] for a, b in matched]
     images = (len({a.path for a, _ in matched}), len(matched))
     for title, place, better in (("MS-SSIM of matched images", 0, "higher"), ("MSE of matched images", 1, "lower")):
-        interval = mean_interval([value[place] for value in values])
-        result.rows.append(Row(title, interval, images, better, pairs=len(values)))
+        interval = mean_interval([value[place] for value in both])
+        result.rows.append(Row(title, interval, images, better, pairs=len(both)))
     result.pairs = [
-        {"real": a.name, "synthetic": b.name, "ms_ssim": value[0], "mse": value[1]}
-        for (a, b), value in zip(matched, values, strict=True)
+        {"real": a.name, "synthetic": b.name, "ms_ssim": similarity, "mse": error}
+        for (a, b), (similarity, error) in zip(matched, both, strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +18,22 @@ from ...synthesis.output import stem
 from ...volumes.same_world import require_together
 from ...volumes.volume import Geometry, Volume, reorient, resample_image, resample_labels
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 AXES = "RAS"
 PLANES = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
 """Plane -> what lies at its left, right, top and bottom."""
 SCALE_MM = 50.0
 ZOOM_MM = 70.0
 OUTLINE = "#ff5040"
+_LETTERS = (
+    (0.02, 0.5, "left", "center"),
+    (0.98, 0.5, "right", "center"),
+    (0.5, 0.98, "center", "top"),
+    (0.5, 0.02, "center", "bottom"),
+)
+"""Where a panel's letters stand: x and y, as shares of it, and how they are aligned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +145,7 @@ def draw(path: Path, rows: Sequence[Sequence[FigurePanel]]) -> None:
     save_figure(path, figure, dpi=110, facecolor="black")
 
 
-def _draw_panel(axes, panel: FigurePanel) -> None:
+def _draw_panel(axes: Axes, panel: FigurePanel) -> None:
     height, width = (n * mm for n, mm in zip(panel.picture.shape, panel.pixel_mm, strict=True))
     extent = (0, width, height, 0)
     low, high = panel.window
@@ -142,9 +153,7 @@ def _draw_panel(axes, panel: FigurePanel) -> None:
     if panel.lesion is not None and panel.lesion.any():
         edges = [(np.arange(n) + 0.5) * mm for n, mm in zip(panel.lesion.shape, panel.pixel_mm, strict=True)]
         axes.contour(edges[1], edges[0], panel.lesion, [0.5], colors=OUTLINE, linewidths=1.0)
-    spots = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))
-    spots += ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
-    for letter, (x, y, side, level) in zip(panel.letters, spots, strict=True):
+    for letter, (x, y, side, level) in zip(panel.letters, _LETTERS, strict=True):
         axes.text(x, y, letter, transform=axes.transAxes, color="#ffd84a", fontsize=9, ha=side, va=level)
     bar = SCALE_MM if width > 2.5 * SCALE_MM else SCALE_MM / 5
     axes.plot([0.04 * width, 0.04 * width + bar], [0.96 * height] * 2, color="white", linewidth=2)
@@ -183,7 +192,8 @@ def _middle(mask: np.ndarray) -> tuple[int, int, int]:
     if not mask.any():
         raise EvaluationError("There is nothing in the image to show.")
     fullest = int(np.argmax(mask.sum(axis=(1, 2))))
-    return fullest, *(int(np.median(indices)) for indices in np.nonzero(mask[fullest]))
+    y, x = (int(np.median(indices)) for indices in np.nonzero(mask[fullest]))
+    return fullest, y, x
 
 
 def _slice(array: np.ndarray, plane: str, centre: tuple[int, int, int]) -> np.ndarray:

@@ -11,6 +11,7 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,14 +116,16 @@ def load_array(path: Path, name: str) -> np.ndarray:
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes arrays as .npz, whole or not at all. ResourceError on a full disk."""
     with replacing(path, durable=False) as part, open(part, "wb") as stream:
-        np.savez(stream, **arrays)
+        named: dict[str, Any] = dict(arrays)
+        np.savez(stream, **named)
 
 
 class PairValues:
     """Values of pairs of images, in a file that each is appended to as it is known."""
 
     def __init__(self, path: Path):
-        self.path, self.known = path, {}
+        self.path = path
+        self.known: dict[tuple[str, str], tuple[float, float]] = {}
         if path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:

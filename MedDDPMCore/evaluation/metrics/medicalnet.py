@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,12 +70,14 @@ class MedicalNet(nn.Module):
         self.bn1 = nn.BatchNorm3d(64)
         self.pool = nn.MaxPool3d(3, 2, padding=1)
         width = 64
+        groups: list[nn.Sequential] = []
         for group, (count, stride, dilation) in enumerate(zip(blocks, _STRIDES, _DILATIONS, strict=True)):
             planes, layers = 64 * 2**group, []
             for i in range(count):
                 layers.append(Block(width, planes, stride if i == 0 else 1, dilation, bottleneck, projected))
                 width = planes * (4 if bottleneck else 1)
-            setattr(self, f"layer{group + 1}", nn.Sequential(*layers))
+            groups.append(nn.Sequential(*layers))
+        self.layer1, self.layer2, self.layer3, self.layer4 = groups
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,10 +131,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
     try:
         with memory_explained():
-            if path.suffix == ".safetensors":
-                data = load_file(path)
-            else:
-                data = torch.load(path, map_location="cpu", weights_only=True)
+            is_safe = path.suffix == ".safetensors"
+            data: Any = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise EvaluationError(f"{path} cannot be read as weights: {reason}.", "Download it again.") from error

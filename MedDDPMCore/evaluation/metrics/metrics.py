@@ -12,6 +12,7 @@ import torch
 from torch.nn.functional import avg_pool3d, conv3d
 
 from ...base.errors import EvaluationError
+from ...volumes.geometry import triple
 
 DATA_RANGE = 2.0
 """Largest less smallest intensity of images in -1..1."""
@@ -65,7 +66,8 @@ def rbf_kernels(
     a, b = _as_rows(first), _as_rows(second)
     _check_width(a, b)
     bandwidth = bandwidth or median_bandwidth(a, b)
-    return tuple(np.exp(squared_distances(p, q) / (-2 * bandwidth**2)) for p, q in ((a, a), (b, b), (a, b)))
+    scale = -2 * bandwidth**2
+    return triple(np.exp(squared_distances(p, q) / scale) for p, q in ((a, a), (b, b), (a, b)))
 
 
 def median_bandwidth(first: np.ndarray, second: np.ndarray) -> float:
@@ -101,8 +103,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray, shrink: bool = False
     a, b = ((rows - rows.mean(axis=0)) / np.sqrt(len(rows) - 1) for rows in (a, b))
     if shrink:
         return max(shift + _shrunk_covariance_term(a, b), 0.0)
-    small = [np.linalg.qr(rows, mode="r") if len(rows) > rows.shape[1] else rows for rows in (a, b)]
-    cross = np.linalg.svd(small[0] @ small[1].T, compute_uv=False).sum()
+    small_a, small_b = (np.asarray(np.linalg.qr(rows, "r")) if len(rows) > rows.shape[1] else rows for rows in (a, b))
+    cross = np.linalg.svd(small_a @ small_b.T, compute_uv=False).sum()
     return float(max(shift + np.square(a).sum() + np.square(b).sum() - 2 * cross, 0.0))
 
 
@@ -185,7 +187,8 @@ def random_pairs(count: int, wanted: int, seed: int = 0) -> list[tuple[int, int]
     total = count * (count - 1) // 2
     if total <= wanted:
         return [(i, j) for i in range(count) for j in range(i + 1, count)]
-    random, chosen = np.random.default_rng(seed), {}
+    random = np.random.default_rng(seed)
+    chosen: dict[tuple[int, int], None] = {}
     while len(chosen) < wanted:
         i, j = (int(v) for v in random.integers(count, size=2))
         if i != j:

@@ -93,7 +93,9 @@ def _rests_on(row: Row) -> str:
 
 
 def write_plots(path: Path, evaluation: Evaluation) -> bool:
-    """Histograms of MS-SSIM, and features on their first two principal axes; False without matplotlib."""
+    """Histograms of MS-SSIM, and features on their first two principal axes; False without matplotlib, or features."""
+    if evaluation.features is None:
+        return False
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -109,12 +111,11 @@ def write_plots(path: Path, evaluation: Evaluation) -> bool:
         left.hist(values, edges, alpha=0.6, density=True, label=f"{name} ({len(values)} pairs)", color=colours[name])
     left.set(xlabel="MS-SSIM between two different images", ylabel="density", title="Diversity")
     left.legend()
-    rows = np.concatenate(evaluation.features)
-    centre = evaluation.features[0].mean(axis=0)
-    axes = np.linalg.svd(evaluation.features[0] - centre, full_matrices=False)[2][:2]
-    points = (rows - centre) @ axes.T
-    count = len(evaluation.features[0])
-    for name, part in (("real", points[:count]), ("synthetic", points[count:])):
+    real = evaluation.features[0]
+    centre = real.mean(axis=0)
+    axes = np.linalg.svd(real - centre, full_matrices=False)[2][:2]
+    for name, rows in zip(("real", "synthetic"), evaluation.features, strict=True):
+        part = (rows - centre) @ axes.T
         right.scatter(part[:, 0], part[:, -1], s=18, alpha=0.8, label=f"{name} ({len(part)})", color=colours[name])
     right.set(xlabel="1st principal axis of the real images", ylabel="2nd", title="Features")
     right.legend()

@@ -67,7 +67,7 @@ def alter(image: torch.Tensor, amounts: torch.Tensor, random: torch.Generator) -
         field = torch.randn((1, 3, 3, 3, 3), generator=random) * 5 * warp
         field = interpolate(field, size=size, mode="trilinear", align_corners=True).movedim(1, -1)
         scale = torch.tensor([2 / n for n in reversed(size)])
-        identity = nn.functional.affine_grid(torch.eye(3, 4)[None], (1, 1, *size), align_corners=False)
+        identity = nn.functional.affine_grid(torch.eye(3, 4)[None], [1, 1, *size], align_corners=False)
         image = grid_sample(image + 1, identity + field * scale, align_corners=False) - 1
     if blur:
         soft = avg_pool3d(avg_pool3d(image, 3, 1, 1), 3, 1, 1)

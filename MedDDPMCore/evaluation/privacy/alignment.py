@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...volumes.geometry import triple
 from ...volumes.grid import ModelGrid
 from ..metrics.standard_head import StandardHead, read_standard_head
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 COARSE_MM = 4.0
 _MEAN_OF = 12
@@ -20,8 +25,8 @@ _ITERATIONS = 60
 def coarse(grid: ModelGrid) -> ModelGrid:
     """The grid's field of view in voxels of about COARSE_MM."""
     factors = [max(1, round(COARSE_MM / spacing)) for spacing in grid.spacing]
-    shape = tuple(-(-n // factor) for n, factor in zip(grid.shape, factors[::-1], strict=True))
-    return replace(grid, shape=shape, spacing=tuple(s * f for s, f in zip(grid.spacing, factors, strict=True)))
+    shape = triple(-(-n // factor) for n, factor in zip(grid.shape, factors[::-1], strict=True))
+    return replace(grid, shape=shape, spacing=triple(s * f for s, f in zip(grid.spacing, factors, strict=True)))
 
 
 class Aligner:
@@ -63,7 +68,7 @@ class Aligner:
         the product of two is their correlation."""
         return _unit(aligned[self.region]), _unit(aligned[..., ::-1][self.region])
 
-    def _as_image(self, array: np.ndarray):
+    def _as_image(self, array: np.ndarray) -> sitk.Image:
         import SimpleITK as sitk
 
         image = sitk.GetImageFromArray(array.astype(np.float32))

@@ -128,7 +128,7 @@ def compare(
     grid: ModelGrid,
     network: FeatureNetwork,
     held_out: Sequence[Path] = (),
-    report: Callable[[], None] | None = None,
+    report: Callable[[], object] | None = None,
     cache: str | Path | None = None,
 ) -> PrivacyReport:
     """Compares files. held_out: real heads that the model has not seen, as the measure of what is usual; without, each
@@ -174,11 +174,12 @@ def _distances(arrays: dict[str, np.ndarray], scaled: bool) -> Distances:
         for name, array in arrays.items():
             rows = (array[..., telling] - mean[telling]) / deviation[telling]
             arrays[name] = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
-    references = arrays["real"][0]
-    found = nearest(*arrays["synthetic"], references)
+    (own, mirrored), (real, real_mirrored) = arrays["synthetic"], arrays["real"]
+    synthetic = nearest(own, mirrored, real)
     if "held_out" in arrays:
-        return Distances(found, nearest(*arrays["held_out"], references))
-    return Distances(found, nearest(*arrays["real"], references, same=True))
+        own, mirrored = arrays["held_out"]
+        return Distances(synthetic, nearest(own, mirrored, real))
+    return Distances(synthetic, nearest(real, real_mirrored, real, same=True))
 
 
 def markdown(report: PrivacyReport) -> str:
@@ -246,7 +247,7 @@ def closest_pairs(report: PrivacyReport, found: Nearest, grid: ModelGrid, count:
     real right, in three planes; the real is mirrored where that is how it is near."""
     rows = []
     for n in np.argsort(found.distance, kind="stable")[:count]:
-        pair = []
+        pair: list[np.ndarray] = []
         for path in (report.synthetic[n], report.real[found.index[n]]):
             head = read_standard_head(path, grid)
             image, inside, sides = head.image, head.head, "RL"

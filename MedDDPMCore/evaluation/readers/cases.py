@@ -76,7 +76,7 @@ def plan_study(
 
 
 def make_study(
-    plan: ReaderStudyPlan, out: str | Path, key: str | Path | None = None, report: Callable[[int], None] | None = None
+    plan: ReaderStudyPlan, out: str | Path, key: str | Path | None = None, report: Callable[[int], object] | None = None
 ) -> tuple[Path, Path]:
     """Makes the study's folder and its key; returns both paths. A stopped call goes on where it was.
 
@@ -158,7 +158,8 @@ def _says_synthetic(path: Path) -> bool:
         return True
     if not path.name.endswith((".nii", ".nii.gz")):
         return False
-    return b"SYNTHETIC" in nib.load(path).header["descrip"].tobytes()
+    image = nib.load(path)
+    return isinstance(image, nib.Nifti1Pair) and b"SYNTHETIC" in image.header["descrip"].tobytes()
 
 
 def _begin(plan: ReaderStudyPlan, out: Path, key: Path) -> str:

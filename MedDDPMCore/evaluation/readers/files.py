@@ -89,7 +89,9 @@ def read_answers(path: str | Path, study: Study) -> dict[str, Answer]:
     doubled, unknown or missing.
     """
     path = Path(path)
-    answers, problems, seen = {}, [], Counter()
+    answers: dict[str, Answer] = {}
+    problems: list[str] = []
+    seen: Counter[str] = Counter()
     for line, row in _rows(path):
         case = row["case"]
         seen[case] += 1

@@ -13,6 +13,7 @@ import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def score(readings: Sequence[Reading], synthetic: np.ndarray, seed: int = 0) -> 
         times[ALL] = np.concatenate([reading.seconds for reading in readings])
         for i, j in itertools.combinations(range(len(readings)), 2):
             pair = f"{readings[i].reader} and {readings[j].reader} (Cohen)"
-            kappas[pair] = by_cases(lambda n, i=i, j=j: cohen_kappa(called[i, n], called[j, n]), len(synthetic), seed)
+            kappas[pair] = by_cases(partial(_agreement, called[i], called[j]), len(synthetic), seed)
     if len(readings) > 2:
         votes = np.stack([(~called).sum(axis=0), called.sum(axis=0)], axis=1)
         kappas[f"{ALL} (Fleiss)"] = by_cases(lambda n: fleiss_kappa(votes[n]), len(synthetic), seed)
@@ -128,12 +129,20 @@ def _pooled(readings: Sequence[Reading], synthetic: np.ndarray, seed: int) -> di
     result = {}
     for name, kind in zip(FIGURES, (np.ones(len(synthetic), bool), synthetic, ~synthetic), strict=False):
         binomial = wilson(int(right[:, kind].sum()), int(right[:, kind].size))
-        drawn = by_cases(lambda n, own=share[kind]: float(own[n].mean()), int(kind.sum()), seed)
+        drawn = by_cases(partial(_mean_of, share[kind]), int(kind.sum()), seed)
         result[name] = Interval(binomial.value, min(binomial.low, drawn.low), max(binomial.high, drawn.high))
     result["AUC"] = by_cases(
         lambda n: _area(ratings[:, n].ravel(), np.tile(synthetic[n], len(readings))), len(synthetic), seed
     )
     return result
+
+
+def _agreement(one: np.ndarray, other: np.ndarray, cases: np.ndarray) -> float:
+    return cohen_kappa(one[cases], other[cases])
+
+
+def _mean_of(shares: np.ndarray, cases: np.ndarray) -> float:
+    return float(shares[cases].mean())
 
 
 def _area(rating: np.ndarray, synthetic: np.ndarray) -> float:

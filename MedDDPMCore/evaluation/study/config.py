@@ -63,12 +63,12 @@ class StudyConfig:
         """With its paths made absolute. TrainingError naming the entry that is wrong."""
         path = Path(path)
         config = from_json(cls, read_json(path, TrainingError), shown(path), TrainingError)
-        named = {
-            key: {name: _beside(path, value) for name, value in getattr(config, key).items()}
-            for key in ("models", "tests")
-        }
+        models, tests = (
+            {name: _beside(path, value) for name, value in named.items()} for named in (config.models, config.tests)
+        )
         numbers = tuple(sorted(set(config.synthetic)))
-        return dataclasses.replace(config, data=_beside(path, config.data), synthetic=numbers, **named)
+        data = _beside(path, config.data)
+        return dataclasses.replace(config, data=data, synthetic=numbers, models=models, tests=tests)
 
     def to_dict(self) -> dict:
         """As plain data."""

@@ -19,7 +19,7 @@ from ...synthesis.output import FULL_SCALE
 from ...training.data.augment import Augmentation
 from ...training.data.dataset import PackedDataset, from_bytes, to_bytes
 from ...training.data.samples import NO_AUGMENTATION, Samples
-from ...volumes.geometry import Geometry, direction_of_axes
+from ...volumes.geometry import Geometry, direction_of_axes, triple
 from ...volumes.labels import LabelScheme
 from ...volumes.volume import Volume, where_labels
 
@@ -41,8 +41,10 @@ class ImageSet:
     @classmethod
     def open(cls, folder: Path) -> ImageSet:
         """A set that `write_set` has written, memory-mapped."""
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")]
-        return cls(*arrays, tuple(json.loads((folder / "ids.json").read_text(encoding="utf-8"))))
+        images, masks = (
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")
+        )
+        return cls(images, masks, tuple(json.loads((folder / "ids.json").read_text(encoding="utf-8"))))
 
 
 def write_set(folder: Path, count: int, pairs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> None:
@@ -134,7 +136,9 @@ def write_masks(
         Volume(labels, _grid_geometry(data)).write(path)
 
 
-def _with_moved_lesion(labels, data: PackedDataset, case: int, other: int, generator) -> np.ndarray:
+def _with_moved_lesion(
+    labels: np.ndarray, data: PackedDataset, case: int, other: int, generator: torch.Generator
+) -> np.ndarray:
     """The labels with their own lesion filled and the other case's in its place; unchanged if either has none."""
     scheme = data.labels_scheme
     lesions = [scheme.values[name] for name in scheme.lesions]
@@ -157,7 +161,7 @@ def _grid_geometry(data: PackedDataset) -> Geometry:
     """The data's grid around the world's origin."""
     direction = direction_of_axes(data.grid.axes)
     corner = direction @ (-(np.array(data.grid.shape[::-1]) - 1) / 2 * data.grid.spacing)
-    return Geometry(data.grid.shape, data.grid.spacing, tuple(corner), direction)
+    return Geometry(data.grid.shape, data.grid.spacing, triple(corner), direction)
 
 
 def synthetic_pairs(

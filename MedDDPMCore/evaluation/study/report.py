@@ -223,7 +223,7 @@ def _write_csv(path: Path, rows: list[dict]) -> None:
     write_text(path, text.getvalue())
 
 
-def _rounded(value):
+def _rounded(value: object) -> object:
     return f"{value:.5g}" if isinstance(value, float) else value
 
 

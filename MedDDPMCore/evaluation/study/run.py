@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +39,7 @@ from .images import ImageSet, is_whole, mask_path, matched_pairs, real_pairs, sy
 from .nnunet_augmentation import NnunetAugmentation
 from .report import write_report
 from .segmentation_metrics import scores
-from .segmentation_network import segment, train_segmenter
+from .segmentation_network import SegmentationNetwork, segment, train_segmenter
 
 HELD_OUT = "held-out"
 EXTRAS = ("scipy", "matplotlib", "monai")
@@ -121,7 +121,7 @@ def _run_arm(config: StudyConfig, arm: Arm, out: Path, device: torch.device, rep
     report(f"{arm.name}: done")
 
 
-def _tested(network, test: ImageSet, device: torch.device) -> list[dict]:
+def _tested(network: SegmentationNetwork, test: ImageSet, device: torch.device) -> list[dict]:
     return [
         {"case": name, **dataclasses.asdict(scores(segment(network, image, device), mask > 0))}
         for image, mask, name in zip(test.images, test.masks, test.ids, strict=True)
@@ -138,13 +138,13 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
             raise TrainingError(f"The test set {name} does not fit {config.data}: its grid or labels differ.")
         wanted[name] = (other, list(range(len(other.cases))), len(other.cases))
     for name, (source, cases, count) in wanted.items():
-        folder = out / "sets" / slug(name)
-        if not is_whole(folder):
+        packed = out / "sets" / slug(name)
+        if not is_whole(packed):
             pairs = real_pairs(source, cases, count, config.lesions, config.seed, name == REAL)
             if config.match_tests and name in config.tests:
                 level = float(np.mean([data.cases[case].white_matter for case in train_cases]))
                 pairs = matched_pairs(pairs, source, cases, level)
-            write_set(folder, count, pairs)
+            write_set(packed, count, pairs)
 
 
 def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.device, report: Report) -> Path:
@@ -156,11 +156,15 @@ def _model_folder(config: StudyConfig, name: str, out: Path, device: torch.devic
     if not (run / "done.json").exists():
         report(f"{name}: training")
         with _timed(out, f"training {name}"):
-            train(TrainingConfig.read(path), config.data, run, RunOptions(device=str(device)), [].append)
+            train(TrainingConfig.read(path), config.data, run, RunOptions(device=str(device)), _silent)
         if rank_and_world()[0] == 0:
             write_json(run / "done.json", {})
     _wait_for([run / "done.json", run / "model" / SPEC_FILE])
     return run / "model"
+
+
+def _silent(_entry: dict) -> None:
+    """A report that is not told: of the training of a model within a study."""
 
 
 def _make_images(
@@ -189,7 +193,8 @@ def _make_images(
                 sampler=config.sampler if diffusion else None,
                 steps=config.sampling_steps if diffusion else None,
             )
-            labels = dict(model.spec.labels.values)  # those of the data: nobody need ask whether its heads are heads
+            # the labels of the data: nobody need ask whether its heads are heads
+            labels: dict[str, int | tuple[int, ...]] = dict(model.spec.labels.values)
             synthesize_files(model, [mask_path(out / "masks", k)], made, settings, labels)
     write_text(made / f"done-{rank}-of-{world}", "")
     if rank == 0:
@@ -226,7 +231,7 @@ def _wait_for(paths: Sequence[Path]) -> None:
 
 
 @contextmanager
-def _timed(out: Path, what: str):
+def _timed(out: Path, what: str) -> Iterator[None]:
     """Adds the seconds that something took in this process to the study's times."""
     begun = time.monotonic()
     try:

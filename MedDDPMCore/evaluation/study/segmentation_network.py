@@ -17,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...base.device import placed
 from ...base.errors import TrainingError
 from ...base.randomness import generator_for
 from ...base.typed_json import above, at_least, one_of
 from ...networks.convolution import Conv3d
-from ...networks.layers import GroupNorm
+from ...networks.group_norm import GroupNorm
 from ...training.data.dataset import from_bytes
 from ...training.stages.checkpoint import load_checkpoint, save_checkpoint
 from ...training.stages.config import SCHEDULES, rate_factor
@@ -111,8 +112,9 @@ def train_segmenter(
     torch.manual_seed(seed)
     network = SegmentationNetwork(sets[0].images.shape[1], settings)
     share = float(np.mean([one.masks[k].mean() for one, k in images[:: max(1, len(images) // 50)]]))
-    nn.init.constant_(network.out.bias, math.log(max(share, 1e-5) / (1 - min(share, 0.99))))
-    network.to(device, memory_format=torch.channels_last_3d)
+    if network.out.bias is not None:
+        nn.init.constant_(network.out.bias, math.log(max(share, 1e-5) / (1 - min(share, 0.99))))
+    placed(network, device)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     step, steps, saved = 0, settings.steps(len(images)), time.monotonic()
     if checkpoint.exists():
@@ -144,7 +146,9 @@ def train_segmenter(
     return network.eval()
 
 
-def _batch(images: list[tuple[ImageSet, int]], size: int, seed: int, step: int, augment: Augment | None):
+def _batch(
+    images: list[tuple[ImageSet, int]], size: int, seed: int, step: int, augment: Augment | None
+) -> tuple[Tensor, Tensor]:
     """Images and masks of one step: each epoch passes through all of them in an order of its own."""
     pairs = []
     for place in range(step * size, (step + 1) * size):

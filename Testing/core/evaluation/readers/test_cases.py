@@ -106,8 +106,8 @@ def facts(path: Path) -> list[float]:
 
 
 def left_out(array: np.ndarray) -> float:
-    """The share, to a tenth, of the grey levels in use that no voxel takes, beyond what chance leaves empty of levels as
-    frequent as their neighbours."""
+    """The share, to a tenth, of the grey levels in use that no voxel takes, less what chance leaves empty where levels
+    are as frequent as their neighbours."""
     counts = np.bincount(array[array > 0].ravel(), minlength=256)
     used = np.flatnonzero(counts)
     middle = np.arange(np.percentile(used, 30), np.percentile(used, 70)).astype(int)
