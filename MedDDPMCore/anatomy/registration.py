@@ -48,18 +48,18 @@ def registration(head: Volume, template: Volume, kind: str = "affine") -> np.nda
     start.SetCenter(fixed_geometry.centre.tolist())
     start.SetMatrix(turn.ravel().tolist(), 1e-4)
     start.SetTranslation((moving_geometry.centre - fixed_geometry.centre).tolist())
-    found: _Map = _optimised(fixed, moving, start)
+    transform: _Map = _optimised(fixed, moving, start)
     if kind == "affine":
         affine = sitk.AffineTransform(3)
-        affine.SetCenter(found.GetCenter())
-        affine.SetMatrix(found.GetMatrix())
-        affine.SetTranslation(found.GetTranslation())
-        found = _optimised(fixed, moving, affine)
+        affine.SetCenter(transform.GetCenter())
+        affine.SetMatrix(transform.GetMatrix())
+        affine.SetTranslation(transform.GetTranslation())
+        transform = _optimised(fixed, moving, affine)
     to_head = np.eye(4)
-    to_head[:3, :3] = np.reshape(found.GetMatrix(), (3, 3))
-    centre = np.array(found.GetCenter())
-    to_head[:3, 3] = centre + found.GetTranslation() - to_head[:3, :3] @ centre
-    _check(fixed, sitk.Resample(moving, fixed, found, sitk.sitkLinear, 0.0), to_head)
+    to_head[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
+    centre = np.array(transform.GetCenter())
+    to_head[:3, 3] = centre + transform.GetTranslation() - to_head[:3, :3] @ centre
+    _check(fixed, sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0), to_head)
     return np.linalg.inv(to_head)
 
 

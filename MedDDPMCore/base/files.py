@@ -207,10 +207,10 @@ def writing(path: str | Path, hint: str = "") -> Iterator[None]:
     except MedDDPMError:
         raise
     except Exception as error:
-        found = _refusal(error)
-        if found is None:
+        refusal = _refusal(error)
+        if refusal is None:
             raise
-        reason, advice = _reason(Path(path), found)
+        reason, advice = _reason(Path(path), refusal)
         raise ResourceError(f"{shown(path)} could not be written: {reason}.", f"{advice} {hint}".strip()) from error
 
 

@@ -104,9 +104,9 @@ def _take_now(path: Path) -> int | None:
             if not _lock(handle):
                 os.close(handle)
                 return None
-            found = os.fstat(handle)
+            status = os.fstat(handle)
             with contextlib.suppress(FileNotFoundError):
-                if found.st_nlink and os.path.samestat(found, path.stat()):
+                if status.st_nlink and os.path.samestat(status, path.stat()):
                     return handle
         except BaseException:
             os.close(handle)

@@ -124,13 +124,13 @@ class _Reader:
         return self.error(f"{self.where}: {entry or 'it'} must be {must_be}, not {text}.")
 
     def made(self, kind: type, values: object, entry: str) -> Any:
-        found = self.entries(kind, values, entry)
+        given = self.entries(kind, values, entry)
         missing = dataclasses.MISSING
         for field in dataclasses.fields(kind):
-            if field.name not in found and field.default is missing and field.default_factory is missing:
+            if field.name not in given and field.default is missing and field.default_factory is missing:
                 raise self.error(f"{self.where} lacks the entry {_joined(entry, field.name)}.")
         try:
-            return kind(**found)
+            return kind(**given)
         except MedDDPMError as reason:
             raise self.error(f"{self.where}: {f'{entry}: ' if entry else ''}{reason.message}", reason.hint) from reason
 

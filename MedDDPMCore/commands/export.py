@@ -96,8 +96,8 @@ def _json_lines() -> tuple[Report, Callable[[], None]]:
     """Tells progress as JSON, one object a line: cases done and in all, name, and step and total, or words."""
 
     def report(done: int, total: int, name: str, what: Progress | str) -> None:
-        said = {"words": what} if isinstance(what, str) else {"step": what.index, "total": what.total}
-        print(json.dumps({"done": done, "cases": total, "name": name, **said}), flush=True)
+        state = {"words": what} if isinstance(what, str) else {"step": what.index, "total": what.total}
+        print(json.dumps({"done": done, "cases": total, "name": name, **state}), flush=True)
 
     return report, lambda: None
 

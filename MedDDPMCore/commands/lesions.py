@@ -132,8 +132,8 @@ def _write(args: argparse.Namespace, edited: EditedMask) -> int:
 
 
 def _say(edited: EditedMask) -> None:
-    words = [f"lesions {edited.before_ml:.2f} ml -> {edited.after_ml:.2f} ml, {edited.clipped_ml:.2f} ml cut off"]
-    print("\n".join([*words, *edited.notes]), file=sys.stderr)
+    volumes = [f"lesions {edited.before_ml:.2f} ml -> {edited.after_ml:.2f} ml, {edited.clipped_ml:.2f} ml cut off"]
+    print("\n".join([*volumes, *edited.notes]), file=sys.stderr)
 
 
 def mirror(args: argparse.Namespace) -> int:
@@ -219,9 +219,9 @@ def save(args: argparse.Namespace) -> int:
     from ..lesions.tools import list_lesions
 
     mask, scheme = _read(args)
-    found = list_lesions(mask, scheme)
+    lesions = list_lesions(mask, scheme)
     number = args.number or 1
-    if not 1 <= number <= len(found):
-        raise LabelError(f"There is no lesion {number}.", f"The mask has {len(found)}.")
-    print(save_shape(found[number - 1], args.name, args.library))
+    if not 1 <= number <= len(lesions):
+        raise LabelError(f"There is no lesion {number}.", f"The mask has {len(lesions)}.")
+    print(save_shape(lesions[number - 1], args.name, args.library))
     return 0

@@ -24,15 +24,15 @@ def models(args: argparse.Namespace) -> int:
     from ..models.catalogue import find_models
     from ..models.spec import ModelSpec
 
-    found = {name: (folder, ModelSpec.read(folder)) for name, folder in find_models().items()}
+    models = {name: (folder, ModelSpec.read(folder)) for name, folder in find_models().items()}
     if args.json:
         listed = {
             name: {"folder": str(folder), "weights_sha256": spec.weights_sha256, **spec.to_dict()}
-            for name, (folder, spec) in found.items()
+            for name, (folder, spec) in models.items()
         }
         print(json.dumps(listed, indent=1))
         return 0
-    for name, (folder, spec) in found.items():
+    for name, (folder, spec) in models.items():
         print(f"{name}\t{spec.title}\t{', '.join(spec.modalities)}\t{folder}")
     return 0
 

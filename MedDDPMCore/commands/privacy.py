@@ -50,12 +50,12 @@ def deface(args: argparse.Namespace) -> int:
     volume = Volume.read(image)
     head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
     require_together("mask", head, "image", volume)
-    said = {"SYNTHETIC": read_record(sidecar(image)).title} if record else {}
-    defaced, said = without_face(volume, head), {**said, "DEFACED": "face removed by medddpm deface"}
+    marks = {"SYNTHETIC": read_record(sidecar(image)).title} if record else {}
+    defaced, marks = without_face(volume, head), {**marks, "DEFACED": "face removed by medddpm deface"}
     if record:
-        write_with_record(out, defaced, said, {**record, "defaced": True})
+        write_with_record(out, defaced, marks, {**record, "defaced": True})
     else:
-        defaced.write(out, said)
+        defaced.write(out, marks)
     print(args.out)
     return 0
 
@@ -103,7 +103,7 @@ def privacy(args: argparse.Namespace) -> int:
     if folder:
         write_text(folder / TABLE, table(report))
         for space, name in PICTURES.items():
-            save_png(folder / name, closest_pairs(report, getattr(report, space).found, grid))
+            save_png(folder / name, closest_pairs(report, getattr(report, space).synthetic, grid))
         write_text(folder / REPORT, markdown(report))
     print(markdown(report), end="")
     return EXIT_ERROR if report.copies.any() else 0

@@ -32,8 +32,8 @@ def study(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
 
-    def told(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
+    def told(message: str) -> None:
+        print(message, file=sys.stderr, flush=True)
 
     path = run_study(StudyConfig.read(args.config), args.out, args.device, told)
     if path:

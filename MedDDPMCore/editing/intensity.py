@@ -53,20 +53,20 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
         _require_contrast(high.max() > low.min())
         return Levels(low, np.where(high > low, high, low + 1), 1.0), []
     outside = image[~head]
-    found = Levels(
+    levels = Levels(
         np.array(np.percentile(outside, 1) if outside.size else 0.0), np.array(np.percentile(image[head], 99.5)), WHITE
     )
-    _require_contrast(bool(found.high > found.low))
+    _require_contrast(bool(levels.high > levels.low))
     brain = _brain(model, plan)
     if not brain.any():
-        return found, []
-    own, wanted = float(np.median(found.to_model(image)[brain])), float(np.median(expected(model, plan)[brain]))
+        return levels, []
+    own, wanted = float(np.median(levels.to_model(image)[brain])), float(np.median(expected(model, plan)[brain]))
     factor = (wanted - AIR) / max(own - AIR, 1e-6)
     if 1 / _ALIKE <= factor <= _ALIKE or not 1 / _FURTHEST <= factor <= _FURTHEST:
-        return found, []
+        return levels, []
     note = f"The brain is {'darker' if factor > 1 else 'brighter'} than the model's by a factor of "
     note += f"{max(factor, 1 / factor):.2f}: its intensities were matched."
-    return Levels(found.low, found.low + (found.high - found.low) / factor, WHITE, True), [note]
+    return Levels(levels.low, levels.low + (levels.high - levels.low) / factor, WHITE, True), [note]
 
 
 def _brain(model: Model, plan: Plan) -> np.ndarray:

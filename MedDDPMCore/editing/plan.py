@@ -100,7 +100,7 @@ def plan_edit(
     if options.mass_effect:
         new = Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry)
         bent, base = _bent(mri, head, new, scheme, options, notes)
-    found, known = _known(
+    intensities, known = _known(
         model, plan, base, region=region, background=float(mri.array.min()), options=options, notes=notes
     )
     return EditPlan(
@@ -108,8 +108,8 @@ def plan_edit(
         bent=bent,
         region=region,
         weight=weights(region, mri.geometry, options.blend_mm),
-        levels=found,
-        contrast=_own_contrast(mri, before > 0, head, found) if found.foreign else None,
+        levels=intensities,
+        contrast=_own_contrast(mri, before > 0, head, intensities) if intensities.foreign else None,
         plan=plan,
         known=known,
         mri_sha256=hashlib.sha256(np.ascontiguousarray(mri.array).data).hexdigest(),
@@ -143,9 +143,9 @@ def _known(
 ) -> tuple[Levels, KnownRegion]:
     """The patient's image in the model's intensities and on its grid, and what of it is to be made."""
     on_grid = resample_image(image, plan.grid, background).array
-    found, said = levels(model, on_grid, plan)
-    notes += said
-    known = found.to_model(on_grid)
+    intensities, level_notes = levels(model, on_grid, plan)
+    notes += level_notes
+    known = intensities.to_model(on_grid)
     known[plan.labels == 0] = AIR
     on_model_grid = resample_image(Volume(region.astype(np.float32), image.geometry), plan.grid, 0.0)
     unknown = np.clip(2 * on_model_grid.array, 0, 1)
@@ -153,14 +153,14 @@ def _known(
         raise LabelError("The region to edit lies outside the model's field of view.", "Edit nearer to the brain.")
     made_ml = float(region.sum()) * voxel_ml(image.geometry)
     notes.append(f"{made_ml:.1f} ml of the image are made anew; all else is the patient's own.")
-    return found, KnownRegion(
+    return intensities, KnownRegion(
         torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds
     )
 
 
-def _own_contrast(mri: Volume, lesion: np.ndarray, head: np.ndarray, found: Levels) -> float | None:
+def _own_contrast(mri: Volume, lesion: np.ndarray, head: np.ndarray, intensities: Levels) -> float | None:
     """Of the lesions (z, y, x) bool that the patient has; None where there are none."""
-    return contrast(mri.array - found.low, lesion, head & ~lesion, mri.geometry.spacing)[0]
+    return contrast(mri.array - intensities.low, lesion, head & ~lesion, mri.geometry.spacing)[0]
 
 
 def _check(model: Model, mri: Volume, options: EditOptions) -> None:
@@ -200,9 +200,9 @@ def _with_head(
         lesion = np.zeros(mask.array.shape, bool)
         for name in names:
             wanted = np.atleast_1d(meaning.get(name, scheme.values[name]))
-            found = where_labels(mask.array, wanted)
-            body[found & (body > 0)] = scheme.values[name]
-            lesion |= found
+            labelled = where_labels(mask.array, wanted)
+            body[labelled & (body > 0)] = scheme.values[name]
+            lesion |= labelled
         if set(np.unique(mask.array[~lesion]).tolist()) - {0}:
             raise
         notes.append("The mask has no head: it was found in the MRI.")

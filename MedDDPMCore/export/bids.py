@@ -48,7 +48,7 @@ class Bids:
     def sidecars(self, case_id: str, records: dict[str, dict]) -> dict[str, dict]:
         """Path -> content of the JSON beside each image (from its modality's provenance) and beside the mask."""
         mask = self.label(case_id)
-        found = {
+        values = {
             _json_of(self.image(case_id, modality)): {
                 "Description": record["statement"],
                 "SkullStripped": "head" not in self.spec.labels.values,
@@ -58,11 +58,11 @@ class Bids:
             }
             for modality, record in records.items()
         }
-        found[_json_of(mask)] = {
+        values[_json_of(mask)] = {
             "Description": "The mask that the synthetic image was made from: its condition, not a reading of it.",
             "Manual": False,
         }
-        return found
+        return values
 
     def common_files(self, cases: list[ExportedCase]) -> dict[str, str]:
         """dataset_description.json, participants.tsv with its JSON, dseg.tsv, .bidsignore."""

@@ -156,8 +156,8 @@ class _Making:
                     report(done, total, path.name, f"left out: {error}")
                     continue
                 plan = self.model.fitted(ready.plan)
-                for words in [*plan.warnings, *plan.notes]:
-                    report(done, total, path.name, words)
+                for remark in [*plan.warnings, *plan.notes]:
+                    report(done, total, path.name, remark)
                 mask_id = stem(path) if self.options.keep_names else f"m{plan.mask_sha256[:10]}"
                 for seed in range(self.settings.seed, self.settings.seed + samples):
                     one = replace(self.settings, seed=seed, samples=1, batch_size=1)

@@ -75,8 +75,8 @@ def library_folder() -> Path:
 def saved_shapes(folder: Path | None = None) -> dict[str, Path]:
     """Name -> file of every saved shape."""
     folder = folder or library_folder()
-    found = sorted(folder.glob(f"*{_ENDING}")) if folder.is_dir() else []
-    return {path.name.removesuffix(_ENDING): path for path in found if not is_hidden(path, folder)}
+    files = sorted(folder.glob(f"*{_ENDING}")) if folder.is_dir() else []
+    return {path.name.removesuffix(_ENDING): path for path in files if not is_hidden(path, folder)}
 
 
 def save_shape(lesion: Lesion, name: str, folder: Path | None = None) -> Path:
@@ -108,10 +108,10 @@ def load_shape(name_or_path: str | Path, scheme: LabelScheme, folder: Path | Non
         )
     shape = Volume.read(path, labels=True)
     values = {scheme.values[name] for name in scheme.lesions}
-    found = set(np.unique(shape.array).tolist()) - {0}
-    if not found or not found <= values:
+    labels = set(np.unique(shape.array).tolist()) - {0}
+    if not labels or not labels <= values:
         raise LabelError(
-            f"{path} holds the labels {sorted(found) or 'none'}, not those of a lesion ({sorted(values)}).",
+            f"{path} holds the labels {sorted(labels) or 'none'}, not those of a lesion ({sorted(values)}).",
             "Save a lesion with `medddpm lesion save`.",
         )
     window = bounding_box(shape.array > 0)

@@ -50,11 +50,11 @@ def lesions_of(mask: Volume, scheme: LabelScheme) -> list[Lesion]:
     """The lesions of a mask in the scheme's values, the largest first."""
     import SimpleITK as sitk
 
-    found = where_labels(mask.array, (scheme.values[name] for name in scheme.lesions))
-    if not found.any():
+    lesion = where_labels(mask.array, (scheme.values[name] for name in scheme.lesions))
+    if not lesion.any():
         return []
-    window = bounding_box(found)
-    inside = np.ascontiguousarray(found[window]).view(np.uint8)
+    window = bounding_box(lesion)
+    inside = np.ascontiguousarray(lesion[window]).view(np.uint8)
     image = sitk.ConnectedComponent(sitk.GetImageFromArray(inside), True)
     numbers = sitk.GetArrayFromImage(sitk.RelabelComponent(image, 0, True))
     statistics = sitk.LabelShapeStatisticsImageFilter()

@@ -110,8 +110,8 @@ def _atlas(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> Atlas |
     size = tuple(n // ATLAS_FACTOR for n in spec.grid.shape)
     wanted = {"image": (len(spec.modalities), *size), "head": size}
     for name, shape in wanted.items():
-        found = weights.get(f"{_ATLAS}{name}")
-        if found is None or tuple(found.shape) != shape or not torch.isfinite(found.float()).all():
+        tensor = weights.get(f"{_ATLAS}{name}")
+        if tensor is None or tuple(tensor.shape) != shape or not torch.isfinite(tensor.float()).all():
             raise ModelError(f"{path} lacks {_ATLAS}{name} of shape {shape} with finite values.", "It is damaged.")
     return Atlas(*(weights[f"{_ATLAS}{name}"].float() for name in wanted))
 
@@ -158,10 +158,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_weights(path: Path, wanted_sha256: str) -> dict[str, Tensor]:
     try:
-        found = sha256_of(path)
+        digest = sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error}.") from error
-    if found != wanted_sha256:
+    if digest != wanted_sha256:
         raise ModelError(
             f"{path} does not have the hash that {SPEC_FILE} states: the file is damaged or not this model's.",
             "Download or import the model again.",

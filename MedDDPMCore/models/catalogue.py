@@ -27,13 +27,13 @@ def bundled_folder() -> Path:
 
 def find_models() -> dict[str, Path]:
     """Name -> folder of every model; an earlier folder wins over a later one of the same name."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for folder in model_folders():
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if (path / SPEC_FILE).is_file():
-                    found.setdefault(path.name, path)
-    return found
+                    folders.setdefault(path.name, path)
+    return folders
 
 
 def find_model(name_or_path: str | Path) -> Path:

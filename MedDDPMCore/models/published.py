@@ -135,13 +135,13 @@ def _difference(original: nn.Module, copy: nn.Module, channels: int) -> float:
 def _network_tensors(path: Path) -> tuple[str, dict[str, Tensor], int | None]:
     """Where the network's tensors are in the file, those tensors by their published names, and the training step."""
     tensors, step = read_tensors(path)
-    found = [name[: -len(_MARK)] for name in tensors if f".{name}".endswith(f".{_MARK}")]
-    if not found:
+    prefixes = [name[: -len(_MARK)] for name in tensors if f".{name}".endswith(f".{_MARK}")]
+    if not prefixes:
         raise ModelError(
             f"{path} holds no Med-DDPM network: none of its {len(tensors)} tensors is called {_MARK}.",
             "Name the published checkpoint, a dictionary with ema, or its state dict.",
         )
-    inner = next((prefix for prefix in found if "ema" in prefix.split(".")), found[0])
+    inner = next((prefix for prefix in prefixes if "ema" in prefix.split(".")), prefixes[0])
     source = inner.removesuffix("denoise_fn.")
     state = {
         name[len(source) :].removeprefix("denoise_fn."): value

@@ -163,8 +163,8 @@ class ModelSpec:
 
     def _check_one_step(self) -> None:
         stage = self.stages[0]
-        found = (len(self.stages), stage.domain.kind, stage.domain.factor, stage.prediction, stage.timesteps)
-        if found != (1, "voxels", 1, "x0", 1):
+        layout = (len(self.stages), stage.domain.kind, stage.domain.factor, stage.prediction, stage.timesteps)
+        if layout != (1, "voxels", 1, "x0", 1):
             raise ModelError(
                 f"A {self.kind} model has one stage of 1 timestep, over voxels of factor 1, predicting x0."
             )

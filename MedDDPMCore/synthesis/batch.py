@@ -98,18 +98,18 @@ def synthesize_files(
             }
             try:
                 plan = model.fitted(plan_of())
-                there = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
+                done = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
             except (LabelError, VolumeError) as error:
                 if len(masks) == 1:
                     raise
                 failed[path] = str(error)
                 report(path, f"left out: {error}")
                 continue
-            for words in [*plan.warnings, *plan.notes]:
-                report(path, words)
+            for remark in [*plan.warnings, *plan.notes]:
+                report(path, remark)
             for seed in seeds:
                 one = replace(settings, seed=seed, samples=1, batch_size=1)
-                if there[seed]:
+                if done[seed]:
                     report(path, f"seed {seed} is there already")
                     continue
                 for progress in model.run(plan, one):

@@ -23,13 +23,13 @@ RESERVE = {"cuda": 600 << 20, "mps": 300 << 20, "cpu": 300 << 20}
 class Fit:
     """Where and in what pieces a run is done.
 
-    slab_planes: as of `UNet.slab_planes`. words: what the user should know.
+    slab_planes: as of `UNet.slab_planes`. warnings: what the user should know.
     """
 
     device: torch.device
     batch_size: int = 1
     slab_planes: int = 0
-    words: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def needed(spec: ModelSpec, device: torch.device, precision: torch.dtype, batch: int = 1, slab_planes: int = 0) -> int:
@@ -48,33 +48,34 @@ def fit(
 
     The model is loaded on `device` already. ResourceError where none fits; free tells a device's free bytes.
     """
-    there = free(device)
+    available = free(device)
 
     def need(batch: int, planes: int = 0) -> int:
         return needed(spec, device, precision, batch, planes)
 
-    if need(batch_size) <= there:
+    if need(batch_size) <= available:
         return Fit(device, batch_size)
-    room = f"The device {device} has {_gb(there)} free; "
+    has_free = f"The device {device} has {_gb(available)} free; "
     batch = batch_size
     while batch > 1:
         batch //= 2
-        if need(batch) <= there:
-            words = f"{room}{batch_size} samples at once need {_gb(need(batch_size))}: {batch} at once are made."
-            return Fit(device, batch, 0, (words,))
+        if need(batch) <= available:
+            warning = f"{has_free}{batch_size} samples at once need {_gb(need(batch_size))}: {batch} at once are made."
+            return Fit(device, batch, 0, (warning,))
     for planes in SLABS:
-        if need(1, planes) <= there:
-            words = f"{room}this model needs {_gb(need(1))}: its largest layers are computed in slabs, a little slower."
-            return Fit(device, 1, planes, (words,))
+        if need(1, planes) <= available:
+            warning = (
+                f"{has_free}this model needs {_gb(need(1))}: its largest layers are computed in slabs, a little slower."
+            )
+            return Fit(device, 1, planes, (warning,))
     if device.type != "cpu":
         cpu = torch.device("cpu")
         slower = fit(spec, cpu, pick_precision("auto", cpu), 1, lambda d: _beside_weights(spec, free(d)))
-        words = (
-            f"{room}this model needs {_gb(need(1, SLABS[-1]))} even in slabs: it is computed on the CPU, far slower."
-        )
-        return Fit(cpu, 1, slower.slab_planes, (words, *slower.words))
+        in_slabs = _gb(need(1, SLABS[-1]))
+        warning = f"{has_free}this model needs {in_slabs} even in slabs: it is computed on the CPU, far slower."
+        return Fit(cpu, 1, slower.slab_planes, (warning, *slower.warnings))
     raise ResourceError(
-        f"{room}this model needs {_gb(need(1, SLABS[-1]))}.",
+        f"{has_free}this model needs {_gb(need(1, SLABS[-1]))}.",
         "Close other programs, or choose a smaller model.",
     )
 

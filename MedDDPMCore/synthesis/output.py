@@ -115,8 +115,8 @@ def record_beside(path: Path) -> dict | None:
     Records of the first versions hold no hash: they are believed.
     """
     try:
-        record, found = json.loads(sidecar(path).read_text(encoding="utf-8")), sha256_of(path)
-        return record if record.get("image_sha256", found) == found else None
+        record, digest = json.loads(sidecar(path).read_text(encoding="utf-8")), sha256_of(path)
+        return record if record.get("image_sha256", digest) == digest else None
     except (OSError, ValueError, AttributeError):
         return None
 

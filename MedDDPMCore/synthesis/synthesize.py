@@ -144,7 +144,7 @@ class Model:
 
     def fitted(self, plan: Plan) -> Plan:
         """The plan, with words where it does not fit into the memory that is free now."""
-        return plan.warned(fit(self.spec, self.device, self.precision).words)
+        return plan.warned(fit(self.spec, self.device, self.precision).warnings)
 
     def place(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
         """`plan` without a look at the memory: it can be made while the model is at work on another."""
@@ -227,7 +227,7 @@ class Model:
         is known. Where the run takes place is decided by the memory that is free now, for this run alone."""
         sampling = self.sampler_for(settings)
         placed, fitted = self.placed(settings)
-        yield from placed._run(plan.warned(fitted.words), settings, filling, sampling, fitted.batch_size)
+        yield from placed._run(plan.warned(fitted.warnings), settings, filling, sampling, fitted.batch_size)
 
     def _run(
         self, plan: Plan, settings: Settings, filling: Filling | None, sampler: Sampler, batch_size: int
@@ -257,13 +257,13 @@ class Model:
         """The model where a run fits into the memory which is free now: itself, or a copy on another device; and how it
         fits."""
         fitted = fit(self.spec, self.device, self.precision, min(settings.batch_size, settings.samples))
-        there = self
+        placed_model = self
         if fitted.device != self.device:
-            there = Model(self.folder, fitted.device, pick_precision("auto", fitted.device))
-        for network in there.networks:
+            placed_model = Model(self.folder, fitted.device, pick_precision("auto", fitted.device))
+        for network in placed_model.networks:
             if isinstance(network, UNet):
                 network.slab_planes = fitted.slab_planes
-        return there, fitted
+        return placed_model, fitted
 
     def condition(self, labels: np.ndarray) -> Tensor:
         """Condition channels (1, channel, z, y, x) for labels (z, y, x) on the model grid, on the model's device: label

@@ -156,13 +156,13 @@ def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[Tr
     if path.exists():
         before = TrainingConfig.read(path)
         if before.start_from:
-            said = {name: getattr(before.model, name) for name in ABOUT}
-            config = dataclasses.replace(config, model=dataclasses.replace(config.model, **said))
+            about = {name: getattr(before.model, name) for name in ABOUT}
+            config = dataclasses.replace(config, model=dataclasses.replace(config.model, **about))
         config = _with_bands_of(before.model, config)
         if before.start_from and not config.start_from:
             config = dataclasses.replace(config, model=before.model, start_from=before.start_from)
-        found = differences(before.to_dict(), config.to_dict())
-        listed = {key: f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items()}
+        changes = differences(before.to_dict(), config.to_dict())
+        listed = {key: f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changes.items()}
         refused = [text for key, text in listed.items() if not _CHANGEABLE.fullmatch(key) and key != "start_from"]
         if refused:
             raise TrainingError(

@@ -47,9 +47,9 @@ def damaged(path: Path, reason: object) -> VolumeError:
 def require_regular(path: Path) -> int:
     """The size in bytes of a regular file; VolumeError for what is missing, empty, or no such file (pipes, devices)."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
             raise VolumeError(f"{path} is {what}, not a file.", "Save the volume as a file first.")
         with path.open("rb"):
             pass
@@ -58,9 +58,9 @@ def require_regular(path: Path) -> int:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise VolumeError(f"{path} cannot be opened: {reason}.", "Check its name and the rights on it.") from error
-    if found.st_size == 0:
+    if status.st_size == 0:
         raise VolumeError(f"{path} is empty (0 bytes).", "Export or copy it again.")
-    return found.st_size
+    return status.st_size
 
 
 def require_room(path: Path, claimed: int, held: int, packing: str = "gzip") -> None:

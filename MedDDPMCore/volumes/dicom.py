@@ -58,7 +58,7 @@ def sop_class(path: Path) -> str | None:
 
 def _no_image(uid: str | None) -> str | None:
     """What a SOP class is, if not an image."""
-    families = (said for start, said in _NO_IMAGE_FAMILIES.items() if (uid or "").startswith(start))
+    families = (description for start, description in _NO_IMAGE_FAMILIES.items() if (uid or "").startswith(start))
     return _NO_IMAGES.get(uid or "") or next(families, None)
 
 
@@ -70,9 +70,11 @@ def read_file(path: Path) -> Voxels:
     uid = sop_class(path)
     if uid is None:
         raise VolumeError(f"{path} is no DICOM file.", "Copy or export it again.")
-    if said := _no_image(uid):
+    if description := _no_image(uid):
         contours = uid == _STORAGE + "481.3"
-        raise VolumeError(f"{path} is {said}, not an image.", _CONTOURS if contours else "Export the image series.")
+        raise VolumeError(
+            f"{path} is {description}, not an image.", _CONTOURS if contours else "Export the image series."
+        )
     if uid in _SEGMENTATIONS:
         return dicom_segments.read(path)
     if uid in _MULTI_FRAME:
@@ -136,16 +138,16 @@ def _only(folder: Path, files: list[Path], what: str) -> Path:
 def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
     import SimpleITK as sitk
 
-    found = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in _series(folder)}
-    found = {uid: kept for uid, names in found.items() if (kept := [n for n in names if n not in passed_over])}
-    if not found:
+    series = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in _series(folder)}
+    series = {uid: kept for uid, names in series.items() if (kept := [n for n in names if n not in passed_over])}
+    if not series:
         raise VolumeError(f"There is no DICOM series in {folder}.", "Give the folder that holds the slices themselves.")
-    if len(found) > 1:
-        listed = "; ".join(_describe(names) for names in found.values())
+    if len(series) > 1:
+        listed = "; ".join(_describe(names) for names in series.values())
         raise VolumeError(
-            f"{folder} holds {len(found)} DICOM series: {listed}.", "Give a folder that holds the one you want, alone."
+            f"{folder} holds {len(series)} DICOM series: {listed}.", "Give a folder that holds the one you want, alone."
         )
-    names = next(iter(found.values()))
+    names = next(iter(series.values()))
     if len(names) == 1:
         raise VolumeError(
             f"{folder} holds one slice ({Path(names[0]).name}); a 3D volume is needed.", "Export the whole series."
@@ -203,16 +205,16 @@ def _tags(name: str) -> dict[str, str]:
 def _positions(names: list[str], tags: list[dict[str, str]]) -> np.ndarray:
     """Positions (slice, xyz) in LPS mm of slices in order, checked to be parallel, measured and evenly spaced."""
     positions, orientations = [], []
-    for name, found in zip(names, tags, strict=True):
-        if _POSITION not in found or _ORIENTATION not in found:
+    for name, values in zip(names, tags, strict=True):
+        if _POSITION not in values or _ORIENTATION not in values:
             raise VolumeError(f"{name} does not say where its slice lies.", "Is it an image? Export the series again.")
-        if not found.get(_SPACING, "").strip():
+        if not values.get(_SPACING, "").strip():
             raise VolumeError(
                 f"{name} does not state its voxel size (PixelSpacing is missing).", "Export the series again."
             )
         with decoding(Path(name)):
-            positions.append(_numbers(found[_POSITION], 3))
-            orientations.append(_numbers(found[_ORIENTATION], 6))
+            positions.append(_numbers(values[_POSITION], 3))
+            orientations.append(_numbers(values[_ORIENTATION], 6))
     places = np.array(positions)
     if not are_parallel(np.array(orientations)):
         raise VolumeError(f"The slices in {Path(names[0]).parent} are not parallel.", "Is it a localiser?")

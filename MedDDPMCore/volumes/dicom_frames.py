@@ -64,17 +64,17 @@ def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray) -> np.ndarray
     frames = dataset.PerFrameFunctionalGroupsSequence
     chosen = np.arange(len(frames))
     for name, sequence, attribute, unit in _KINDS:
-        said = np.array([_said(group(dataset, frames[n], sequence), attribute, unit) for n in chosen])
-        choices = sorted(set(said.tolist()), key=_by_number)
+        stated = np.array([_said(group(dataset, frames[n], sequence), attribute, unit) for n in chosen])
+        choices = sorted(set(stated.tolist()), key=_by_number)
         if len(choices) == 1 or len(choices) == len(chosen):
             continue
         magnitudes = [choice for choice in choices if choice == "MAGNITUDE" or "\\M\\" in f"\\{choice}\\"]
         if name in ("component", "frame type") and len(magnitudes) == 1:
             others = ", ".join(choice for choice in choices if choice not in magnitudes)
             warn(f"{path} holds several images at the same places; the magnitude is read, not {others}.")
-            chosen = chosen[said == magnitudes[0]]
+            chosen = chosen[stated == magnitudes[0]]
             continue
-        counted = ", ".join(f"{choice} ({np.count_nonzero(said == choice)} frames)" for choice in choices[:12])
+        counted = ", ".join(f"{choice} ({np.count_nonzero(stated == choice)} frames)" for choice in choices[:12])
         raise VolumeError(
             f"{path} holds {len(choices)} images, told apart by {name}: {counted}.",
             "Give one alone: `dcm2niix -o OUT FOLDER` writes a NIfTI file of each; or export the one you want.",

@@ -47,10 +47,10 @@ def planes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.nda
         raise VolumeError(
             f"{path} describes {len(frames)} frames, but holds {dataset.get('NumberOfFrames', 0)}.", "Export it again."
         )
-    found = []
+    frame_values = []
     for number, frame in enumerate(frames, start=1):
         values = []
-        for name, field, count, said in (
+        for name, field, count, what in (
             ("PlanePositionSequence", "ImagePositionPatient", 3, "where it lies"),
             ("PlaneOrientationSequence", "ImageOrientationPatient", 6, "how it is oriented"),
             ("PixelMeasuresSequence", "PixelSpacing", 2, "its voxel size"),
@@ -58,14 +58,14 @@ def planes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.nda
             item = group(dataset, frame, name)
             value = item.get(field) if item is not None else None
             if value is None or len(value) != count:
-                raise VolumeError(f"Frame {number} of {path} does not say {said} ({field}).", "Export it again.")
+                raise VolumeError(f"Frame {number} of {path} does not say {what} ({field}).", "Export it again.")
             values.append([float(part) for part in value])
             if not np.isfinite(values[-1]).all():
                 raise VolumeError(
-                    f"Frame {number} of {path} does not say {said} in numbers ({field}).", "Export it again."
+                    f"Frame {number} of {path} does not say {what} in numbers ({field}).", "Export it again."
                 )
-        found.append(values)
-    positions, orientations, spacings = (np.array(part) for part in zip(*found, strict=True))
+        frame_values.append(values)
+    positions, orientations, spacings = (np.array(part) for part in zip(*frame_values, strict=True))
     if not are_parallel(orientations) or np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].min():
         raise VolumeError(f"The frames of {path} are not parallel or not of one voxel size.", "Is it a localiser?")
     return positions, orientations, spacings[0]

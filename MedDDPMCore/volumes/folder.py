@@ -39,11 +39,11 @@ def volume_files(folder: str | Path) -> list[Path]:
             f"{shown(error.filename)} cannot be looked into: {error.strerror}.", "Check the rights on it."
         )
 
-    found = []
+    files = []
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not is_hidden(Path(name), Path())]
-        found += [Path(root, name) for name in names if is_volume_file(Path(name)) and not name.startswith(".")]
-    return sorted(found)
+        files += [Path(root, name) for name in names if is_volume_file(Path(name)) and not name.startswith(".")]
+    return sorted(files)
 
 
 def require_content(path: Path) -> None:

@@ -123,18 +123,18 @@ class LabelScheme:
                 raise LabelError("The segmentation holds values that are not whole numbers.", "Is it an image?")
             array = array.astype(np.int64)
         values, counts = count_labels(array)
-        found = dict(zip(values.tolist(), counts.tolist(), strict=True))
-        found.pop(0, None)
-        if not found:
+        sizes = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        sizes.pop(0, None)
+        if not sizes:
             raise LabelError("The segmentation is empty: every voxel is background (0).", self._how_to_start())
         meaning = self._meaning(names, mapping)
-        unknown = {value: count for value, count in found.items() if value not in meaning}
+        unknown = {value: count for value, count in sizes.items() if value not in meaning}
         if unknown:
             raise LabelError(*self._unknown_text(unknown, names))
         scheme_values = {**self.values, "background": 0}
         mapped = np.zeros(array.shape, np.uint8)
         present = dict.fromkeys(self.values, 0)
-        for value, count in found.items():
+        for value, count in sizes.items():
             name = meaning[value]
             if name != "background":
                 mapped[array == value] = scheme_values[name]

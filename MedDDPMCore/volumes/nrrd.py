@@ -95,8 +95,8 @@ def _vectors(fields: dict[str, str], dimension: int) -> list[np.ndarray | None] 
     """A space direction for each axis, None for axes of values; None if the header states no directions."""
     if "space directions" not in fields:
         return None
-    found = re.findall(r"none|\([^)]*\)", fields["space directions"], re.IGNORECASE)
-    vectors = [None if text.lower() == "none" else _numbers(text) for text in found]
+    parts = re.findall(r"none|\([^)]*\)", fields["space directions"], re.IGNORECASE)
+    vectors = [None if text.lower() == "none" else _numbers(text) for text in parts]
     if len(vectors) != dimension:
         raise ValueError(f"{len(vectors)} space directions for {dimension} axes")
     return [None if vector is None or np.isnan(vector).all() else vector for vector in vectors]
@@ -107,13 +107,13 @@ def _numbers(text: str) -> np.ndarray:
 
 
 def _geometry(path: Path, fields: dict, vectors: list | None, size: list[int], axes: list[int]) -> Geometry:
-    words = fields.get("space", "").lower().replace("_", "-")
+    space = fields.get("space", "").lower().replace("_", "-")
     letters = {"ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"}
-    named = letters.get(words.removesuffix("t"), words).removesuffix("-time").split("-")
+    named = letters.get(space.removesuffix("t"), space).removesuffix("-time").split("-")
     known = len(named) == 3 and all(word in _SPACES for word in named)
     if not known:
-        said = f"names no space of a patient ({words})" if words else "names no space"
-        warn(f"{path} does not say how it is oriented (its header {said}); left and right may be swapped.")
+        lack = f"names no space of a patient ({space})" if space else "names no space"
+        warn(f"{path} does not say how it is oriented (its header {lack}); left and right may be swapped.")
     signs = np.array([_SPACES[word] for word in named]) if known else np.ones(3)
     affine = np.eye(4)
     if vectors:

@@ -28,8 +28,8 @@ def examine(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None = No
     array, report = scheme.examine(mask, mapping)
     own = Volume(array, mask.geometry)
     values = _values(mask, scheme, mapping)
-    if (found := _swapped(report, scheme, values, own) or doubt(own, scheme, values)) is not None:
-        message, hint = found
+    if (doubted := _swapped(report, scheme, values, own) or doubt(own, scheme, values)) is not None:
+        message, hint = doubted
         if scheme.required[0] not in (mapping or {}):
             raise LabelError(message, hint)
         report.warnings.append(message)
@@ -119,11 +119,11 @@ def _make_head(body: str, values: dict[str, str]) -> str:
 
 def _values(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) -> dict[str, str]:
     """By what values ("1", "2+3") the file has the labels that it holds."""
-    found: dict[str, list[str]] = {}
+    candidates: dict[str, list[str]] = {}
     for value, name in sorted(scheme.meaning_of(mask, mapping).items()):
         if name in scheme.values and (mask.array == value).any():
-            found.setdefault(name, []).append(str(value))
-    return {name: "+".join(values) for name, values in found.items()}
+            candidates.setdefault(name, []).append(str(value))
+    return {name: "+".join(values) for name, values in candidates.items()}
 
 
 def _litres_of_a_voxel(mask: Volume) -> float:

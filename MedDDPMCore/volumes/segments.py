@@ -60,8 +60,8 @@ def from_channels(array: np.ndarray, path: Path) -> np.ndarray:
     channels = array.shape[-1]
     if (array == array[..., :1]).all() and array.any():
         return array[..., 0]
-    found = np.unique(array)
-    if set(found.tolist()) <= {0, 1}:
+    values = np.unique(array)
+    if set(values.tolist()) <= {0, 1}:
         places = [array[..., channel] != 0 for channel in range(channels)]
         covered = sum(place.astype(np.uint8) for place in places)
         if (covered == 1).all():
@@ -82,7 +82,7 @@ def from_channels(array: np.ndarray, path: Path) -> np.ndarray:
             "Slicer's Segment Editor.",
         )
     raise VolumeError(
-        f"{path} holds {channels} values a voxel, from {found[0]:.4g} to {found[-1]:.4g}: neither one-hot channels of "
-        "0 and 1 nor one label a voxel.",
+        f"{path} holds {channels} values a voxel, from {values[0]:.4g} to {values[-1]:.4g}: neither one-hot channels "
+        "of 0 and 1 nor one label a voxel.",
         "Save a label map: one whole number a voxel. For probabilities, take the channel that is the largest.",
     )

@@ -109,12 +109,12 @@ def count_labels(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def where_labels(array: np.ndarray, values: Iterable[int]) -> np.ndarray:
     """Where an array (two axes or more) holds one of a few values, as bool: np.isin, five times as fast."""
-    found = np.zeros(array.shape, bool)
+    result = np.zeros(array.shape, bool)
     wanted = list(values)
-    for part, hit in zip(array, found, strict=True):
+    for part, hit in zip(array, result, strict=True):
         for value in wanted:
             hit |= part == value
-    return found
+    return result
 
 
 def resample_labels(volume: Volume, geometry: Geometry) -> Volume:

@@ -46,25 +46,25 @@ def spatial_axes(path: Path, shape: tuple[int, ...], labels: bool, components: i
         keep.pop(0)
     if len(keep) > 4:
         keep = keep[:3] + [axis for axis in keep[3:] if shape[axis] != 1]
-    said = tuple(shape[axis] for axis in keep)
+    sizes = tuple(shape[axis] for axis in keep)
     if len(keep) < 3:
         raise VolumeError(
-            f"{path} is {len(keep)}D, of shape {said}; a 3D volume is needed.",
+            f"{path} is {len(keep)}D, of shape {sizes}; a 3D volume is needed.",
             "A picture of a slice is not enough: export the whole series.",
         )
     if components > 1 and len(keep) == 3 and not labels:
         raise VolumeError(
-            f"{path} holds {components} values a voxel (shape {said}, colour or vectors), not one.",
+            f"{path} holds {components} values a voxel (shape {sizes}, colour or vectors), not one.",
             "Save a single grey-value volume, or for a segmentation a label map.",
         )
     channel = None
     if labels and len(keep) == 4 and components == 1:
-        channel = keep[0] if said[0] < said[3] else keep[3]
+        channel = keep[0] if sizes[0] < sizes[3] else keep[3]
         channel = channel if shape[channel] <= _MOST_CHANNELS else None
     keep = [axis for axis in keep if axis != channel]
     if len(keep) > 3:
         raise VolumeError(
-            f"{path} is {len(keep)}D, of shape {said}; a single 3D volume is needed.",
+            f"{path} is {len(keep)}D, of shape {sizes}; a single 3D volume is needed.",
             "Save the one time point, echo or component that you want as a file of its own.",
         )
     if keep[0] > 0 and channel is None:

@@ -47,8 +47,8 @@ class Connection:
             yield state
             message = self.receive()
             if message is None:
-                if "queue of" in state and (said := [w for w in self._words if w.startswith("srun: job ")]):
-                    state = f"waiting in the queue of {self.host.name} ({said[-1].removeprefix('srun: ')})"
+                if "queue of" in state and (queued := [w for w in self._words if w.startswith("srun: job ")]):
+                    state = f"waiting in the queue of {self.host.name} ({queued[-1].removeprefix('srun: ')})"
             elif message.get("event") == "open":
                 self.reached = True
                 if (message.get("carry"), message.get("protocol")) != (VERSION, PROTOCOL):
@@ -103,8 +103,8 @@ class Connection:
             self._threads[1].join(_END_SECONDS)
         except subprocess.TimeoutExpired:
             code = None
-        words = "\n".join([*self.channel.noise, *self._words])
-        return ssh.explained(self.host, code, words, self.opened)
+        output = "\n".join([*self.channel.noise, *self._words])
+        return ssh.explained(self.host, code, output, self.opened)
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError, ValueError, LineError):

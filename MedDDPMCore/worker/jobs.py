@@ -55,7 +55,7 @@ class Job:
         self.device = self.optional_text("device") or "auto"
         self.previews = request.get("preview", True)
         self.load, self.started = load, time.monotonic()
-        self.said: list[str] = []
+        self.file_warnings: list[str] = []
         """What the readers of files warned of."""
 
     def progress(self, phase: str, **values: Any) -> None:
@@ -82,10 +82,10 @@ class Job:
 
         path = self.text(key)
         self.progress(f"reading the {key.replace('_', ' ')}")
-        with python_warnings.catch_warnings(record=True) as said:
+        with python_warnings.catch_warnings(record=True) as caught:
             python_warnings.simplefilter("always")
             volume = Volume.read(Path(path), labels=labels)
-        self.said += [str(one.message) for one in said]
+        self.file_warnings += [str(one.message) for one in caught]
         return volume
 
     def model(self) -> Model:
@@ -95,7 +95,7 @@ class Job:
 
     def walk(self, states: Iterator[tuple[Any, Any]], warnings: Sequence[str], notes: Sequence[str]) -> Iterator[Any]:
         """Passes on what comes with each finished state (`Progress`) of a walk, and tells of every one."""
-        self.progress("synthesizing", warnings=[*self.said, *warnings], notes=notes)
+        self.progress("synthesizing", warnings=[*self.file_warnings, *warnings], notes=notes)
         self.folder.mkdir(parents=True, exist_ok=True)
         previews, shown = [self.folder / f"preview-{k}.nii" for k in (0, 1)], 0.0
         walk_started = time.monotonic()
@@ -134,7 +134,7 @@ class Job:
             seconds=round(time.monotonic() - self.started, 2),
             model=model.spec.name,
             device=str(model.device),
-            warnings=[*self.said, *warnings],
+            warnings=[*self.file_warnings, *warnings],
             notes=notes,
         )
 

@@ -278,11 +278,11 @@ class _Job:
 
     def _model(self, name: str) -> Any:
         """What the other machine knows the model by: its name, or, after it was sent where it must, its hash."""
-        there = {model["name"]: model for model in self.worker.ready["models"]}
+        theirs = {model["name"]: model for model in self.worker.ready["models"]}
         folder = find_models().get(name) or Path(name)
         here = (folder / SPEC_FILE).is_file()
-        if name in there:
-            if here and read_json(folder / SPEC_FILE, ModelError).get("weights_sha256") != there[name].get(
+        if name in theirs:
+            if here and read_json(folder / SPEC_FILE, ModelError).get("weights_sha256") != theirs[name].get(
                 "weights_sha256"
             ):
                 self.warnings.append(
@@ -290,7 +290,7 @@ class _Job:
                 )
             return name
         if not here:
-            known = ", ".join(sorted({*there, *find_models()}))
+            known = ", ".join(sorted({*theirs, *find_models()}))
             raise ModelError(f"There is no model {name!r}, neither here nor on {self.host}.", f"Known models: {known}.")
         try:
             request = {"request": "model", "sha256": model_hash(folder)}

@@ -34,10 +34,10 @@ class FeatureNetwork:
     def features(self, image: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
         """An image (z, y, x) in -1..1, spacing (x, y, z) mm -> float32 (features,)."""
         with torch.inference_mode():
-            found = self.module(self.to_input(image, spacing).to(self.device))[0].float().cpu().numpy()
-        if not np.isfinite(found).all():
+            features = self.module(self.to_input(image, spacing).to(self.device))[0].float().cpu().numpy()
+        if not np.isfinite(features).all():
             raise EvaluationError(f"{self.name} gives features that are not finite.")
-        return found
+        return features
 
 
 def load_features(
@@ -51,15 +51,15 @@ def load_features(
     path = Path(weights) if weights is not None else HEAD_ENCODER
     if not path.is_file():
         raise EvaluationError(f"There is no file of feature weights {path}.", "Name another, or none.")
-    found = sha256_of(path)
-    if sha256 and not found.startswith(sha256.lower()):
-        raise EvaluationError(f"{path} has the sha256 {found}, not {sha256}.", "Download it again.")
+    digest = sha256_of(path)
+    if sha256 and not digest.startswith(sha256.lower()):
+        raise EvaluationError(f"{path} has the sha256 {digest}, not {sha256}.", "Download it again.")
     if weights is None:
         module, name, to_input = _head_encoder(path), HEAD_ENCODER_NAME, head_encoder.to_input
     else:
         module, name = medicalnet.read_medicalnet(path)
         to_input = medicalnet.to_input
-    return FeatureNetwork(name, found, module.to(device), to_input, torch.device(device))
+    return FeatureNetwork(name, digest, module.to(device), to_input, torch.device(device))
 
 
 def equalised(image: np.ndarray, head: np.ndarray) -> np.ndarray:

@@ -53,13 +53,13 @@ def prepare_image(path: Path, grid: ModelGrid) -> tuple[np.ndarray, np.ndarray]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "(?s).*NaN or infinite", UserWarning)
-            found = standard_head(Volume.read(path), grid)
+            standard = standard_head(Volume.read(path), grid)
     except (MedDDPMError, UserWarning) as error:
         reason = str(error).replace("; they are set to the image's minimum", "")
         raise EvaluationError(
             f"{path.name} cannot be evaluated: {reason}", "Repair it or take it out of the folder, and start again."
         ) from error
-    return found.image, found.head
+    return standard.image, standard.head
 
 
 class ImageCache:
@@ -69,8 +69,8 @@ class ImageCache:
         self.grid, self.network = grid, network
         described = {"version": 1, "grid": grid.to_dict()}
         self.images = folder / f"images-{settings_key(described)}"
-        self.found = folder / f"features-{settings_key({**described, 'network': network.sha256})}"
-        for made in (self.images, self.found):
+        self.feature_folder = folder / f"features-{settings_key({**described, 'network': network.sha256})}"
+        for made in (self.images, self.feature_folder):
             make_folder(made)
 
     def add(self, file: ImageFile) -> None:
@@ -99,7 +99,7 @@ class ImageCache:
         return np.stack([load_array(self._paths(file)[1], name) for file in files])
 
     def _paths(self, file: ImageFile) -> tuple[Path, Path]:
-        return self.images / f"{file.sha256}.npz", self.found / f"{file.sha256}.npz"
+        return self.images / f"{file.sha256}.npz", self.feature_folder / f"{file.sha256}.npz"
 
 
 def settings_key(settings: dict) -> str:

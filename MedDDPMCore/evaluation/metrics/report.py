@@ -88,8 +88,8 @@ def _rests_on(row: Row) -> str:
     """How many pairs of how many images a mean over pairs is of, and why it has no interval, if it has none."""
     if not row.pairs:
         return ""
-    words = f", {row.pairs} pair{'s' * (row.pairs > 1)} of {sum(row.images)} images"
-    return words if math.isfinite(row.interval.low) else f"{words}: too few for an interval"
+    text = f", {row.pairs} pair{'s' * (row.pairs > 1)} of {sum(row.images)} images"
+    return text if math.isfinite(row.interval.low) else f"{text}: too few for an interval"
 
 
 def write_plots(path: Path, evaluation: Evaluation) -> bool:

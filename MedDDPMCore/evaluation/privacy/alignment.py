@@ -60,8 +60,8 @@ class Aligner:
         method.SetSmoothingSigmasPerLevel([2, 0])
         middle = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
         method.SetInitialTransform(sitk.Euler3DTransform(middle), inPlace=True)
-        found = method.Execute(fixed, moving)
-        return sitk.GetArrayFromImage(sitk.Resample(moving, fixed, found, sitk.sitkLinear, -1.0))
+        transform = method.Execute(fixed, moving)
+        return sitk.GetArrayFromImage(sitk.Resample(moving, fixed, transform, sitk.sitkLinear, -1.0))
 
     def vectors(self, aligned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What an aligned image and its mirror image are inside the reference's head: unit vectors of mean 0, so that

@@ -41,10 +41,10 @@ FEWEST_REAL = 4
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances in one space. found: synthetic to real. usual: held-out real heads (or each real head) to the other
+    """Distances in one space. synthetic: to real. usual: held-out real heads (or each real head) to the other
     real ones."""
 
-    found: Nearest
+    synthetic: Nearest
     usual: Nearest
 
     @property
@@ -55,7 +55,7 @@ class Distances:
     @property
     def share_close(self) -> Interval:
         """The share of synthetic images that are closer than `close`; 5 % is usual."""
-        return wilson(int((self.found.distance < self.close).sum()), len(self.found.distance))
+        return wilson(int((self.synthetic.distance < self.close).sum()), len(self.synthetic.distance))
 
     def closer(self, relative: bool = False) -> Interval:
         """The chance that a synthetic head is closer to its nearest real one than a real head is; 0.5 is usual.
@@ -63,7 +63,7 @@ class Distances:
         relative: of the distance over that to the next nearest ones, which an image that is close to all, such as a
         blurred or an average one, does not shorten; a copy does.
         """
-        values = [n.distance / n.others if relative else n.distance for n in (self.usual, self.found)]
+        values = [n.distance / n.others if relative else n.distance for n in (self.usual, self.synthetic)]
         every = np.concatenate(values)
         is_real = np.arange(len(every)) < len(values[0])
         return by_cases(lambda n: area_under_curve(every[n][is_real[n]], every[n][~is_real[n]]), len(every))
@@ -95,7 +95,7 @@ class PrivacyReport:
     @property
     def copies(self) -> np.ndarray:
         """Which synthetic images (n,) are copies of a real one."""
-        return self.image.found.distance < COPY_SHARE * self.image.close
+        return self.image.synthetic.distance < COPY_SHARE * self.image.close
 
     @property
     def verdict(self) -> str:
@@ -150,16 +150,16 @@ def compare(
                 files[name].append(vectors.add(path))
                 if report:
                     report()
-        found = {}
+        distances = {}
         for space in SPACES:
             arrays = {
                 name: vectors.gather(kept, space, Path(scratch) / f"{space}-{name}") for name, kept in files.items()
             }
-            found[space] = _distances(arrays, scaled=space == "features")
+            distances[space] = _distances(arrays, scaled=space == "features")
             del arrays
         faces = sum(bool(load_array(file, FACE)) for file in files["synthetic"])
     return PrivacyReport(
-        list(synthetic), list(real), **found, network=network.name, held_out=bool(held_out), faces=faces
+        list(synthetic), list(real), **distances, network=network.name, held_out=bool(held_out), faces=faces
     )
 
 
@@ -189,7 +189,7 @@ def markdown(report: PrivacyReport) -> str:
     rows = [
         (
             "median distance of a synthetic head to its nearest real one",
-            *(f"{np.median(s.found.distance):.4f}" for s in spaces),
+            *(f"{np.median(s.synthetic.distance):.4f}" for s in spaces),
         ),
         (
             f"median distance of {measured} to their nearest (other) real one",
@@ -234,11 +234,20 @@ def table(report: PrivacyReport) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     header = ["synthetic", "nearest_real", "distance", "distance_to_next_ones", "mirrored", "copy"]
     writer.writerow([*header, "nearest_by_features", "feature_distance", "feature_distance_to_next_ones"])
-    found, alike = report.image.found, report.features.found
-    for n in np.argsort(found.distance, kind="stable"):
-        values = (f"{found.distance[n]:.6f}", f"{found.others[n]:.6f}", int(found.mirrored[n]), int(report.copies[n]))
-        features = (report.real[alike.index[n]].name, f"{alike.distance[n]:.6f}", f"{alike.others[n]:.6f}")
-        writer.writerow((report.synthetic[n].name, report.real[found.index[n]].name, *values, *features))
+    by_voxels, by_features = report.image.synthetic, report.features.synthetic
+    for n in np.argsort(by_voxels.distance, kind="stable"):
+        values = (
+            f"{by_voxels.distance[n]:.6f}",
+            f"{by_voxels.others[n]:.6f}",
+            int(by_voxels.mirrored[n]),
+            int(report.copies[n]),
+        )
+        features = (
+            report.real[by_features.index[n]].name,
+            f"{by_features.distance[n]:.6f}",
+            f"{by_features.others[n]:.6f}",
+        )
+        writer.writerow((report.synthetic[n].name, report.real[by_voxels.index[n]].name, *values, *features))
     return stream.getvalue()
 
 

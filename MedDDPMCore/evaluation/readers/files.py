@@ -119,12 +119,12 @@ def read_answers(path: str | Path, study: Study) -> dict[str, Answer]:
 def answer_from(case: str, answer: str, confidence: str, seconds: str) -> Answer:
     """From texts as a person or a program writes them; ValueError says what is wrong."""
     word = answer.strip().lower()
-    found = next((truth for truth in TRUTHS if word in (truth, truth[0])), None)
+    truth_meant = next((truth for truth in TRUTHS if word in (truth, truth[0])), None)
     if not word and not confidence.strip():
         raise ValueError("it is not filled in")
     if not word:
         raise ValueError("the answer is not filled in")
-    if found is None:
+    if truth_meant is None:
         raise ValueError(f"the answer is {answer.strip()!r}, not real or synthetic")
     if not confidence.strip():
         raise ValueError("the confidence is not filled in")
@@ -136,7 +136,7 @@ def answer_from(case: str, answer: str, confidence: str, seconds: str) -> Answer
         time = -1.0
     if time is not None and not 0 <= time < float("inf"):
         raise ValueError(f"the seconds are {seconds.strip()!r}, not a time")
-    return Answer(case, found, int(confidence), time)
+    return Answer(case, truth_meant, int(confidence), time)
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:

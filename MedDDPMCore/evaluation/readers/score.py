@@ -184,7 +184,9 @@ def table(scores: ReaderScores) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("reader", "figure", "value", "low", "high"))
-    rows = [(who, name, i.value, i.low, i.high) for who, found in scores.figures.items() for name, i in found.items()]
+    rows = [
+        (who, name, i.value, i.low, i.high) for who, figures in scores.figures.items() for name, i in figures.items()
+    ]
     rows += [(who, "kappa", i.value, i.low, i.high) for who, i in scores.kappas.items()]
     rows += [(who, "seconds", *time) for who, time in scores.seconds.items()]
     writer.writerows([who, name, *(f"{value:.6g}" for value in values)] for who, name, *values in rows)

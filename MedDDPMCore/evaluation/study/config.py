@@ -77,7 +77,7 @@ class StudyConfig:
     def arms(self) -> list[Arm]:
         """Every training set of the study, in the order of its tables."""
         several = len(self.synthetic) > 1
-        found = [
+        arms = [
             Arm(name=REAL, sources=(REAL,), count=0, table=1),
             Arm(name=AUGMENTED, sources=(REAL,), count=0, table=1, augmented=True),
         ]
@@ -85,14 +85,14 @@ class StudyConfig:
             end = f" ({count})" if several else ""
             names = list(self.models)
             groups = [group for size in range(2, len(names) + 1) for group in combinations(names, size)]
-            found += [Arm(name=name + end, sources=(name,), count=count, table=1) for name in names]
-            found += [Arm(name=" + ".join(group) + end, sources=group, count=count, table=2) for group in groups]
+            arms += [Arm(name=name + end, sources=(name,), count=count, table=1) for name in names]
+            arms += [Arm(name=" + ".join(group) + end, sources=group, count=count, table=2) for group in groups]
             mixed = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
-            found += [
+            arms += [
                 Arm(name=" + ".join((REAL, *group)) + end, sources=(REAL, *group), count=count, table=3)
                 for group in mixed
             ]
-        return sorted(found, key=lambda arm: arm.table)
+        return sorted(arms, key=lambda arm: arm.table)
 
 
 def slug(name: str) -> str:

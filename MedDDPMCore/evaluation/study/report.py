@@ -83,13 +83,13 @@ def compare(config: StudyConfig, results: Sequence[dict], test: str) -> list[dic
     arms = {arm.name: arm for arm in config.arms()}
     single = [name for name, arm in arms.items() if arm.table == 1 and arm.sources != (REAL,)]
     pairs += [(a, b) for a, b in combinations(single, 2) if arms[a].count == arms[b].count]
-    found = []
+    rows = []
     for one, other in pairs:
         difference = dice[one] - dice[other]
         p = float(wilcoxon(difference, zero_method="pratt").pvalue) if difference.any() else 1.0
-        found.append({"arm": one, "against": other, "difference": float(difference.mean()), "p": p})
-    corrected = holm([entry["p"] for entry in found])
-    return [{**entry, "p_holm": p} for entry, p in zip(found, corrected, strict=True)]
+        rows.append({"arm": one, "against": other, "difference": float(difference.mean()), "p": p})
+    corrected = holm([entry["p"] for entry in rows])
+    return [{**entry, "p_holm": p} for entry, p in zip(rows, corrected, strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -104,11 +104,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def summary(result: dict, test: str) -> dict[str, tuple[float, float]]:
     """Metric -> mean and standard deviation (n - 1) over the test's images."""
-    found = {}
+    means = {}
     for metric in METRICS:
         values = np.array([case[metric] for case in result["scores"][test]])
-        found[metric] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return found
+        means[metric] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    return means
 
 
 def _setting(config: StudyConfig, out: Path, results: Sequence[dict]) -> list[str]:

@@ -116,8 +116,8 @@ def _run_arm(config: StudyConfig, arm: Arm, out: Path, device: torch.device, rep
             sets, config.segmentation, config.seed, device, folder / "checkpoint.pt", augment, report=told
         )
         tested = {name: _tested(network, ImageSet.open(out / "sets" / slug(name)), device) for name in _tests(config)}
-    found = {"arm": arm.name, "images": sum(len(one.ids) for one in sets), "steps": steps, "scores": tested}
-    write_json(result, found)
+    values = {"arm": arm.name, "images": sum(len(one.ids) for one in sets), "steps": steps, "scores": tested}
+    write_json(result, values)
     report(f"{arm.name}: done")
 
 
@@ -218,8 +218,8 @@ def _result(out: Path, arm: Arm) -> Path:
 
 def _settle(path: Path, values: dict) -> None:
     """Writes what a study is of, or checks that it is still that. TrainingError says what differs."""
-    if path.exists() and (found := differences(read_json(path, TrainingError), values)):
-        told = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
+    if path.exists() and (changes := differences(read_json(path, TrainingError), values)):
+        told = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changes.items())
         raise TrainingError(f"{path.parent} is another study: {told}.", "Name a new folder.")
     write_json(path, values)
 

@@ -56,20 +56,20 @@ def test_what_fits_is_left_as_it_is(spec):
 def test_fewer_samples_at_once_come_first(spec):
     found = fitted(spec, need(spec, batch=4) - 1)
     assert (found.device, found.batch_size, found.slab_planes) == (GPU, 2, 0)
-    assert "2 at once" in found.words[0]
+    assert "2 at once" in found.warnings[0]
 
 
 def test_then_slabs(spec):
     found = fitted(spec, need(spec) - 1)
     assert (found.device, found.batch_size) == (GPU, 1)
     assert found.slab_planes
-    assert "slabs" in found.words[0]
+    assert "slabs" in found.warnings[0]
 
 
 def test_then_the_cpu(spec):
     found = fitted(spec, 1000)
     assert (found.device, found.batch_size, found.slab_planes) == (CPU, 1, 0)
-    assert "CPU" in found.words[0]
+    assert "CPU" in found.warnings[0]
 
 
 def test_then_an_error_says_how_much_is_needed(spec):
