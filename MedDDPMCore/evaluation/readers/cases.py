@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from ...base.errors import EvaluationError
 from ...base.files import make_folder, only_writer, write_json, write_text
@@ -209,14 +211,8 @@ def _write_case(path: Path, grey: np.ndarray, head: StandardHead, grid: ModelGri
 
 def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
     """A uint8 picture (rows, columns) with `factor` times its pixels a side, interpolated linearly."""
-    result = picture.astype(float)
-    for axis, size in enumerate(picture.shape):
-        place = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
-        low = np.minimum(place.astype(int), max(size - 2, 0))
-        share = np.expand_dims(place - low, 1 - axis)
-        above = np.take(result, np.minimum(low + 1, size - 1), axis)
-        result = np.take(result, low, axis) * (1 - share) + above * share
-    return np.rint(result).astype(np.uint8)
+    pixels = torch.from_numpy(picture).float()[None, None]
+    return F.interpolate(pixels, scale_factor=factor, mode="bilinear")[0, 0].round().to(torch.uint8).numpy()
 
 
 def _finish(out: Path, names: tuple[str, ...], identity: str, slices: str) -> None:

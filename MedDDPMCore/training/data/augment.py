@@ -21,7 +21,7 @@ _KNOT = 4
 """Voxels between the points at which a transform is computed; it is interpolated in between."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """How far each case is varied; zeros leave it alone.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import torch
 
 from ...base.errors import MedDDPMError, TrainingError, shown
 from ...base.files import together, write_json
@@ -175,4 +176,9 @@ def to_bytes(image: np.ndarray) -> np.ndarray:
 
 def from_bytes(stored: np.ndarray) -> np.ndarray:
     """uint8 0..255 -> float32 -1..1."""
-    return stored.astype(np.float32) / 127.5 - 1
+    return intensities(torch.from_numpy(stored.astype(np.float32))).numpy()
+
+
+def intensities(stored: torch.Tensor) -> torch.Tensor:
+    """0..255 -> float32 -1..1; a float32 tensor is changed itself."""
+    return stored.float().div_(127.5).sub_(1)

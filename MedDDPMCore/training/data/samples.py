@@ -14,7 +14,7 @@ from ...base.randomness import generator_for
 from ...lesions.simulation import LesionSettings, simulate_lesions
 from ...volumes.geometry import triple
 from .augment import Augmentation, Window, recoloured, resample, sampling_grid
-from .dataset import PackedDataset
+from .dataset import PackedDataset, intensities
 
 _BRAIN = 64  # added to a label where it lies in the brain
 NO_AUGMENTATION = Augmentation(flip=False, degrees=0, scale=0, shift_mm=0, warp_mm=0, gain=0)
@@ -94,8 +94,8 @@ class Samples:
             tensor = torch.from_numpy(np.array(array[..., z, y, x]))
             return tensor.flip(-1 - self.sideways) if mirrored else tensor
 
-        image = cut(self.data.images[case]).float().div_(127.5).sub_(1)
-        atlas = image[:0] if self.atlas is None else cut(self.atlas[case]).float().div_(127.5).sub_(1)
+        image = intensities(cut(self.data.images[case]))
+        atlas = image[:0] if self.atlas is None else intensities(cut(self.atlas[case]))
         return image, atlas, cut(self.data.labels[case]) + _BRAIN * cut(self.data.brain[case])
 
     def _moved(self, case: int, window: Window, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,9 +104,9 @@ class Samples:
         grid = sampling_grid(self.shape, self.spacing, self.augmentation, window, generator, self.sideways)
         stored = torch.from_numpy(data.images[case].astype(np.float32))
         image = sample_cubic(stored, grid) if factor == 1 else resample(stored, grid, "bilinear", factor)
-        image, atlas = image / 127.5 - 1, image[:0]
+        image, atlas = intensities(image), image[:0]
         if self.atlas is not None:
-            atlas = resample(torch.from_numpy(self.atlas[case].astype(np.float32)), grid, "bilinear") / 127.5 - 1
+            atlas = intensities(resample(torch.from_numpy(self.atlas[case].astype(np.float32)), grid, "bilinear"))
         regions = torch.from_numpy(data.labels[case] + _BRAIN * data.brain[case])[None]
         return image, atlas, resample(regions.float(), grid, "nearest")[0].to(torch.uint8)
 

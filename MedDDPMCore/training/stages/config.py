@@ -20,7 +20,7 @@ _Side = Annotated[int, at_least(1)]
 SCHEDULES = ("paper", "cosine", "constant", "wsd")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageTraining:
     """How one stage is trained.
 
