@@ -17,3 +17,9 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("needs the images in ../shared/data, which are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of phantoms of files that are hard to read."""
+    return Path(__file__).resolve().parents[1] / "data" / "cases"

@@ -133,8 +133,8 @@ def test_a_head_in_air_that_is_noise_of_any_value_is_found(spacing):
     assert dice(head_mask(noisy_air(phantom)).array, phantom.array) >= 0.95
 
 
-def test_the_head_of_the_shared_mp2rage_is_found(shared):
-    case = shared / "cases" / "c20_mp2rage"
+def test_the_head_of_the_mp2rage_phantom_is_found(cases):
+    case = cases / "c20_mp2rage"
     found = head_mask(Volume.read(case / "uni.nii.gz"))
     assert dice(found.array, Volume.read(case / "true_head.nii.gz", labels=True).array) >= 0.95
 

@@ -121,6 +121,6 @@ def test_a_pipe_in_a_folder_of_slices_is_named_and_not_waited_for(tmp_path):
         Volume.read(tmp_path / "s")
 
 
-def test_the_classic_reference_is_read(shared):
-    read = Volume.read(shared / "cases" / "c01_classic_reference")
+def test_the_classic_reference_is_read(cases):
+    read = Volume.read(cases / "c01_classic_reference")
     assert read.array.shape == (36, 38, 32) and read.geometry.spacing == (6, 6, 6)

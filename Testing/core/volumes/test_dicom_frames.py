@@ -137,8 +137,7 @@ def test_without_pydicom_it_is_said_how_to_install_it(tmp_path, monkeypatch):
     assert "pip install pydicom" in caught.value.hint
 
 
-def test_the_enhanced_phantoms_are_the_classic_one_or_refused(shared):
-    cases = shared / "cases"
+def test_the_enhanced_phantoms_are_the_classic_one_or_refused(cases):
     reference = Volume.read(cases / "c01_classic_reference")
     for name in ("c01_enhanced_ascending", "c01_enhanced_descending"):
         read = Volume.read(cases / name / "im.dcm")

@@ -127,8 +127,8 @@ def test_a_frame_of_a_segment_that_is_not_described_is_the_files_error(tmp_path)
         Volume.read(tmp_path / "a.dcm", labels=True)
 
 
-def test_the_phantoms_head_and_tumour_lie_in_their_places(shared):
-    read = Volume.read(shared / "cases" / "c04_dicom_seg" / "seg.dcm", labels=True)
+def test_the_phantoms_head_and_tumour_lie_in_their_places(cases):
+    read = Volume.read(cases / "c04_dicom_seg" / "seg.dcm", labels=True)
     assert read.label_names == {1: "Head", 2: "Tumor"}
     tumour = read.geometry.to_world(np.argwhere(read.array == 2)[:, ::-1]).mean(axis=0)
     assert np.allclose(tumour, (-24, -12, 30), atol=1)

@@ -81,7 +81,7 @@ def test_a_header_that_unpacks_to_more_than_its_file_can_hold_is_refused_before_
         Volume.read(path)
 
 
-def test_the_phantom_without_orientation_is_read_with_a_warning(shared):
+def test_the_phantom_without_orientation_is_read_with_a_warning(cases):
     with pytest.warns(UserWarning, match="no TransformMatrix"):
-        read = Volume.read(shared / "cases" / "c15_no_orientation" / "no_matrix.mhd", labels=True)
+        read = Volume.read(cases / "c15_no_orientation" / "no_matrix.mhd", labels=True)
     assert read.geometry.spacing == (6, 6, 6)

@@ -119,7 +119,7 @@ def test_header_fields_of_no_meaning_are_the_files_error(tmp_path, field, value)
         Volume.read(tmp_path / "a.nii")
 
 
-def test_the_phantoms_whose_forms_disagree_are_warned_of(shared):
+def test_the_phantoms_whose_forms_disagree_are_warned_of(cases):
     for name, said in (("mri", "46 mm in the middle.* 25 degrees"), ("pixdim_3mm_sform_6mm", "pixdim 3 x 3 x 3")):
         with pytest.warns(UserWarning, match=said):
-            Volume.read(shared / "cases" / "c08_forms_disagree" / f"{name}.nii.gz")
+            Volume.read(cases / "c08_forms_disagree" / f"{name}.nii.gz")

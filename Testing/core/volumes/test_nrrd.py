@@ -88,7 +88,7 @@ def test_a_file_whose_name_is_not_ascii_is_read(tmp_path):
         assert np.array_equal(Volume.read(write(tmp_path / name, **PLACED)).array, VALUES)
 
 
-def test_the_phantom_without_a_space_is_read_with_a_warning(shared):
+def test_the_phantom_without_a_space_is_read_with_a_warning(cases):
     with pytest.warns(UserWarning, match="names no space"):
-        read = Volume.read(shared / "cases" / "c15_no_orientation" / "no_space.nrrd", labels=True)
+        read = Volume.read(cases / "c15_no_orientation" / "no_space.nrrd", labels=True)
     assert read.geometry.spacing == (6, 6, 6)

@@ -75,7 +75,7 @@ def test_the_bundled_masks_are_heads():
 
 
 @pytest.mark.parametrize("folder", ["c13_not_a_head", "c21_brats2024"])
-def test_shared_masks_that_are_no_heads_are_refused(shared, folder):
-    for path in sorted((shared / "cases" / folder).glob("*.nii.gz")):
+def test_phantoms_that_are_no_heads_are_refused(cases, folder):
+    for path in sorted((cases / folder).glob("*.nii.gz")):
         with pytest.raises(LabelError):
             examine(Volume.read(path, labels=True), WHOLE_HEAD)

@@ -120,8 +120,7 @@ def test_a_fractional_segmentation_counts_from_half_its_range_and_says_so(tmp_pa
     assert np.array_equal(read.array, LABELS > 0) and read.label_names == {1: "Head"}
 
 
-def test_the_phantoms_of_odd_axes_and_fractions_are_read(shared):
-    cases = shared / "cases"
+def test_the_phantoms_of_odd_axes_and_fractions_are_read(cases):
     last = Volume.read(cases / "c16_channel_first" / "channel_last.nii.gz", labels=True)
     with pytest.warns(UserWarning, match="first axis"):
         first = Volume.read(cases / "c16_channel_first" / "channel_first.nii.gz", labels=True)

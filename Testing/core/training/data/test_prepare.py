@@ -122,15 +122,15 @@ def test_files_that_cannot_be_used_are_left_out_with_the_reason(heads, tmp_path)
     assert all(str(path) in report.left_out[path.name.split("_")[0]] for path in (flat, series, nowhere))
 
 
-def test_a_case_whose_tumour_mask_was_never_fetched_is_left_out_and_not_packed_as_healthy(shared, tmp_path):
-    report, _ = packed(tmp_path / "out", find_cases(shared / "cases" / "c10_annex", ["_T1"]))
+def test_a_case_whose_tumour_mask_was_never_fetched_is_left_out_and_not_packed_as_healthy(cases, tmp_path):
+    report, _ = packed(tmp_path / "out", find_cases(cases / "c10_annex", ["_T1"]))
     assert report.packed == ["sub2", "sub3"] and report.failed == ["sub1"]
     assert "sub1_tumor" in report.left_out["sub1"] and "datalad get" in report.left_out["sub1"]
 
 
-def test_what_macos_lays_beside_files_is_no_case(shared):
-    cases = find_cases(shared / "cases" / "c09_appledouble" / "prep", ["_T1"])
-    assert [case.id for case in cases] == ["p1", "p2", "p3"] and all(case.mask.name[0] == "p" for case in cases)
+def test_what_macos_lays_beside_files_is_no_case(cases):
+    read = find_cases(cases / "c09_appledouble" / "prep", ["_T1"])
+    assert [case.id for case in read] == ["p1", "p2", "p3"] and all(case.mask.name[0] == "p" for case in read)
 
 
 def test_two_files_that_differ_by_their_endings_alone_are_not_chosen_between(tmp_path):
@@ -140,8 +140,8 @@ def test_two_files_that_differ_by_their_endings_alone_are_not_chosen_between(tmp
         find_cases(tmp_path, ["_T1"])
 
 
-def test_a_mask_that_lies_elsewhere_than_its_image_is_left_out_with_the_distance(shared, tmp_path):
-    report, data = packed(tmp_path / "out", find_cases(shared / "cases" / "c07_mask_elsewhere", ["_T1"]))
+def test_a_mask_that_lies_elsewhere_than_its_image_is_left_out_with_the_distance(cases, tmp_path):
+    report, data = packed(tmp_path / "out", find_cases(cases / "c07_mask_elsewhere", ["_T1"]))
     assert [case.id for case in data.cases] == ["p2"] and report.failed == ["p1", "p3"]
     assert "39 mm" in report.left_out["p1"] and "18 mm" in report.left_out["p3"]
 
@@ -245,8 +245,8 @@ def test_a_csv_names_files_relative_to_itself(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["semicolon", "capital"])
-def test_a_csv_of_other_separators_and_headings_is_read(shared, name):
-    folder = shared / "cases" / "c19_csv"
+def test_a_csv_of_other_separators_and_headings_is_read(cases, name):
+    folder = cases / "c19_csv"
     first, second = read_csv(folder / f"{name}.csv")
     assert first == Case("a", (folder / "i1.nii.gz",), folder / "m1.nii.gz") and second.id == "b"
 

@@ -111,8 +111,8 @@ def test_a_resection_cavity_is_not_taken_for_the_brain():
         brats_labels(Volume(mask, geometry), Volume(np.pad(np.ones((4, 4, 4)), 1), geometry))
 
 
-def test_the_shared_brats_2024_case_is_refused_for_its_cavity(shared):
-    case = shared / "cases" / "c21b_brats2024_cases"
+def test_the_brats_2024_phantom_is_refused_for_its_cavity(cases):
+    case = cases / "c21b_brats2024_cases"
     with pytest.raises(TrainingError, match="resection cavity"):
         brats_labels(Volume.read(case / "c1_seg.nii.gz", labels=True), Volume.read(case / "c1_t1.nii.gz"))
 
