@@ -1,12 +1,10 @@
-"""The version, and what is said of it, in one place; samplers that the window offers are the core's."""
+"""The version, and what is said of it, in one place."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
-from MedDDPMCore.diffusion.samplers import SAMPLERS
 from MedDDPMCore.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,13 +17,6 @@ def test_the_newest_changes_are_those_of_the_version():
 
 def test_the_version_is_one_that_packages_may_have():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev0)?", __version__)
-
-
-def test_the_window_offers_the_samplers_of_the_core(monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(ROOT / "MedDDPMSlicer"), *sys.path])
-    from MedDDPMSlicerLib.model_info import SAMPLERS as OFFERED
-
-    assert set(OFFERED) == set(SAMPLERS)
 
 
 def test_every_command_and_file_that_the_workflow_names_is_there():

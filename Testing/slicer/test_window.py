@@ -14,6 +14,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from MedDDPMSlicerLib.panels.advanced import SAMPLER_TITLES
 from MedDDPMSlicerLib.processes.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -37,6 +38,12 @@ def drawn_head(window, segments=("Head", "Tumor")):
     window.parameters.segmentation = node
     window.host.process_events()
     return mri, node, ids
+
+
+def test_the_samplers_that_have_titles_are_those_of_the_core():
+    from MedDDPMCore.diffusion.names import SAMPLERS
+
+    assert set(SAMPLER_TITLES) == set(SAMPLERS)
 
 
 def combo(window, label):
