@@ -14,7 +14,6 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib.panels.advanced import SAMPLER_TITLES
 from MedDDPMSlicerLib.processes.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -40,8 +39,9 @@ def drawn_head(window, segments=("Head", "Tumor")):
     return mri, node, ids
 
 
-def test_the_samplers_that_have_titles_are_those_of_the_core():
+def test_the_samplers_that_have_titles_are_those_of_the_core(host):
     from MedDDPMCore.diffusion.names import SAMPLERS
+    from MedDDPMSlicerLib.panels.advanced import SAMPLER_TITLES
 
     assert set(SAMPLER_TITLES) == set(SAMPLERS)
 
