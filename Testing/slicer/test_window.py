@@ -40,8 +40,9 @@ def drawn_head(window, segments=("Head", "Tumor")):
 
 
 def test_the_samplers_that_have_titles_are_those_of_the_core(host):
-    from MedDDPMCore.diffusion.names import SAMPLERS
     from MedDDPMSlicerLib.panels.advanced import SAMPLER_TITLES
+
+    from MedDDPMCore.diffusion.names import SAMPLERS
 
     assert set(SAMPLER_TITLES) == set(SAMPLERS)
 
