@@ -54,10 +54,8 @@ def main() -> None:
     parser.add_argument("--sheet")
     args = parser.parse_args()
     data = PackedDataset.open(args.data)
-    real, simulated, tiles = [], [], {"real": [], "simulated": []}
-    for path in sorted(path for folder in args.real for path in Path(folder).glob("*_t1c.nii.gz")):
-        image, mask, head = load_real(path, data.grid)
-        collect(image, mask, head, data.grid.spacing, real, tiles["real"])
+    simulated, tiles = [], {"real": [], "simulated": []}
+    real = real_lesions(args.real, data.grid, tiles["real"])
     samples = Samples(data, NO_AUGMENTATION, LesionSettings(probability=1.0))
     for case in range(min(args.heads, len(data.cases))):
         image, channels, _ = samples.draw(case, generator_for(5, case))
@@ -65,7 +63,7 @@ def main() -> None:
         if args.thick:
             picture = thick_slices(picture)
         collect(picture, mask, mask | (channels[0] > 0).numpy(), data.grid.spacing, simulated, tiles["simulated"])
-    print(table(real, simulated))
+    print(table({"real": real, "simulated": simulated}))
     if args.sheet:
         save_png(args.sheet, sheet(tiles["real"], tiles["simulated"]))
 
@@ -144,13 +142,21 @@ def as_image(array: np.ndarray, spacing) -> sitk.Image:
     return image
 
 
-def table(real: list[Measured], simulated: list[Measured]) -> str:
-    lines = [f"| | real ({len(real)}) | simulated ({len(simulated)}) |", "|---|---|---|"]
-    for name in real[0]:
-        lines.append(
-            f"| {name} | " + " | ".join(spread([entry[name] for entry in e]) for e in (real, simulated)) + " |"
-        )
+def table(columns: dict[str, list[Measured]]) -> str:
+    """Markdown: a column for each set of lesions measured."""
+    lines = ["| | " + " | ".join(f"{name} ({len(rows)})" for name, rows in columns.items()) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for name in next(rows for rows in columns.values() if rows)[0]:
+        lines.append(f"| {name} | " + " | ".join(spread([row[name] for row in r]) for r in columns.values()) + " |")
     return "\n".join(lines)
+
+
+def real_lesions(folders: list[str], grid: ModelGrid, tiles: list[np.ndarray]) -> list[Measured]:
+    """Measured of each real scan of the folders."""
+    found: list[Measured] = []
+    for path in sorted(path for folder in folders for path in Path(folder).glob("*_t1c.nii.gz")):
+        collect(*load_real(path, grid), grid.spacing, found, tiles)
+    return found
 
 
 def spread(values: list[float]) -> str:

@@ -36,6 +36,7 @@ def test_the_quality_report_holds_every_set(tmp_path):
     assert [row["steps"] for row in tried] == [2, 3] * 3 and {row["seeds from"] for row in tried} == {0}
     assert [row["seeds from"] for row in again] == [100, 200] and len({row["sampler"] for row in again}) == 1
     assert all(-1 <= row["likeness"] <= 1 for row in report["steps"])
+    assert report["diversity"]["standard deviation, head"] > 0 and report["lesions"] and "public" not in report
     text = (out / "report.md").read_text("utf-8")
     assert "## Steps and samplers" in text and "mean head" in text
     assert {path.name for path in out.glob("*.png")} == {"closest.png", "comparison.png", "one_mask.png"}

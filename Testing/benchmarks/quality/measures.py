@@ -87,5 +87,6 @@ def measured(heads: Heads, real: Heads, geometry: Geometry) -> dict[str, Interva
         "tumour over surroundings": mean_interval(contrasts(heads, heads.masks == TUMOR)),
         "histogram distance": mean_interval(histogram_distances(heads, real)),
         "sharpness": mean_interval(sharpness(heads)),
+        "sharpness over the real": mean_interval(np.divide(sharpness(heads), sharpness(real))),
     }
     return found | ({"MS-SSIM between heads": similarity(heads)} if len(heads) > 1 else {})
