@@ -1,8 +1,9 @@
 """A model on disk: a folder with model.json and weights.safetensors.
 
-Weights are named stage<i>.<parameter>; an atlas, where the model has one, atlas.image and atlas.head. Nothing is ever
-unpickled, and no network is built larger than the weights that the file really holds. What is wrong with a bundle is
-said by name.
+Weights are named stage<i>.<parameter>; an atlas, where the model has one, atlas.image and atlas.head. Where model.json
+says "weight_format": "int8", weights of two axes or more are int8, and <name>.scale (channels,) float32 is what each
+output channel is multiplied by; all others are float16. Nothing is ever unpickled, and no network is built larger than
+the weights that the file really holds. What is wrong with a bundle is said by name.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from ..base.shortage import memory_explained
 from ..base.typed_json import read_json
 from .atlas import Atlas
 from .catalogue import SPEC_FILE, WEIGHTS_FILE
-from .spec import ATLAS_FACTOR, ModelSpec
+from .spec import ATLAS_FACTOR, FLOAT, INT8, ModelSpec
 from .stage import build_network
 
 _ATLAS = "atlas."
+_SCALE = ".scale"
+_INT8_MOST = 127
 
 
 def save_bundle(
@@ -35,6 +38,8 @@ def save_bundle(
     """Writes a bundle: one state dict a stage, stored in dtype, and the atlas of a model that has one. Returns the spec
     with the hash of the weights.
 
+    dtype: torch.int8 takes half of float16's space, with a scale for each output channel.
+
     Both files are written whole before they take the place of what is there. Refuses a folder that holds another model
     (ModelError) and says so when the disk is full (ResourceError), leaving what was there.
     """
@@ -43,11 +48,11 @@ def save_bundle(
     folder = Path(folder)
     if (folder / SPEC_FILE).exists() and read_json(folder / SPEC_FILE, ModelError).get("name") != spec.name:
         raise ModelError(f"{folder} holds another model already.", "Name a new folder.")
-    weights = {
-        f"stage{i}.{name}": value.detach().to("cpu", dtype).contiguous()
-        for i, state in enumerate(networks)
-        for name, value in state.items()
-    }
+    spec = dataclasses.replace(spec, weight_format=INT8 if dtype == torch.int8 else FLOAT)
+    weights: dict[str, Tensor] = {}
+    for i, state in enumerate(networks):
+        for name, value in state.items():
+            weights |= _stored(f"stage{i}.{name}", value.detach().cpu(), dtype)
     if atlas is not None:
         weights |= {f"{_ATLAS}{name}": getattr(atlas, name).to("cpu", torch.float16) for name in ("image", "head")}
     if bad := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
@@ -85,7 +90,31 @@ def _read(folder: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
                 f"{folder} is not a model: it has no {name}.", "Import or train a model, or name its folder."
             )
     spec = ModelSpec.read(folder)
-    return spec, _read_weights(folder / WEIGHTS_FILE, spec.weights_sha256)
+    weights = _read_weights(folder / WEIGHTS_FILE, spec.weights_sha256)
+    return spec, _from_int8(folder / WEIGHTS_FILE, weights) if spec.weight_format == INT8 else weights
+
+
+def _stored(name: str, value: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+    """What the file holds of one weight: in dtype; of int8 the nearest multiples of each output channel's scale."""
+    if dtype != torch.int8:
+        return {name: value.to(dtype).contiguous()}
+    if value.ndim < 2 or not torch.isfinite(value).all():  # what is not finite is refused by its name in float16
+        return {name: value.to(torch.float16).contiguous()}
+    rows = value.float().flatten(1)
+    scale = (rows.abs().amax(dim=1) / _INT8_MOST).clamp(min=torch.finfo(torch.float32).tiny)
+    whole = (rows / scale[:, None]).round().to(torch.int8)
+    return {name: whole.view(value.shape).contiguous(), f"{name}{_SCALE}": scale}
+
+
+def _from_int8(path: Path, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of an int8 file as real numbers, without the scales; ModelError where one is missing or wrong."""
+    found = dict(weights)
+    for name in [name for name, value in weights.items() if value.dtype == torch.int8]:
+        value, scale = found[name], found.pop(f"{name}{_SCALE}", None)
+        if scale is None or not scale.is_floating_point() or scale.shape != value.shape[:1]:
+            raise ModelError(f"{path} lacks {name}{_SCALE} with a number for each output channel.", "It is damaged.")
+        found[name] = value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
+    return found
 
 
 def _networks(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> list[torch.nn.Module]:

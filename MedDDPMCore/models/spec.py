@@ -27,6 +27,7 @@ from .catalogue import SPEC_FILE
 FORMAT_VERSION = 1
 MOST_STAGES = 8
 DIFFUSION = "diffusion"
+FLOAT, INT8 = "float", "int8"
 KINDS = (DIFFUSION, "pix2pix", "discogan")
 ATLAS_FACTOR = 2
 """Voxels of the model grid along one axis that one voxel of an atlas covers."""
@@ -76,6 +77,7 @@ class ModelSpec:
 
     kind: "diffusion", or the baselines "pix2pix" and "discogan", which make an image in one step.
     atlas: whether a mean head, bent into the mask (`models.atlas`), is a condition too.
+    weight_format: how the file holds the weights, "float" or "int8" (`models.bundle`); of the file, not of the model.
     """
 
     name: str
@@ -92,6 +94,7 @@ class ModelSpec:
     intensity: str = ""
     notes: str = ""
     atlas: bool = False
+    weight_format: Annotated[str, one_of((FLOAT, INT8))] = field(default=FLOAT, compare=False)
     weights_sha256: str = field(default="", compare=False)
 
     @property
@@ -101,7 +104,10 @@ class ModelSpec:
 
     def to_dict(self) -> dict:
         """A JSON-ready dictionary; `from_dict` is its inverse."""
-        return {"format_version": FORMAT_VERSION, **to_json(self)}
+        values = {"format_version": FORMAT_VERSION, **to_json(self)}
+        if self.weight_format == FLOAT:  # as older programs, which know no other, expect it
+            del values["weight_format"]
+        return values
 
     @classmethod
     def read(cls, folder: str | Path) -> ModelSpec:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from published_networks import fill
 from safetensors.torch import load_file, save_file
+from small_models import write_model
 
 from MedDDPMCore.base.errors import ModelError, ResourceError
 from MedDDPMCore.base.files import sha256_of
+from MedDDPMCore.base.resources import resource
 from MedDDPMCore.diffusion.domain import Domain
-from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, save_bundle
+from MedDDPMCore.models.bundle import SPEC_FILE, WEIGHTS_FILE, load_bundle, load_with_atlas, save_bundle
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
+from MedDDPMCore.synthesis.synthesize import load_model
 from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.labels import WHOLE_HEAD
+from MedDDPMCore.volumes.volume import Volume
 
 NETWORK = {"base_channels": 4, "channel_multipliers": (1, 2), "res_blocks": 1, "attention_factors": (), "groups": 2}
 SPEC = ModelSpec(
@@ -64,6 +69,48 @@ def test_weights_come_back_as_stored(tmp_path, dtype):
             assert value.dtype == torch.float32
             assert torch.equal(value, state[name].to(dtype).float())
     assert sorted(path.name for path in tmp_path.iterdir()) == [SPEC_FILE, WEIGHTS_FILE]
+
+
+def test_weights_of_eight_bits_come_back_within_half_a_step_of_each_channel(tmp_path):
+    written = save_bundle(tmp_path, SPEC, states(), torch.int8)
+    spec, networks = load_bundle(tmp_path)
+    assert spec == SPEC and written.weight_format == spec.weight_format == "int8"
+    for network, state in zip(networks, states(), strict=True):
+        for name, value in network.state_dict().items():
+            if value.ndim < 2:
+                assert torch.equal(value, state[name].half().float())
+                continue
+            step = state[name].flatten(1).abs().amax(dim=1) / 127
+            error = (value - state[name]).flatten(1).abs().amax(dim=1)
+            assert value.dtype == torch.float32 and (error <= step * 0.5001).all()
+    assert load_file(tmp_path / WEIGHTS_FILE)[WEIGHT].dtype == torch.int8
+
+
+def test_a_channel_of_zeros_has_eight_bits_too(tmp_path):
+    empty = states()
+    empty[1][WEIGHT[7:]][0] = 0
+    save_bundle(tmp_path, SPEC, empty, torch.int8)
+    [_, network] = load_bundle(tmp_path)[1]
+    assert not network.state_dict()[WEIGHT[7:]][0].any()
+
+
+@pytest.mark.parametrize("scale", [None, torch.ones(3), torch.ones(4, dtype=torch.int32)])
+def test_eight_bits_without_a_scale_for_each_channel_are_refused(tmp_path, scale):
+    save_bundle(tmp_path, SPEC, states(), torch.int8)
+    rewrite(tmp_path, **{f"{WEIGHT}.scale": scale})
+    with pytest.raises(ModelError, match=f"lacks {WEIGHT}.scale"):
+        load_bundle(tmp_path)
+
+
+def test_a_bundle_of_floats_says_nothing_new_to_older_programs(bundle):
+    assert "weight_format" not in json.loads((bundle / SPEC_FILE).read_text())
+
+
+def test_an_unknown_format_of_weights_is_refused(bundle):
+    values = json.loads((bundle / SPEC_FILE).read_text())
+    (bundle / SPEC_FILE).write_text(json.dumps({**values, "weight_format": "int4"}))
+    with pytest.raises(ModelError, match="weight_format must be one of float, int8"):
+        load_bundle(bundle)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +218,15 @@ def test_a_path_that_is_a_file_cannot_become_a_model(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ResourceError, match="taken"):
         save_bundle(tmp_path / "taken", SPEC, states())
+
+
+def test_images_of_eight_bits_agree_with_those_of_sixteen(tmp_path):
+    half = load_model(write_model(tmp_path / "half", kinds=("haar", "haar_detail")))
+    spec, networks, atlas = load_with_atlas(tmp_path / "half")
+    save_bundle(tmp_path / "eighth", spec, [network.state_dict() for network in networks], torch.int8, atlas)
+    eight = load_model(tmp_path / "eighth")
+    mask = Volume.read(resource("masks") / "one_tumor.nii.gz", labels=True)
+    wanted, found = (
+        model.synthesize(mask, seed=1, output_grid="model")[0].volumes["T1"].array for model in (half, eight)
+    )
+    assert 0 < np.linalg.norm(found - wanted) < 0.02 * np.linalg.norm(wanted)
