@@ -177,7 +177,7 @@ class _Job:
         self._told = 0.0
 
     def run(self) -> None:
-        """Does all of it."""
+        """Sends the files, asks for the images, and takes them in."""
         self._progress("")
         connection = self.worker.connect(self.identity, self._progress)
         wanted = {**self.request, "id": None, "output": None}

@@ -19,7 +19,7 @@ class Silence:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def heard(self) -> None:
-        """Something came."""
+        """Called for each sign of life of the other end."""
         self._last = time.monotonic()
 
     def _watch(self) -> None:

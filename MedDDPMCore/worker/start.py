@@ -17,7 +17,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's grammar."""
+    """Adds the command's arguments to its parser."""
     parser.add_argument("--on", metavar="USER@HOST", help="compute there, over the system's ssh, without passwords")
     parser.add_argument("--launch", default="", metavar="COMMAND", help='put in front there: "srun --gres=gpu:1"')
     parser.add_argument("--remote-command", metavar="COMMAND", help="what starts medddpm there, if not medddpm")

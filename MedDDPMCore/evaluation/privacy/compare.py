@@ -99,7 +99,7 @@ class PrivacyReport:
 
     @property
     def verdict(self) -> str:
-        """In one sentence or two."""
+        """What was found, in one sentence or two."""
         count = int(self.copies.sum())
         if count:
             return (

@@ -56,7 +56,7 @@ class ReaderScores:
 
     @property
     def verdict(self) -> str:
-        """In one sentence."""
+        """What the scores say, in one sentence."""
         pooled = self.figures.get(ALL) or next(iter(self.figures.values()))
         accuracy = pooled["accuracy"]
         share = (

@@ -122,7 +122,7 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
             require_content(file)
         if file is not None and not file.exists():
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
-    return Case(values["id"], images, mask, tumor, head, brain, values["split"])
+    return Case(id=values["id"], images=images, mask=mask, tumor=tumor, head=head, brain=brain, split=values["split"])
 
 
 def _volumes(folder: Path) -> dict[str, Path]:
