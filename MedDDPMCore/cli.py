@@ -22,7 +22,8 @@ from .commands import (
     training,
     worker,
 )
-from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
+from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, Parser
+from .commands.console import console
 from .version import __version__
 
 GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, export, reader_study, privacy, worker)
@@ -30,7 +31,7 @@ GROUPS = (synthesis, lesions, editing, models, training, evaluation, study, expo
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser("medddpm", description="Whole-head MRI from a head/tumour mask, by 3D diffusion.")
+    top = Parser("medddpm", description="Whole-head MRI from a head/tumour mask, by 3D diffusion.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for group in GROUPS:
@@ -50,6 +51,18 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
     python_words, warnings.formatwarning = warnings.formatwarning, _words
     try:
+        with console(args, sys.argv[1:] if argv is None else argv):
+            return _run(args)
+    except MedDDPMError as error:  # there is no log to write it to
+        print(f"medddpm: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    finally:
+        warnings.formatwarning = python_words
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Runs the command; what ends it is said."""
+    try:
         with memory_explained():
             return args.function(args)
     except MedDDPMError as error:
@@ -58,8 +71,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("medddpm: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    finally:
-        warnings.formatwarning = python_words
 
 
 def _words(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> str:

@@ -68,10 +68,20 @@ def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> t
             f"The tumour mask holds no voxel of {', '.join(map(str, values)) or 'a value above 0'}.",
             "Name its values with --tumor-labels, such as 1+4.",
         )
-    note = require_together("tumour mask", Volume(marked.astype(np.uint8), tumor.geometry), "MRI", mri)
-    labels = head_mask(mri)
-    labels.array[resample_labels(Volume(marked.astype(np.uint8), tumor.geometry), mri.geometry).array > 0] = 2
+    labels, note = head_with_lesions(mri, Volume(marked.astype(np.uint8) * 2, tumor.geometry))
     return replace(labels, label_names={1: "head", 2: "tumor"}), note
+
+
+def head_with_lesions(mri: Volume, lesions: Volume, body: int = 1) -> tuple[Volume, str]:
+    """Labels (z, y, x) uint8 on the MRI's geometry: the lesions, resampled where their voxels differ, and `body` in the
+    rest of the head seen in the MRI; and what was done about geometries that differ, "" where they agree.
+
+    VolumeError as of `head_mask`, and where the lesions do not lie on the MRI.
+    """
+    note = require_together("tumour mask", lesions, "MRI", mri)
+    head = head_mask(mri)
+    array, there = head.array * np.uint8(body), resample_labels(lesions, mri.geometry).array
+    return Volume(np.where(there > 0, there, array).astype(np.uint8), mri.geometry), note
 
 
 def _working_geometry(own: Geometry) -> Geometry:

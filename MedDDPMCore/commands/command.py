@@ -5,22 +5,90 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
 
+if TYPE_CHECKING:
+    from ..volumes.labels import LabelMapping, LabelScheme
+    from ..volumes.volume import Volume
+
 Commands = argparse._SubParsersAction
 """What commands are added to: `ArgumentParser.add_subparsers` gives it."""
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+NUMBERINGS = ("2021", "2023", "2024", "ped")
+"""Of `volumes.brats`."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose options all begin with --, but for -h: their values may begin with -, as -t1n and -5,0,9 do."""
+
+    def _parse_optional(self, arg_string: str):  # type: ignore[no-untyped-def]  # what it gives depends on the Python
+        if arg_string.startswith("--") or arg_string == "-h":
+            return super()._parse_optional(arg_string)
+        return None
 
 
 def add_command(
-    commands: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str
+    commands: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str, threads: bool = True
 ) -> argparse.ArgumentParser:
-    """Adds a command to the parser's commands: function(args) -> exit code, and a sentence that says what it does."""
+    """Adds a command to the parser's commands: function(args) -> exit code, and a sentence that says what it does.
+
+    It takes what `console` does for every command. threads: whether --threads is among that.
+    """
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(function=function)
+    told = parser.add_argument_group("for every command")
+    told.add_argument("--quiet", action="store_true", help="no bar and no notes: results, warnings and errors alone")
+    told.add_argument("--log", metavar="FILE", help="add all that is told, with the time, to this file, too")
+    if threads:
+        told.add_argument("--threads", type=at_least_one, metavar="N", help="CPU threads (default: a core each)")
     return parser
+
+
+def add_label_options(p: argparse.ArgumentParser, what: str = "this mask calls its labels") -> None:
+    """Adds what says which values of a mask mean what; see `label_mapping`."""
+    either = p.add_mutually_exclusive_group()
+    either.add_argument("--labels", help=f"what {what}, such as head=1,tumor=2; overrules a doubt about the head")
+    either.add_argument(
+        "--brats-labels",
+        choices=NUMBERINGS,
+        help="the values are BraTS' of this year (2021: and before; 2024: and later, 4 is a resection cavity), or ped, "
+        "of children",
+    )
+
+
+def label_mapping(args: argparse.Namespace, scheme: LabelScheme, path: str | Path = "") -> LabelMapping | None:
+    """The mapping that the label options state, or the mask's file name, where that is one of BraTS'; else None."""
+    from ..volumes.brats import brats_mapping, numbering_of
+    from ..volumes.labels import parse_label_mapping
+
+    if args.labels:
+        return parse_label_mapping(args.labels)
+    numbering = args.brats_labels or numbering_of(Path(path).name, scheme)
+    return brats_mapping(numbering, scheme) if numbering else None
+
+
+def add_mri(p: argparse.ArgumentParser, needed: bool = False) -> None:
+    """Adds --mri, unless the command needs one in any case, and which of its images is meant; see `read_mri`."""
+    if not needed:
+        p.add_argument("--mri", help="the patient's MRI: a mask of a tumour alone gets the head that is seen in it")
+    p.add_argument("--frames", default="", help="of an MRI in one DICOM file with several images: 'echo time=5 ms'")
+
+
+def read_mri(args: argparse.Namespace, path: str | None) -> Volume | None:
+    """The patient's MRI; None where none is named."""
+    from ..volumes.volume import Volume
+
+    return Volume.read(path, frames=args.frames) if path else None
+
+
+def add_dry_run(p: argparse.ArgumentParser, *names: str) -> None:
+    """Adds --dry-run, also by other names: all is checked and said, and nothing is computed or written."""
+    p.add_argument(
+        *names, "--dry-run", dest="dry_run", action="store_true", help="only check what is given, and say what would be"
+    )
 
 
 def at_least_one(text: str) -> int:

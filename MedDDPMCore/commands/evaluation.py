@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..base.errors import EvaluationError
+from . import console
 from .command import Commands, add_command, require_apart
 
 
@@ -66,8 +67,6 @@ def figures(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Two folders of images -> a report."""
-    from tqdm import tqdm
-
     from ..base.device import pick_device
     from ..base.files import require_writable
     from ..evaluation.metrics.evaluate import EvaluationSettings
@@ -89,7 +88,7 @@ def evaluate(args: argparse.Namespace) -> int:
     out = Path(args.out)
     require_apart(out, args.real, args.synthetic)
     require_writable(out)
-    with tqdm(disable=None, unit="step") as bar:
+    with console.bar(args) as bar:
 
         def progress(done: int, total: int, what: str) -> None:
             bar.total, bar.n = total, done

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
-from .command import EXIT_ERROR, Commands, add_command
-from .synthesis import add_synthesis_options, picked_device
+from . import console
+from .command import EXIT_ERROR, Commands, add_command, add_dry_run, label_mapping
+from .synthesis import add_synthesis_options, check_masks, picked_device
 
 if TYPE_CHECKING:
     from ..export.dataset import Report
@@ -35,6 +35,7 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
+    add_dry_run(p, "--check")
 
     p = add_command(
         commands, "dicom", dicom, "Write synthetic images of a head as a DICOM study, their mask as a DICOM SEG."
@@ -61,12 +62,16 @@ def add(commands: Commands) -> None:
 def dataset(args: argparse.Namespace) -> int:
     """Masks -> data set."""
     from ..export.dataset import DatasetOptions, make_dataset
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
     from ..synthesis.batch import find_masks
     from ..synthesis.synthesize import Settings, load_model
-    from ..volumes.labels import parse_label_mapping
 
-    mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.masks)
+    scheme = ModelSpec.read(find_model(args.model)).labels
+    mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
+    if args.dry_run:
+        return check_masks(masks, scheme, mapping)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -76,7 +81,7 @@ def dataset(args: argparse.Namespace) -> int:
         batch_size=1,
         output_grid=args.grid,
     )
-    report, close = _json_lines() if args.progress else _bar()
+    report, close = _json_lines() if args.progress else _bar(args)
     try:
         options = DatasetOptions(
             mapping=mapping, keep_names=args.keep_names, deface=args.deface, compression=args.compression
@@ -102,18 +107,17 @@ def _json_lines() -> tuple[Report, Callable[[], None]]:
     return report, lambda: None
 
 
-def _bar() -> tuple[Report, Callable[[], None]]:
+def _bar(args: argparse.Namespace) -> tuple[Report, Callable[[], None]]:
     """Tells progress as a bar over the cases, and in words what is left out or noteworthy."""
-    from tqdm import tqdm
-
-    bar = tqdm(disable=None, unit="case")
+    bar = console.bar(args, unit="case")
 
     def report(done: int, total: int, name: str, what: Progress | str) -> None:
         bar.total = total
         if isinstance(what, str):
             bar.update(done - bar.n)
             if what not in ("made", "is there already"):
-                bar.write(f"{name}: {what}", file=sys.stderr)
+                bar.clear()
+                console.tell(**{"warnings" if what.startswith("left out") else "notes": [what]}, of=name)
         else:
             bar.set_description(f"{name} step {what.index}/{what.total}")
 

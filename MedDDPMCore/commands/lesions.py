@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import LabelError, MedDDPMError
-from .command import Commands, add_command, require_new
+from . import console
+from .command import Commands, add_command, add_label_options, add_mri, label_mapping, read_mri, require_new
 
 if TYPE_CHECKING:
     from ..lesions.tools import EditedMask
@@ -75,20 +75,24 @@ def _tool(
 
 
 def _common(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
+    add_label_options(p)
+    add_mri(p)
     p.add_argument("--scheme", choices=("whole-head", "brats"), default="whole-head")
     p.add_argument("--number", type=int, help="only this lesion, the largest is 1 (see `medddpm lesion list`)")
 
 
 def _read(args: argparse.Namespace) -> tuple[Volume, LabelScheme]:
-    """The mask in its scheme's values, and the scheme."""
-    from ..volumes.labels import BRATS, WHOLE_HEAD, parse_label_mapping
+    """The mask in its scheme's values, with a head, and the scheme."""
+    from ..anatomy.completed import completed
+    from ..volumes.labels import BRATS, WHOLE_HEAD
     from ..volumes.volume import Volume
 
     scheme = BRATS if args.scheme == "brats" else WHOLE_HEAD
-    mapping = parse_label_mapping(args.labels) if args.labels else None
-    mask = Volume.read(args.mask, labels=True)
-    return Volume(scheme.apply(mask, mapping), mask.geometry), scheme
+    mask, mri = Volume.read(args.mask, labels=True), read_mri(args, args.mri)
+    own, report = completed(mask, scheme, label_mapping(args, scheme, args.mask), mri)
+    args.said = report.warnings
+    console.tell(report.notes if args.mri else [], report.warnings)
+    return own, scheme
 
 
 def _numbers(text: str, count: int | None = None) -> list[float]:
@@ -126,14 +130,14 @@ def _change(args: argparse.Namespace, *by: float | list[float]) -> int:
 def _write(args: argparse.Namespace, edited: EditedMask) -> int:
     require_new([Path(args.out)])
     edited.mask.write(args.out)
-    _say(edited)
+    _say(args, edited)
     print(args.out)
     return 0
 
 
-def _say(edited: EditedMask) -> None:
+def _say(args: argparse.Namespace, edited: EditedMask) -> None:
     volumes = [f"lesions {edited.before_ml:.2f} ml -> {edited.after_ml:.2f} ml, {edited.clipped_ml:.2f} ml cut off"]
-    print("\n".join([*volumes, *edited.notes]), file=sys.stderr)
+    console.tell([*volumes, *(note for note in edited.notes if note not in args.said)], edited.warnings)
 
 
 def mirror(args: argparse.Namespace) -> int:
@@ -189,11 +193,12 @@ def sweep(args: argparse.Namespace) -> int:
         except LabelError as error:
             if scales:
                 raise
-            print(f"a shift is left out: {error}", file=sys.stderr)
+            console.tell(warnings=[f"a shift is left out: {error}"])
             continue
         path = folder / f"{stem(args.mask)}_{name}.nii.gz"
         require_new([path])
         edited.mask.write(path)
+        console.tell(warnings=edited.warnings, of=path.name)
         rows.append((path.name, round(edited.after_ml, 4), round(edited.clipped_ml, 4)))
         print(path)
     text = io.StringIO()

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from ..base.files import make_folder
+from . import console
 from .command import EXIT_ERROR, Commands, add_command, new_folder, require_new
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
@@ -73,8 +74,6 @@ def _record_beside(image: Path) -> dict:
 
 def privacy(args: argparse.Namespace) -> int:
     """Synthetic and real images -> what they have in common."""
-    from tqdm import tqdm
-
     from ..base.device import pick_device
     from ..base.files import write_text
     from ..base.pictures import save_png
@@ -90,7 +89,7 @@ def privacy(args: argparse.Namespace) -> int:
     held_out = find_images(args.held_out, args.real_suffix) if args.held_out else []
     network = load_features(args.features, args.features_sha256, pick_device(args.device))
     folder = _folder(args.out) if args.out else None
-    with tqdm(total=len(real) + len(synthetic) + len(held_out), disable=None, unit="image") as bar:
+    with console.bar(args, len(real) + len(synthetic) + len(held_out), "image") as bar:
         report = compare(
             synthetic,
             real,

@@ -6,6 +6,7 @@ import argparse
 import secrets
 from pathlib import Path
 
+from . import console
 from .command import Commands, add_command, new_folder
 
 
@@ -37,8 +38,6 @@ def add(commands: Commands) -> None:
 
 def make(args: argparse.Namespace) -> int:
     """Images -> blinded study and its key."""
-    from tqdm import tqdm
-
     from ..evaluation.metrics.standard_head import find_images
     from ..evaluation.readers.cases import key_path, make_study, plan_study, seed_of
     from ..models.catalogue import find_model
@@ -50,7 +49,7 @@ def make(args: argparse.Namespace) -> int:
     seed = next(value for value in (args.seed, begun, secrets.randbits(31)) if value is not None)
     grid = ModelSpec.read(find_model(args.model)).grid
     plan = plan_study(real, synthetic, args.cases, seed, args.slices, grid)
-    with tqdm(total=len(plan.order), disable=None, unit="case") as bar:
+    with console.bar(args, len(plan.order), "case") as bar:
         out, key = make_study(plan, args.out, key, lambda done: bar.update(done - bar.n))
     print(f"{out}: {len(plan.order)} cases, for the readers\n{key}: what is what, for no reader")
     return 0

@@ -19,18 +19,12 @@ def add(commands: Commands) -> None:
     p.add_argument("config", help="study configuration (see Resources/studies)")
     p.add_argument("out", help="folder of the study; one that exists is resumed")
     p.add_argument("--device", default="auto")
-    p.add_argument("--threads", type=int, help="CPU threads of this process")
 
 
 def study(args: argparse.Namespace) -> int:
     """Configuration -> report."""
-    import torch
-
     from ..evaluation.study.config import StudyConfig
     from ..evaluation.study.run import run_study
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
 
     def told(message: str) -> None:
         print(message, file=sys.stderr, flush=True)

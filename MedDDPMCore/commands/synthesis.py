@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import MedDDPMError
-from .command import EXIT_ERROR, Commands, add_command, at_least_one, require_new
+from ..base.errors import MedDDPMError, shown
+from ..diffusion.names import SAMPLERS
+from . import console
+from .command import (
+    EXIT_ERROR,
+    NUMBERINGS,
+    Commands,
+    add_command,
+    add_dry_run,
+    add_label_options,
+    add_mri,
+    at_least_one,
+    label_mapping,
+    read_mri,
+    require_new,
+)
 
 if TYPE_CHECKING:
     from ..synthesis.synthesize import Progress
-    from ..volumes.labels import LabelMapping
+    from ..volumes.labels import LabelMapping, LabelScheme
+    from ..volumes.volume import Volume
 
 
 def add(commands: Commands) -> None:
@@ -28,22 +42,26 @@ def add(commands: Commands) -> None:
         "out", help="folder for the NIfTI images, their JSON records and PNG previews; of one image, also its file"
     )
     add_synthesis_options(p)
-    p.add_argument("--check", action="store_true", help="only say what the masks hold and whether they fit")
+    add_mri(p)
+    add_dry_run(p, "--check")
 
     p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI, with a tumour where there is one.")
     p.add_argument("image")
     p.add_argument("out")
+    add_mri(p, needed=True)
     p.add_argument("--tumor", help="tumour mask of this MRI: the result is 1 in the head and 2 in the tumour")
-    p.add_argument("--tumor-labels", help="its values that are tumour, such as 1+2+4 (default: all but 0)")
+    either = p.add_mutually_exclusive_group()
+    either.add_argument("--tumor-labels", help="its values that are tumour, such as 1+2+4 (default: all but 0)")
+    either.add_argument("--brats-labels", choices=NUMBERINGS, help="or: its values are BraTS' of this year")
 
 
 def add_synthesis_options(p: argparse.ArgumentParser) -> None:
     """What every command that synthesizes takes."""
     p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
-    p.add_argument("--labels", help="what this mask calls its labels, such as head=1,tumor=2")
+    add_label_options(p)
     p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
     p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
-    p.add_argument("--sampler", help="ddpm, ddim or dpmpp_2m (default: the model's own)")
+    p.add_argument("--sampler", choices=SAMPLERS, help="default: the model's own")
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
     p.add_argument(
         "--grid", choices=("mask", "model"), default="mask", help="voxel grid of the result (default: the mask's)"
@@ -54,25 +72,27 @@ def add_synthesis_options(p: argparse.ArgumentParser) -> None:
 
 def synthesize(args: argparse.Namespace) -> int:
     """Mask in, MRI out."""
-    from tqdm import tqdm
-
+    from ..anatomy.completed import completed
     from ..base.parallel import rank_and_world
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
     from ..synthesis.batch import find_masks, mask_names, synthesize_files
     from ..synthesis.synthesize import Settings, load_model
-    from ..volumes.labels import parse_label_mapping
-    from ..volumes.plausible import examine
     from ..volumes.volume import Volume
 
-    mapping = parse_label_mapping(args.labels) if args.labels else None
     masks = find_masks(args.mask)
+    if args.mri and len(masks) > 1:
+        raise MedDDPMError(f"{args.mri} is the MRI of one patient, and {args.mask} holds {len(masks)} masks.",
+                           "Give one mask at a time.")  # fmt: skip
+    scheme = ModelSpec.read(find_model(args.model)).labels
+    mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
+    mri = read_mri(args, args.mri)
     names = mask_names(masks)
     rank, world = rank_and_world()
-    if args.check:
-        return _check(masks, args.model, mapping)
+    if args.dry_run:
+        return check_masks(masks, scheme, mapping, mri)
     if len(masks) == 1:  # before a model is loaded; masks of a folder are told of one by one
-        examine(Volume.read(masks[0], labels=True), ModelSpec.read(find_model(args.model)).labels, mapping)
+        completed(Volume.read(masks[0], labels=True), scheme, mapping, mri)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -82,18 +102,24 @@ def synthesize(args: argparse.Namespace) -> int:
         batch_size=1,
         output_grid=args.grid,
     )
-    with tqdm(disable=None, unit="step") as bar:
+    mine, out, made = masks[rank::world], Path(args.out), 0
+    with console.bar(args, len(masks[rank::world]) * args.samples, "image") as bar:
 
         def report(mask: Path, what: Progress | str) -> None:
+            nonlocal made
             if isinstance(what, str):
-                bar.write(f"{mask.name}: {what}", file=sys.stderr)
+                bar.clear()
+                bad = what.startswith(("left out", "warning: "))
+                console.tell(**{"warnings" if bad else "notes": [what.removeprefix("warning: ")]}, of=mask.name)
+                made += args.samples if what.startswith("left out") else what.endswith("is there already")
             else:
-                bar.set_description(f"{mask.name} seed {what.seeds[0]}")
-                bar.total, bar.n = what.total, what.index
-                bar.refresh()
+                bar.set_description(f"{mask.name} seed {what.seeds[0]}", refresh=False)
+                made += what.finished
+            bar.n = made + (0 if isinstance(what, str) or what.finished else round(what.index / what.total, 2))
+            bar.refresh()
 
         written, failed = synthesize_files(
-            model, masks[rank::world], Path(args.out), settings=settings, mapping=mapping, report=report, names=names
+            model, mine, out, settings=settings, mapping=mapping, report=report, names=names, mri=mri
         )
     for path in written:
         print(path)
@@ -111,24 +137,23 @@ def picked_device(name: str) -> str:
     return name
 
 
-def _check(masks: list[Path], model: str, mapping: LabelMapping | None) -> int:
+def check_masks(masks: list[Path], scheme: LabelScheme, mapping: LabelMapping | None, mri: Volume | None = None) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
-    from ..models.catalogue import find_model
-    from ..models.spec import ModelSpec
-    from ..volumes.plausible import examine
+    from ..anatomy.completed import completed
+    from ..synthesis.batch import mask_names
     from ..volumes.volume import Volume
 
-    scheme = ModelSpec.read(find_model(model)).labels
-    worst = 0
+    worst, names = 0, mask_names(masks)
     for path in masks:
+        name = path.name if len(masks) == 1 else f"{names[path]} ({shown(path)})"
         try:
-            _, report = examine(Volume.read(path, labels=True), scheme, mapping)
+            _, report = completed(Volume.read(path, labels=True), scheme, mapping, mri)
         except MedDDPMError as error:
-            print(f"{path.name}: {error}")
+            print(f"{name}: {error}")
             worst = EXIT_ERROR
             continue
         present = ", ".join(f"{name} {count} voxels" for name, count in report.present.items())
-        print("\n  ".join([f"{path.name}: {present}", *report.warnings, *report.notes]))
+        print("\n  ".join([f"{name}: {present}", *report.warnings, *report.notes]))
     return worst
 
 
@@ -136,19 +161,23 @@ def head_mask(args: argparse.Namespace) -> int:
     """Head mask from an MRI."""
     from ..anatomy.head import head_mask as make
     from ..anatomy.head import head_with_tumor
-    from ..volumes.labels import parse_label_mapping
+    from ..volumes.brats import brats_mapping
+    from ..volumes.labels import WHOLE_HEAD, parse_label_mapping
+    from ..volumes.plausible import doubt
     from ..volumes.volume import Volume
 
     require_new([Path(args.out)])
-    mri = Volume.read(args.image)
+    mri, note = Volume.read(args.image, frames=args.frames), ""
     if args.tumor is None:
         mask = make(mri)
     else:
-        chosen = parse_label_mapping(f"tumor={args.tumor_labels}")["tumor"] if args.tumor_labels else ()
+        stated = brats_mapping(args.brats_labels, WHOLE_HEAD) if args.brats_labels else {"tumor": ()}
+        stated = parse_label_mapping(f"tumor={args.tumor_labels}") if args.tumor_labels else stated
+        chosen = stated["tumor"]
         values = chosen if isinstance(chosen, tuple) else (chosen,)
         mask, note = head_with_tumor(mri, Volume.read(args.tumor, labels=True), values)
-        if note:
-            print(f"medddpm: warning: {note}", file=sys.stderr)
+    doubted = doubt(mask, WHOLE_HEAD)
+    console.tell(warnings=filter(None, [note, doubted and doubted[0]]))
     mask.write(args.out)
     print(args.out)
     return 0

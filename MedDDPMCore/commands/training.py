@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .command import EXIT_ERROR, Commands, add_command, require_apart
+from . import console
+from .command import (
+    EXIT_ERROR,
+    Commands,
+    add_command,
+    add_dry_run,
+    add_label_options,
+    at_least_one,
+    label_mapping,
+    require_apart,
+)
 
 if TYPE_CHECKING:
     from ..training.data.cases import Case
@@ -33,15 +43,16 @@ def add(commands: Commands) -> None:
     p.add_argument("--tumor-suffix", default="_tumor")
     p.add_argument("--head-suffix", default="_head")
     p.add_argument("--brain-suffix", default="_brain", help="of masks that say where lesions may be simulated (1)")
-    p.add_argument("--labels", help="what the masks call their labels, such as head=1,tumor=2")
+    add_label_options(p, "the masks call their labels")
     p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
     p.add_argument("--training-data", default="", help="whose images these are; models trained on them say so")
     p.add_argument("--licence", default="", help="under which models trained on these images are given away")
     p.add_argument("--notes", default="", help="what else models trained on these images say of themselves")
     p.add_argument("--skip-failed", action="store_true", help="exit code 0 although cases could not be packed")
     p.add_argument("--hold-out", type=int, default=8, help="every n-th case is for validation (default 8, 0: none)")
+    add_dry_run(p)
 
-    p = add_command(commands, "train", train, "Train a model, or go on with a run that was stopped.")
+    p = add_command(commands, "train", train, "Train a model, or go on with a run that was stopped.", threads=False)
     p.add_argument("config", help="training configuration (see Resources/training)")
     p.add_argument("data", help="packed training set")
     p.add_argument("out", help="run folder; one that exists is resumed")
@@ -56,19 +67,25 @@ def add(commands: Commands) -> None:
     p.add_argument("--checkpoint-seconds", type=float, default=60)
     p.add_argument("--stop-after", type=int, metavar="STEPS", help="steps of each stage in this call")
     p.add_argument(
-        "--threads", type=int, help="threads that draw training samples (default: a core each up to 8; 2 on a CPU)"
+        "--threads",
+        type=at_least_one,
+        help="threads that draw training samples (default: a core each up to 8; 2 on a CPU)",
     )
 
 
 def prepare(args: argparse.Namespace) -> int:
     """Images -> packed training set."""
-    from tqdm import tqdm
-
     from ..training.data.prepare import prepare as pack
 
     require_apart(args.out, args.source)
     cases, options = _cases(args), _prepare_options(args)
-    with tqdm(total=len(cases), disable=None, unit="case") as bar:
+    if args.dry_run:
+        for case in cases:
+            sides = {"mask": case.mask, "tumor": case.tumor, "head": case.head, "brain": case.brain}
+            named = [f"{name} {path}" for name, path in sides.items() if path]
+            print(f"{case.id}: {', '.join(map(str, case.images))}; {', '.join(named) or 'no mask: the head is found'}")
+        return 0
+    with console.bar(args, len(cases), "case") as bar:
 
         def progress(index: int, _total: int, name: str) -> None:
             bar.set_description(name)
@@ -109,7 +126,6 @@ def _prepare_options(args: argparse.Namespace) -> PrepareOptions:
     from ..models.spec import ModelSpec
     from ..training.data.packing import PrepareOptions
     from ..training.data.recipes import TEMPLATE
-    from ..volumes.labels import parse_label_mapping
     from ..volumes.volume import Volume
 
     recipe = _recipe(args)
@@ -127,21 +143,20 @@ def _prepare_options(args: argparse.Namespace) -> PrepareOptions:
         grid=spec.grid,
         scheme=spec.labels,
         modalities=spec.modalities,
-        mapping=parse_label_mapping(args.labels) if args.labels else None,
+        mapping=None if recipe.relabel and args.brats_labels else label_mapping(args, spec.labels),
         convention=args.intensity or recipe.intensity,
         hold_out=args.hold_out,
         template=template,
         registration=registration,
         remove_outliers=recipe.outliers or args.remove_outliers,
         relabel=recipe.relabel,
+        numbering=args.brats_labels,
         about={name: value for name, value in about.items() if value},
     )
 
 
 def train(args: argparse.Namespace) -> int:
     """Packed training set -> model."""
-    from tqdm import tqdm
-
     from ..training.baselines.adversarial_run import as_baseline
     from ..training.run import train as run
     from ..training.stages.config import TrainingConfig
@@ -159,7 +174,7 @@ def train(args: argparse.Namespace) -> int:
     config = TrainingConfig.read(args.config)
     if args.model:
         config = as_baseline(config, args.model)
-    with tqdm(disable=None, unit="step") as bar:
+    with console.bar(args) as bar:
 
         def report(entry: dict) -> None:
             bar.total, bar.n = entry["steps"], entry["step"]

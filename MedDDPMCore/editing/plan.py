@@ -1,4 +1,4 @@
-"""What an edit is to make anew, and what the model is given for it: everything checked before the model runs."""
+"""What an edit is to make anew, and what the model is given for it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..anatomy.head import head_mask
-from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..base.errors import LabelError
 from ..diffusion.known_region import KnownRegion
 from ..lesions.shapes import lesions_of, voxel_ml
 from ..synthesis.synthesize import AIR, Model, Plan
 from ..volumes.labels import LabelMapping, LabelScheme
-from ..volumes.volume import Volume, resample_image, where_labels
+from ..volumes.volume import Volume, resample_image
+from .check import USUAL, CheckedEdit, EditOptions, check_edit, lesions_only
 from .intensity import Levels, levels
 from .match import contrast
-from .region import BLEND_MM, MARGIN_MM, changed_region, on_voxels_of, pushed, weights
-
-ROUNDS = 1
-"""How often each step is taken; see Documentation/editing.md for what more cost and gained."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditOptions:
-    """margin_mm: how far around changed labels the image is made anew. blend_mm: over how much of that it is blended.
-    mass_effect: 0..1, how strongly new lesions push the tissue around them. rounds: as of `KnownRegion`."""
-
-    margin_mm: float = MARGIN_MM
-    blend_mm: float = BLEND_MM
-    mass_effect: float = 0.0
-    rounds: int = ROUNDS
+from .region import changed_region, pushed, weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,32 +55,31 @@ def plan_edit(
     source: Volume | None = None,
     edit_mask: Volume | None = None,
     mapping: LabelMapping | None = None,
-    options: EditOptions = EditOptions(),
+    options: EditOptions = USUAL,
 ) -> EditPlan:
     """Checks what is given and makes it ready.
 
-    mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; without a head label,
-    the head is found in the MRI. Masks with other voxels than the MRI's are resampled to them, and the notes say so.
+    mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; a mask of a lesion alone
+    gets the head that is seen in the MRI (see `anatomy.completed`), an empty one is a head without lesions. Masks with
+    other voxels than the MRI's are resampled to them, and the notes say so.
     The region to make anew is edit_mask (non-zero voxels), or what lies around the difference between `source` (the
     labels as they are in the MRI) and mask, or, without either, around mask's lesions.
     VolumeError for an image of several channels, without contrast, or a mask that lies elsewhere; LabelError where
     there is nothing to edit; MedDDPMError for options out of range, or a model of several images.
     """
-    _check(model, mri, options)
-    notes: list[str] = []
-    mask = on_voxels_of(mri, "mask", mask, notes)
-    source = on_voxels_of(mri, "source mask", source, notes) if source else None
-    edit_mask = on_voxels_of(mri, "edit mask", edit_mask, notes) if edit_mask else None
-    scheme = model.spec.labels
-    mask = _with_head(mask, mri, scheme, mapping, notes)
-    plan = model.plan(mask, None, "mask")
-    labels = scheme.apply(mask)
-    head, after = labels != 0, _lesions_only(labels, scheme)
-    before = np.zeros_like(after)
-    if source is not None:
-        before = _lesions_only(_with_head(source, mri, scheme, mapping, []).array, scheme)
+    return plan_checked(model, check_edit(model.spec, mri, mask, source, edit_mask, mapping, options))
+
+
+def plan_checked(model: Model, edit: CheckedEdit) -> EditPlan:
+    """`plan_edit` of what was checked before the model was loaded. LabelError where there is nothing to edit,
+    VolumeError for an image without contrast."""
+    mri, edit_mask, options, scheme = edit.mri, edit.edit_mask, edit.options, model.spec.labels
+    notes = list(edit.notes)
+    plan = model.fitted(model.on_grid(edit.labels, edit.report))
+    labels, before = edit.labels.array, edit.before
+    head, after = labels != 0, lesions_only(labels, scheme)
     # beside an edit mask, what has changed is known only where there is a source
-    changed = (before != after) & (edit_mask is None or source is not None)
+    changed = (before != after) & (edit_mask is None or edit.has_source)
     region = _region(changed, head, edit_mask, mri, options, notes)
     bent, base = None, mri
     if options.mass_effect:
@@ -116,10 +101,6 @@ def plan_edit(
         options=options,
         notes=(*plan.notes, *notes),
     )
-
-
-def _lesions_only(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
-    return np.where(where_labels(labels, (scheme.values[name] for name in scheme.lesions)), labels, 0)
 
 
 def _bent(
@@ -161,52 +142,6 @@ def _known(
 def _own_contrast(mri: Volume, lesion: np.ndarray, head: np.ndarray, intensities: Levels) -> float | None:
     """Of the lesions (z, y, x) bool that the patient has; None where there are none."""
     return contrast(mri.array - intensities.low, lesion, head & ~lesion, mri.geometry.spacing)[0]
-
-
-def _check(model: Model, mri: Volume, options: EditOptions) -> None:
-    if mri.array.ndim != 3 or min(mri.array.shape) < 2:
-        raise VolumeError(
-            f"Only a single 3D image can be edited, not one of shape {mri.array.shape}.",
-            "Save the channel to edit as a volume of its own.",
-        )
-    if mri.array.dtype.kind not in "iuf":
-        raise VolumeError(f"An MRI of type {mri.array.dtype} cannot be edited.", "Save it as whole or real numbers.")
-    if not np.isfinite(mri.array).all():
-        raise VolumeError("The MRI holds NaN or infinite values.", "Save it again without them.")
-    if len(model.spec.modalities) != 1 or model.spec.kind != "diffusion":
-        makes = f"makes {len(model.spec.modalities)} images ({', '.join(model.spec.modalities)}) that belong together"
-        why = f"is a {model.spec.kind} generator" if model.spec.kind != "diffusion" else makes
-        raise MedDDPMError(
-            f"The model {model.spec.name} cannot edit an image: it {why}.",
-            "Choose a diffusion model that makes one image, such as the bundled one.",
-        )
-    allowed = (("margin", options.margin_mm, 0, 50), ("blending depth", options.blend_mm, 0, 50),
-               ("mass effect", options.mass_effect, 0, 1), ("number of rounds", options.rounds, 1, 20))  # fmt: skip
-    for name, value, low, high in allowed:
-        if not low <= value <= high:
-            raise MedDDPMError(f"The {name} must be from {low} to {high}, not {value:g}.")
-
-
-def _with_head(
-    mask: Volume, mri: Volume, scheme: LabelScheme, mapping: LabelMapping | None, notes: list[str]
-) -> Volume:
-    """The mask in the scheme's values; where it has no head, that of the MRI around its lesions."""
-    try:
-        return Volume(scheme.apply(mask, mapping), mask.geometry)
-    except LabelError:
-        body = np.asarray(head_mask(mri).array) * scheme.values[scheme.required[0]]
-        meaning = dict(mapping or {})
-        names = [name for name in scheme.lesions if meaning.get(name, scheme.values[name])]
-        lesion = np.zeros(mask.array.shape, bool)
-        for name in names:
-            wanted = np.atleast_1d(meaning.get(name, scheme.values[name]))
-            labelled = where_labels(mask.array, wanted)
-            body[labelled & (body > 0)] = scheme.values[name]
-            lesion |= labelled
-        if set(np.unique(mask.array[~lesion]).tolist()) - {0}:
-            raise
-        notes.append("The mask has no head: it was found in the MRI.")
-        return Volume(body.astype(np.uint8), mask.geometry)
 
 
 def _region(

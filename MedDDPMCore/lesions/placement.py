@@ -11,7 +11,9 @@ import numpy as np
 
 from ..base.distance import signed_distance
 from ..base.errors import LabelError
-from ..volumes.volume import Geometry, Volume, reorient, resample_labels
+from ..volumes.labels import LabelScheme
+from ..volumes.volume import Geometry, Volume, reorient, resample_labels, where_labels
+from .shapes import Lesion, lesions_of
 
 WORKING_MM = 3.0
 SKULL_MM = 16.0
@@ -20,6 +22,8 @@ BRAIN_HEIGHT_MM = (135.0, 80.0)
 """How far below the top of the head the brain reaches: at the back of the head, and at its front."""
 _UPPER_MM = 100.0
 _STEEPEST_DEGREES = 20.0
+_ASTRAY = 0.5
+"""A lesion of which a larger share lies outside the brain is warned of."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,46 @@ def brain_in_head(mask: Volume) -> Volume:
             "Check the mask's spacing and units, or say where to place the lesion.",
         )
     return Volume(brain.astype(np.uint8), head.geometry)
+
+
+def astray(mask: Volume, before: Volume | None, scheme: LabelScheme) -> list[str]:
+    """What is to be said of lesions of a mask (z, y, x), in the scheme's values, that lie mostly outside the brain, as
+    `brain_in_head` has it: in bone, skin or face.
+
+    Lesions all of which is a lesion in `before`, too, on the same voxels, are passed over, and so are heads in which no
+    brain is found, and schemes that label the brain.
+    """
+    lesions = [] if "brain" in scheme.required else lesions_of(mask, scheme)
+    if before is not None:
+        known = where_labels(before.array, (scheme.values[name] for name in scheme.lesions))
+        lesions = [lesion for lesion in lesions if not _at(known, mask.geometry, _points(lesion)).all()]
+    try:
+        brain = brain_in_head(mask) if lesions else mask
+    except LabelError:
+        return []
+    words = []
+    for lesion in lesions:
+        share = 1 - _at(brain.array > 0, brain.geometry, _points(lesion)).mean()
+        if share > _ASTRAY:
+            right, front, up = (lesion.centre * (-1, -1, 1)).round().astype(int).tolist()
+            words.append(
+                f"{share:.0%} of the lesion at R {right}, A {front}, S {up} mm lies outside the brain as it is "
+                "estimated from the head's outline: in bone, skin or face? Look at it in 3D Slicer."
+            )
+    return words
+
+
+def _points(lesion: Lesion) -> np.ndarray:
+    """Where a lesion's voxels lie: (n, 3) LPS mm."""
+    return lesion.labels.geometry.to_world(np.argwhere(lesion.labels.array)[:, ::-1])
+
+
+def _at(where: np.ndarray, geometry: Geometry, points: np.ndarray) -> np.ndarray:
+    """Whether points (n, 3) LPS mm lie in a mask (z, y, x) bool."""
+    index = np.rint(geometry.to_index(points)).astype(int)
+    inside = ((index >= 0) & (index < geometry.size)).all(axis=1)
+    x, y, z = np.where(inside[:, None], index, 0).T
+    return inside & where[z, y, x]
 
 
 def midsagittal_plane(mask: Volume, estimate: bool = True) -> MidsagittalPlane:

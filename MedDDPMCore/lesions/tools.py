@@ -16,7 +16,7 @@ import numpy as np
 from ..base.errors import LabelError
 from ..volumes.labels import WHOLE_HEAD, LabelScheme
 from ..volumes.volume import Volume, where_labels
-from .placement import brain_in_head, midsagittal_plane, random_points
+from .placement import astray, brain_in_head, midsagittal_plane, random_points
 from .shapes import Lesion, about, grown, lesions_of, millilitres, put, smoothed, transformed
 
 FURTHEST_MM = 500.0
@@ -28,7 +28,8 @@ class EditedMask:
     """A mask after a tool.
 
     before_ml, after_ml: all lesions together. clipped_ml: what of the tool's lesions would have lain outside the head
-    or the image and was cut off. notes: in words, what was cut, chosen or estimated.
+    or the image and was cut off. notes: in words, what was cut, chosen or estimated. warnings: of lesions that lie
+    where no brain is.
     """
 
     mask: Volume
@@ -36,6 +37,7 @@ class EditedMask:
     after_ml: float
     clipped_ml: float
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def list_lesions(mask: Volume, scheme: LabelScheme = WHOLE_HEAD) -> list[Lesion]:
@@ -281,7 +283,8 @@ def _edited(
     if cut > 0:
         notes = [*notes, f"{cut:.2g} ml would have lain outside the head and were cut off."]
     names = {value: name for name, value in scheme.values.items()}
-    return EditedMask(Volume(array, mask.geometry, names), before, after, cut, notes)
+    made = Volume(array, mask.geometry, names)
+    return EditedMask(made, before, after, cut, notes, astray(made, own, scheme))
 
 
 def _brain(own: Volume, brain: Volume | None, scheme: LabelScheme) -> tuple[Volume, list[str]]:

@@ -56,13 +56,14 @@ def synthesize_files(
     mapping: LabelMapping | None = None,
     report: Callable[[Path, Progress | str], None] = lambda *_: None,
     names: Mapping[Path, str] | None = None,
+    mri: Volume | None = None,
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
     Masks are read and images written while others are computed. An image whose file and sidecar are there, made from
     the same mask with the same model and settings, is skipped; one made otherwise is never replaced: its mask fails.
     out: a folder, or, for one image of one mask, the file to make. names: what the images of each mask are named by,
-    where masks are only some of all (default: `mask_names`).
+    where masks are only some of all (default: `mask_names`). mri: of the patient of the one mask, see `Model.plan`.
     report is called with each Progress, and with words where something is to be said. Returns the images written, and
     the masks that failed with the reason.
     """
@@ -78,7 +79,7 @@ def synthesize_files(
     seeds = range(settings.seed, settings.seed + settings.samples)
 
     def placed(path: Path) -> Plan:
-        return model.place(Volume.read(path, labels=True), mapping, settings.output_grid)
+        return model.place(Volume.read(path, labels=True), mapping, settings.output_grid, mri)
 
     def finished(progress: Progress, one: Settings, paths: Mapping[str, Path]) -> list[Path]:
         [result] = progress.results()
@@ -105,7 +106,7 @@ def synthesize_files(
                 failed[path] = str(error)
                 report(path, f"left out: {error}")
                 continue
-            for remark in [*plan.warnings, *plan.notes]:
+            for remark in [*(f"warning: {warning}" for warning in plan.warnings), *plan.notes]:
                 report(path, remark)
             for seed in seeds:
                 one = replace(settings, seed=seed, samples=1, batch_size=1)

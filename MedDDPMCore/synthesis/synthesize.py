@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..anatomy.completed import completed
 from ..base.device import pick_device, pick_precision, placed
 from ..base.errors import LabelError, MedDDPMError
 from ..base.shortage import memory_explained
@@ -22,8 +23,7 @@ from ..models.catalogue import DEFAULT, find_model
 from ..models.stage import in_precision
 from ..networks.unet import UNet
 from ..volumes.geometry import Geometry, triple
-from ..volumes.labels import LabelMapping
-from ..volumes.plausible import examine
+from ..volumes.labels import LabelMapping, LabelReport
 from ..volumes.volume import Volume, resample_image, resample_labels
 from .fitting import Fit, fit
 from .walk import Filling, WalkStep, walk
@@ -136,20 +136,36 @@ class Model:
         """The raw network of the first stage: network(x, t), x (batch, channels, z, y, x), t (batch,)."""
         return self.networks[0]
 
-    def plan(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
+    def plan(
+        self,
+        mask: Volume,
+        mapping: LabelMapping | None = None,
+        output_grid: str = "mask",
+        mri: Volume | None = None,
+    ) -> Plan:
         """Checks a label volume and brings it onto the model's grid, and says if memory is short. LabelError says what
-        a clinician can do about it.
+        a clinician can do about it. mri: the patient's, (z, y, x), from which a mask of a tumour alone gets its head;
+        the result is then on the MRI's voxels (see `anatomy.completed`).
         """
-        return self.fitted(self.place(mask, mapping, output_grid))
+        return self.fitted(self.place(mask, mapping, output_grid, mri))
 
     def fitted(self, plan: Plan) -> Plan:
         """The plan, with words where it does not fit into the memory that is free now."""
         return plan.warned(fit(self.spec, self.device, self.precision).warnings)
 
-    def place(self, mask: Volume, mapping: LabelMapping | None = None, output_grid: str = "mask") -> Plan:
+    def place(
+        self,
+        mask: Volume,
+        mapping: LabelMapping | None = None,
+        output_grid: str = "mask",
+        mri: Volume | None = None,
+    ) -> Plan:
         """`plan` without a look at the memory: it can be made while the model is at work on another."""
+        return self.on_grid(*completed(mask, self.spec.labels, mapping, mri), output_grid)
+
+    def on_grid(self, own: Volume, report: LabelReport, output_grid: str = "mask") -> Plan:
+        """`place` of a mask that was examined: in the scheme's values, and what was found of it."""
         scheme, grid = self.spec.labels, self.spec.grid
-        own, report = examine(mask, scheme, mapping)
         geometry = grid.geometry_for(own, scheme.head_values)
         warnings = [*report.warnings, *grid.warnings_for(own, geometry, scheme.head_values)]
         labels = resample_labels(own, geometry).array
@@ -178,6 +194,7 @@ class Model:
         batch_size: int = 1,
         output_grid: str = "mask",
         labels: LabelMapping | None = None,
+        mri: Volume | None = None,
     ) -> Iterator[Progress]:
         """Synthesizes step by step: yields a Progress after each, with previews; leaving the loop stops the work.
 
@@ -186,7 +203,7 @@ class Model:
         settings = Settings(
             seed=seed, sampler=sampler, steps=steps, samples=samples, batch_size=batch_size, output_grid=output_grid
         )
-        yield from self.run(self.plan(mask, labels, output_grid), settings)
+        yield from self.run(self.plan(mask, labels, output_grid, mri), settings)
 
     def synthesize(
         self,
@@ -198,12 +215,13 @@ class Model:
         batch_size: int = 1,
         output_grid: str = "mask",
         labels: LabelMapping | None = None,
+        mri: Volume | None = None,
     ) -> list[Synthesis]:
         """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's:
         output_grid="model").
 
-        labels maps label names to the values that this mask uses, where these are not the model's own. The rest as in
-        `Settings`.
+        labels maps label names to the values that this mask uses, where these are not the model's own. mri: see `plan`.
+        The rest as in `Settings`.
         Raises LabelError for labels that do not fit, MedDDPMError for settings out of range, ResourceError without
         memory.
         """
@@ -217,6 +235,7 @@ class Model:
             batch_size=batch_size,
             output_grid=output_grid,
             labels=labels,
+            mri=mri,
         ):
             if progress.finished:
                 results += progress.results()

@@ -62,9 +62,9 @@ def _no_image(uid: str | None) -> str | None:
     return _NO_IMAGES.get(uid or "") or next(families, None)
 
 
-def read_file(path: Path) -> Voxels:
+def read_file(path: Path, frames: str = "") -> Voxels:
     """A multi-frame image (see `dicom_frames`) or a segmentation (see `dicom_segments`). Raises VolumeError for all
-    else, named."""
+    else, named. frames: which of a multi-frame file's images."""
     from MedDDPMCore.volumes import dicom_frames, dicom_segments
 
     uid = sop_class(path)
@@ -78,14 +78,14 @@ def read_file(path: Path) -> Voxels:
     if uid in _SEGMENTATIONS:
         return dicom_segments.read(path)
     if uid in _MULTI_FRAME:
-        return dicom_frames.read(path)
+        return dicom_frames.read(path, frames)
     raise VolumeError(
         f"{path} is one slice of a series, or frames without a place; a 3D volume is needed.",
         "Give the folder that holds all slices of the series, and nothing else.",
     )
 
 
-def read_folder(folder: Path, labels: bool = False) -> Voxels:
+def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
     """Read the one DICOM series in a folder (z, y, x), rescaled to the scanner's values.
 
     Slices lie where their positions say, so a tilted gantry gives a sheared geometry. Where a folder holds images and
@@ -103,9 +103,9 @@ def read_folder(folder: Path, labels: bool = False) -> Voxels:
     images = [path for path in classes if path not in segmentations and path not in others]
     if segmentations and (labels or not images):
         return read_file(_only(folder, segmentations, "segmentations"))
-    frames = [path for path in images if classes[path] in _MULTI_FRAME]
-    if frames:
-        return read_file(_only(folder, frames if len(frames) == len(images) else images, "images"))
+    multi = [path for path in images if classes[path] in _MULTI_FRAME]
+    if multi:
+        return read_file(_only(folder, multi if len(multi) == len(images) else images, "images"), frames)
     if others and not images:
         return read_file(others[0])
     for path in images:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,17 +33,18 @@ _KINDS = (
 """What may tell apart the frames of one place: name, functional group, attribute, unit."""
 
 
-def read(path: Path) -> Voxels:
+def read(path: Path, frames: str = "") -> Voxels:
     """A multi-frame image (z, y, x): frames sorted along their normal, each rescaled by its own slope.
 
-    Of magnitude and other components at the same places the magnitude is taken, with a warning; other echoes, time
-    points or contrasts in one file are refused and named. Raises VolumeError for gaps and for what is not stated.
+    Of magnitude and other components at the same places the magnitude is taken, with a warning. Of other echoes, time
+    points or contrasts in one file those are taken that `frames` tells, as "echo time=5 ms" or "echo time=5, stack=1";
+    where it does not, they are refused and named. Raises VolumeError for gaps and for what is not stated.
     """
     size = require_regular(path)
     with decoding(path):
         dataset = load(path)
         positions, orientations, spacing = planes(path, dataset)
-        chosen = _one_kind(path, dataset, positions)
+        chosen = _one_kind(path, dataset, positions, _wanted(frames))
     if len(chosen) < 2:
         raise VolumeError(f"{path} holds a single frame; a 3D volume is needed.", "Export the whole series.")
     normal = np.cross(orientations[0, :3], orientations[0, 3:])
@@ -59,7 +61,21 @@ def read(path: Path) -> Voxels:
     return Voxels(array, Geometry.from_affine_lps(affine, triple(array.shape)))
 
 
-def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray) -> np.ndarray:
+def _wanted(frames: str) -> dict[str, str]:
+    """ "echo time=5 ms, stack=1" -> name: value."""
+    wanted, names = {}, [kind[0] for kind in _KINDS]
+    for part in filter(str.strip, frames.split(",")):
+        name, _, value = part.partition("=")
+        if name.strip() not in names or not value.strip():
+            raise VolumeError(
+                f"{part.strip()!r} does not say which frames are meant.",
+                f"Write NAME=VALUE, such as 'echo time=5 ms'; names are {', '.join(dict.fromkeys(names))}.",
+            )
+        wanted[name.strip()] = value.strip()
+    return wanted
+
+
+def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray, wanted: Mapping[str, str]) -> np.ndarray:
     """The indices of the frames that make one volume."""
     frames = dataset.PerFrameFunctionalGroupsSequence
     chosen = np.arange(len(frames))
@@ -68,6 +84,12 @@ def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray) -> np.ndarray
         choices = sorted(set(stated.tolist()), key=_by_number)
         if len(choices) == 1 or len(choices) == len(chosen):
             continue
+        if name in wanted:
+            unit_less = {choice.removesuffix(unit): choice for choice in choices}
+            kept = unit_less.get(wanted[name].removesuffix(unit.strip()).strip())
+            if kept is not None:
+                chosen = chosen[stated == kept]
+                continue
         magnitudes = [choice for choice in choices if choice == "MAGNITUDE" or "\\M\\" in f"\\{choice}\\"]
         if name in ("component", "frame type") and len(magnitudes) == 1:
             others = ", ".join(choice for choice in choices if choice not in magnitudes)
@@ -77,7 +99,8 @@ def _one_kind(path: Path, dataset: Dataset, positions: np.ndarray) -> np.ndarray
         counted = ", ".join(f"{choice} ({np.count_nonzero(stated == choice)} frames)" for choice in choices[:12])
         raise VolumeError(
             f"{path} holds {len(choices)} images, told apart by {name}: {counted}.",
-            "Give one alone: `dcm2niix -o OUT FOLDER` writes a NIfTI file of each; or export the one you want.",
+            f"Say which with --frames '{name}={choices[0]}'; or give one alone: `dcm2niix -o OUT FOLDER` writes a "
+            "NIfTI file of each.",
         )
     places = np.unique(np.round(positions[chosen], 2), axis=0)
     if len(places) < len(chosen):

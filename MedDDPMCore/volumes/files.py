@@ -24,19 +24,20 @@ _NRRD = (".nrrd", ".nhdr")
 _META = (".mha", ".mhd")
 
 
-def read(path: Path, labels: bool = False) -> Voxels:
+def read(path: Path, labels: bool = False, frames: str = "") -> Voxels:
     """Read one 3D volume: .nii, .nii.gz, .nrrd, .nhdr, .seg.nrrd, .mha, .mhd, a multi-frame DICOM file, a DICOM
     segmentation, or a folder with one DICOM series.
 
     labels: read as a segmentation, whole numbers of the smallest fitting dtype; NaN or fractions are refused. Images
-    keep their integer dtype or become float32; NaN and infinities become the minimum, with a warning.
+    keep their integer dtype or become float32; NaN and infinities become the minimum, with a warning. frames: which
+    image of a multi-frame DICOM file, see `dicom_frames.read`.
     Axes of one voxel before or after x, y and z are passed over; 2D, colour and other 4D files are refused, but for
     labels in channels (see `segments.from_channels`). Where segments of a layered .seg.nrrd or a DICOM segmentation
     overlap, the smallest is on top. What a header leaves out or says in two ways is warned of.
     Raises VolumeError, also for missing, empty, truncated and damaged files, pipes and devices.
     """
     try:
-        voxels = _read(path, labels)
+        voxels = _read(path, labels, frames)
         if voxels.array.ndim == 4:
             voxels = voxels._replace(array=from_channels(voxels.array, path))
     except VolumeError as error:
@@ -46,10 +47,10 @@ def read(path: Path, labels: bool = False) -> Voxels:
     return voxels._replace(array=_as_labels(voxels.array, path) if labels else _as_image(voxels.array, path))
 
 
-def _read(path: Path, labels: bool) -> Voxels:
+def _read(path: Path, labels: bool, frames: str) -> Voxels:
     name = path.name.lower()
     if os.path.isdir(path) and not name.endswith(_NIFTI + _NRRD + _META):
-        return dicom.read_folder(path, labels)
+        return dicom.read_folder(path, labels, frames)
     size = require_regular(path)
     if name.endswith(_NIFTI):
         return nifti.read(path, size, labels)
@@ -58,7 +59,7 @@ def _read(path: Path, labels: bool) -> Voxels:
     if name.endswith(_META):
         return metaimage.read(path, labels)
     if name.endswith(".dcm") or dicom.sop_class(path):
-        return dicom.read_file(path)
+        return dicom.read_file(path, frames)
     known = ", ".join(_NIFTI + _NRRD + _META)
     raise VolumeError(
         f"The kind of file of {path} is not known.",

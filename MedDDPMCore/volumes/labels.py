@@ -186,17 +186,18 @@ class LabelScheme:
         if unmapped and 0 < present["brain"] < 2 * tumor:
             raise LabelError(
                 f"Value {self.values['brain']} should be the brain, but covers less than twice what the tumour does.",
-                "In BraTS' own files 4 is the enhancing tumour and the brain is not labelled: add the brain as another "
-                "value, say 5, and pass --labels enhancing_tumor=4,brain=5. If 4 is the brain indeed, pass --labels "
-                "brain=4.",
+                "In BraTS' own files the brain is not labelled, and 4 is the enhancing tumour up to 2021, the "
+                "resection cavity from 2024 on: say which with --brats-labels 2021 or 2024, and give the "
+                "skull-stripped MRI, from which the brain is made, with --mri MRI. If 4 is the brain indeed, pass "
+                "--labels brain=4.",
             )
 
     def _how_to_start(self) -> str:
         name, others = self.required[0], ", ".join(f"{name}=…" for name in self.values)
         skull = " (for a brain, from a skull-stripped MRI)" if name == "brain" else ""
         return (
-            f"Make a {name} label from an MRI of the patient with `medddpm head-mask MRI OUT`{skull}, or, if it is "
-            f"there under another value, say so with --labels {others}."
+            f"Give an MRI of the patient with --mri MRI{skull}, or make a {name} label from it with `medddpm head-mask "
+            f"MRI OUT`; or, if it is there under another value, say so with --labels {others}."
         )
 
     def _listing(self) -> str:
@@ -211,14 +212,18 @@ class LabelScheme:
         example = next(iter(unknown))
         name = self.lesions[-1] if self.lesions else self.required[0]
         parts = (
-            " Are these the parts of a tumour, as BraTS numbers them? Then let the head be made from the MRI: `medddpm "
-            "head-mask MRI NEW_MASK --tumor MASK --tumor-labels …`. In BraTS from 2024 on, 4 is the resection cavity."
+            " Are these the parts of a tumour, as BraTS numbers them? Then say of which year, as what 4 is depends on "
+            "it, with --brats-labels 2021, 2023, 2024 or ped, and give the MRI, from which the head is made, with "
+            "--mri MRI."
         )
-        brats = parts if self.required == ("head",) and set(unknown) <= {3, 4} and not names else ""
+        one = " Is it the tumour alone? Then give the patient's MRI, from which the head is made, with --mri MRI."
+        more_hint = parts if set(unknown) <= {3, 4} else one if len(unknown) == 1 else ""
+        more_hint = more_hint if self.required == ("head",) and not names else ""
         return (
             f"The segmentation holds labels that {self.name} does not know: {', '.join(listed)}{more}.",
             f"Say what they are, for instance --labels {name}={example} "
-            f"(several values: =2+3; to leave a value out: background={example}). Known are {self._listing()}.{brats}",
+            f"(several values: =2+3; to leave a value out: background={example}). Known are {self._listing()}."
+            + more_hint,
         )
 
     def _clip_lesions(self, volume: Volume, report: LabelReport) -> None:

@@ -49,7 +49,7 @@ def doubt(mask: Volume, scheme: LabelScheme, values: dict[str, str] | None = Non
     spans = [np.flatnonzero(whole.any(axis=tuple(other for other in range(3) if other != axis))) for axis in range(3)]
     box = whole[tuple(slice(span[0], span[-1] + 1) for span in spans)]
     sides = np.array(box.shape)[::-1] * mask.geometry.spacing
-    litres = np.count_nonzero(whole) * _litres_of_a_voxel(mask)
+    litres = np.count_nonzero(whole) * litres_of_a_voxel(mask)
     measured = f"{' x '.join(f'{side:.0f}' for side in sides)} mm, {litres:.2g} litres"
     keep = f"If it is the {body} indeed, say so with --labels {body}={values.get(body, scheme.values[body])}."
     make = _make_head(body, values)
@@ -91,7 +91,7 @@ def doubt(mask: Volume, scheme: LabelScheme, values: dict[str, str] | None = Non
 def _swapped(report: LabelReport, scheme: LabelScheme, values: dict[str, str], mask: Volume) -> tuple[str, str] | None:
     """The doubt where lesions are as large as a head, and larger than the head."""
     body = scheme.required[0]
-    litre = _litres_of_a_voxel(mask)
+    litre = litres_of_a_voxel(mask)
     rest = report.present[body] * litre
     lesions = {name: report.present[name] * litre for name in scheme.lesions if name in report.present}
     if body not in _SIZES or sum(lesions.values()) < max(rest, _SIZES[body][1][0]):
@@ -110,10 +110,10 @@ def _make_head(body: str, values: dict[str, str]) -> str:
     if body == "head":
         every = "+".join(values.values())
         command = f"`medddpm head-mask MRI NEW_MASK --tumor MASK --tumor-labels {every}`"
-        return f"let the head be made from the patient's MRI by {command}, and take that mask."
+        return f"let the head be made from the patient's MRI: give it with --mri MRI, or take the mask of {command}."
     return (
-        "label the brain too, from a skull-stripped MRI: `medddpm head-mask MRI OUT`. In BraTS from 2024 on, 4 is the "
-        "resection cavity, and no brain is labelled."
+        "give the skull-stripped MRI with --mri MRI, and the brain is made from it. In BraTS up to 2021 4 is the "
+        "enhancing tumour, from 2024 on the resection cavity: say which with --brats-labels 2021 or 2024."
     )
 
 
@@ -126,7 +126,8 @@ def _values(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) -> 
     return {name: "+".join(values) for name, values in candidates.items()}
 
 
-def _litres_of_a_voxel(mask: Volume) -> float:
+def litres_of_a_voxel(mask: Volume) -> float:
+    """The volume of one voxel, however its axes run."""
     return abs(float(np.linalg.det(mask.geometry.affine_lps[:3, :3]))) / 1e6
 
 

@@ -48,13 +48,13 @@ class Volume:
             raise VolumeError(f"An array of shape {self.array.shape} does not fit a geometry of {self.geometry.shape}.")
 
     @classmethod
-    def read(cls, path: str | Path, labels: bool = False) -> Volume:
-        """Read NIfTI, NRRD, MetaImage or a folder with one DICOM series; see `files.read`."""
+    def read(cls, path: str | Path, labels: bool = False, frames: str = "") -> Volume:
+        """Read NIfTI, NRRD, MetaImage, a DICOM file of frames or a folder with one series; see `files.read`."""
         from MedDDPMCore.volumes import files
         from MedDDPMCore.volumes.folder import require_content
 
         require_content(Path(path))
-        return cls(*files.read(Path(path), labels))
+        return cls(*files.read(Path(path), labels, frames))
 
     def write(self, path: str | Path, metadata: dict[str, str] | None = None, compression: int | None = None) -> None:
         """Write NIfTI, NRRD or MetaImage, whole or not at all; see `writers.write`."""

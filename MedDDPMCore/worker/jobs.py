@@ -72,9 +72,9 @@ class Job:
         }
         self.emit("progress", id=self.identity, phase=phase, **{**empty, **values})
 
-    def read_if_given(self, key: str) -> Volume | None:
-        """The labels of a path that the request may have."""
-        return self.read(key) if self.optional_text(key) else None
+    def read_if_given(self, key: str, labels: bool = True) -> Volume | None:
+        """The volume of a path that the request may have."""
+        return self.read(key, labels) if self.optional_text(key) else None
 
     def read(self, key: str, labels: bool = True) -> Volume:
         """The volume of a path in the request."""
@@ -183,16 +183,17 @@ class Job:
 
 def synthesize(job: Job) -> None:
     """Mask in, MRI out."""
+    from ..anatomy.completed import completed
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
     from ..synthesis.output import stem, write_synthesis
-    from ..volumes.plausible import examine
 
     name = stem(job.text("mask"))
-    mask = job.read("mask")
-    examine(mask, ModelSpec.read(find_model(job.model_name)).labels, job.mapping)  # before a model is loaded
+    mask, mri = job.read("mask"), job.read_if_given("mri", labels=False)
+    scheme = ModelSpec.read(find_model(job.model_name)).labels
+    checked = completed(mask, scheme, job.mapping, mri)  # before a model is loaded
     model = job.model()
-    plan = model.plan(mask, job.mapping, job.settings.output_grid)
+    plan = model.fitted(model.on_grid(*checked, job.settings.output_grid))
     files = []
     states = ((state, state) for state in model.run(plan, job.settings))
     for state in job.walk(states, plan.warnings, plan.notes):
@@ -207,24 +208,30 @@ def synthesize(job: Job) -> None:
 
 def edit(job: Job) -> None:
     """The patient's MRI in, and out with a region made anew."""
+    from ..editing.check import USUAL, EditOptions, check_edit
     from ..editing.output import write_edited
-    from ..editing.plan import EditOptions, plan_edit
+    from ..editing.plan import plan_checked
     from ..editing.run import run_edit
+    from ..models.catalogue import find_model
+    from ..models.spec import ModelSpec
     from ..synthesis.output import stem
 
     name = stem(job.text("mri"))
-    usual = EditOptions()
     options = EditOptions(
-        margin_mm=job.real("margin_mm", usual.margin_mm),
-        blend_mm=job.real("blend_mm", usual.blend_mm),
-        mass_effect=job.real("mass_effect", usual.mass_effect),
+        margin_mm=job.real("margin_mm", USUAL.margin_mm),
+        blend_mm=job.real("blend_mm", USUAL.blend_mm),
+        mass_effect=job.real("mass_effect", USUAL.mass_effect),
     )
     job.text("mask")
     mri, mask = job.read("mri", labels=False), job.read("mask")
     source, region = job.read_if_given("source"), job.read_if_given("edit_mask")
+    spec = ModelSpec.read(find_model(job.model_name))
+    checked = check_edit(  # before a model is loaded
+        spec, mri, mask, source=source, edit_mask=region, mapping=job.mapping, options=options
+    )
     model = job.model()
     job.progress("preparing the edit")
-    planned = plan_edit(model, mri, mask, source=source, edit_mask=region, mapping=job.mapping, options=options)
+    planned = plan_checked(model, checked)
     files, warnings = [], planned.warnings
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
         model, warnings = result.model, result.plan.warnings

@@ -23,8 +23,9 @@ from default_model import contrast
 from skimage.metrics import structural_similarity
 
 from MedDDPMCore.base.pictures import save_png, three_planes
+from MedDDPMCore.editing.check import EditOptions
 from MedDDPMCore.editing.match import harmonic, matched
-from MedDDPMCore.editing.plan import EditOptions, plan_edit
+from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.lesions.placement import midsagittal_plane

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ...anatomy.brain import TISSUE, brain_labels, brain_region, white_matter_level
-from ...anatomy.head import head_mask
+from ...anatomy.completed import completed
+from ...anatomy.head import head_mask, head_with_tumor
 from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from ...anatomy.registration import moved, registration
 from ...base.errors import TrainingError
+from ...volumes.brats import numbering_of
 from ...volumes.geometry import Geometry
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
@@ -34,8 +36,9 @@ class PrepareOptions:
     `anatomy.intensity`). hold_out: every hold_out-th case that names no split is for validation, and of fewer cases the
     last; 0: none. template: a head mask (not 0 is head) that every head is registered to, and then stands in for the
     case's own where the grid is placed; None: none. registration: "rigid" or "affine". remove_outliers: whether cases
-    that are unlike the rest are taken out. relabel: (mask, first image) -> mask, before labels are looked at. about:
-    what is said of the images (`dataset.ABOUT`). TrainingError where they do not go together.
+    that are unlike the rest are taken out. relabel: (mask, first image, numbering) -> mask, before labels are looked
+    at. numbering: of BraTS' labels (see `volumes.brats`); None: what a mask's file name tells. about: what is said of
+    the images (`dataset.ABOUT`). TrainingError where they do not go together.
     """
 
     grid: ModelGrid
@@ -47,7 +50,8 @@ class PrepareOptions:
     template: Volume | None = None
     registration: str = "affine"
     remove_outliers: bool = False
-    relabel: Callable[[Volume, Volume], Volume] | None = None
+    relabel: Callable[[Volume, Volume, str | None], Volume] | None = None
+    numbering: str | None = None
     about: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -153,19 +157,32 @@ def _mask(name: str, path: Path, image: Volume, notes: list[str]) -> Volume:
 
 
 def _labels(case: Case, image: Volume, options: PrepareOptions, notes: list[str]) -> Volume:
-    """The case's labels (z, y, x) in the scheme's values, validated, on its mask's own geometry."""
-    scheme = options.scheme
+    """The case's labels (z, y, x) in the scheme's values, examined, on its mask's own geometry.
+
+    A mask of a tumour alone gets the head that is seen in the first image (see `anatomy.completed`).
+    """
+    scheme, mapping = options.scheme, options.mapping
+    body = scheme.values[scheme.required[0]]
     if case.mask is not None:
         mask = _mask("mask", case.mask, image, notes)
-        mask = options.relabel(mask, image) if options.relabel else mask
-        return Volume(scheme.apply(mask, options.mapping), mask.geometry)
-    head = head_mask(image) if case.head is None else _mask("head mask", case.head, image, notes)
-    body = scheme.values[scheme.required[0]]
-    joined = Volume((head.array > 0).astype(np.uint8) * body, head.geometry)
-    if case.tumor is None:
-        return joined
-    if "tumor" not in scheme.values:
+        if options.relabel:
+            numbering = options.numbering or numbering_of(case.mask.name, scheme)
+            mask = options.relabel(mask, image, numbering)
+    elif case.tumor is not None and "tumor" not in scheme.values:
         raise TrainingError(f"A tumour mask alone does not make {scheme.name} labels: give a whole segmentation.")
-    tumor = resample_labels(_mask("tumour mask", case.tumor, image, notes), head.geometry)
-    joined.array[tumor.array > 0] = scheme.values["tumor"]
-    return Volume(scheme.apply(joined), head.geometry)
+    else:
+        tumor = None if case.tumor is None else _mask("tumour mask", case.tumor, image, notes)
+        if case.head is not None:
+            head = _mask("head mask", case.head, image, notes)
+            mask = Volume((head.array > 0).astype(np.uint8) * body, head.geometry)
+            if tumor is not None:
+                mask.array[resample_labels(tumor, head.geometry).array > 0] = scheme.values["tumor"]
+        elif tumor is None or not tumor.array.any():
+            mask = Volume(head_mask(image).array * np.uint8(body), image.geometry)
+        else:
+            mask = head_with_tumor(image, tumor)[0]
+        said = options.mapping or {}
+        mapping = {scheme.required[0]: body} if scheme.required[0] in said else None
+    labels, report = completed(mask, scheme, mapping, image)
+    notes += [*report.warnings, *(note for note in report.notes if "made from the MRI" in note)]
+    return labels

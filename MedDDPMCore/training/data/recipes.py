@@ -13,6 +13,8 @@ from ...base.resources import resource
 from ...base.typed_json import read_json
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
+from ...volumes.brats import brats_mapping
+from ...volumes.labels import BRATS
 from ...volumes.volume import Volume
 
 TEMPLATE = resource("templates") / "head.nii.gz"
@@ -24,7 +26,7 @@ class Recipe:
     """config: the training configuration that says grid, labels and modalities, or "" for the bundled model.
     registration: "affine", "rigid" or "none". intensity: a convention of `training.intensity`. outliers: whether cases
     unlike the rest are taken out. suffixes: of the images, one a modality. mask_suffix: of the mask. relabel: (mask,
-    first image) -> mask, or None.
+    first image, BraTS' numbering or None) -> mask, or None.
     """
 
     config: str
@@ -33,7 +35,7 @@ class Recipe:
     outliers: bool
     suffixes: tuple[str, ...]
     mask_suffix: str
-    relabel: Callable[[Volume, Volume], Volume] | None = None
+    relabel: Callable[[Volume, Volume, str | None], Volume] | None = None
 
     def spec(self) -> ModelSpec:
         """The model that is prepared for."""
@@ -42,27 +44,34 @@ class Recipe:
         return ModelSpec.from_dict(read_json(resource("training") / self.config)["model"])
 
 
-def brats_labels(mask: Volume, t1: Volume) -> Volume:
-    """A BraTS segmentation (0, 1, 2 and 4, or 3 as newer ones have it) -> 0 … 4 as Med-DDPM has them.
+def brats_labels(mask: Volume, t1: Volume, numbering: str | None = None) -> Volume:
+    """A BraTS segmentation -> 0 … 4 as Med-DDPM has them: its parts as the numbering says (see `volumes.brats`), and 4,
+    brain, where the skull-stripped T1 is brighter than its least value. A resection cavity is neither.
 
-    Label 4, enhancing tumour, becomes 3; what is not tumour and brighter than the least value of the skull-stripped T1
-    becomes 4, brain. A mask that has 3 and 4 is taken as it is where 4 is all that is seen beside the tumour.
-    TrainingError where it is not (from BraTS 2024 on, 4 is a resection cavity), or where the two differ in voxels.
+    A mask whose 4 is all that is seen beside the tumour is taken as it is. TrainingError where what 4 is is not told, a
+    label is not the numbering's, or the two differ in voxels.
     """
     if not mask.geometry.matches(t1.geometry):
         raise TrainingError("The segmentation and the T1 image have different voxels.", "Resample one to the other.")
-    labels = mask.array.astype(np.uint8)
-    if (labels == 4).any() and (labels == 3).any():
-        four, seen = np.count_nonzero(labels == 4), np.count_nonzero((labels == 0) & (t1.array > t1.array.min()))
-        if four < seen:
-            raise TrainingError(
-                f"Label 4 ({four} voxels) is smaller than what else is seen of the brain ({seen}): from BraTS 2024 on "
-                "it is the resection cavity, which this model does not know.",
-                "Leave cases with a cavity out; or label the brain as 4 and the cavity as what it shall be.",
-            )
+    four, rest = mask.array == 4, (mask.array == 0) & (t1.array > t1.array.min())
+    if four.any() and four.sum() >= rest.sum():
         return mask
-    labels[labels == 4] = 3
-    labels[(labels == 0) & (t1.array > t1.array.min())] = 4
+    if four.any() and numbering is None:
+        raise TrainingError(
+            f"Label 4 ({four.sum()} voxels) is smaller than what else is seen of the brain ({rest.sum()}): up to BraTS "
+            "2021 it is the enhancing tumour, from 2024 on the resection cavity, of children oedema.",
+            "Say which with --brats-labels 2021, 2024 or ped.",
+        )
+    labels = np.where(rest, BRATS.values["brain"], 0).astype(np.uint8)
+    parts = brats_mapping(numbering or "2023", BRATS)
+    for name, values in parts.items():
+        labels[np.isin(mask.array, values)] = BRATS.values.get(name, 0)
+    known = {0, *(value for values in parts.values() for value in np.atleast_1d(values).tolist())}
+    if strange := sorted(set(np.unique(mask.array).tolist()) - known):
+        raise TrainingError(
+            f"BraTS' labels of {numbering or 2023} do not have {', '.join(map(str, strange))}.",
+            "Say of which year they are with --brats-labels.",
+        )
     return Volume(labels, mask.geometry)
 
 

@@ -140,7 +140,7 @@ def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -
     edited = tool(lesions.mask, lesions.scheme)
     before, after = lesions.mask.array, edited.mask.array
     changed = [(v, s) for v, s in lesions.segments.items() if not np.array_equal(before == v, after == v)]
-    notes = list(edited.notes)
+    notes = [*edited.warnings, *edited.notes]
     if not changed:
         return " ".join(["Nothing changed.", *notes])
     save_for_undo()

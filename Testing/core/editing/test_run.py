@@ -10,8 +10,9 @@ from small_models import NETWORK, write_model
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
+from MedDDPMCore.editing.check import EditOptions
 from MedDDPMCore.editing.output import write_edited
-from MedDDPMCore.editing.plan import EditOptions, plan_edit
+from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
@@ -110,9 +111,9 @@ def test_an_edit_mask_alone_says_what_is_made_anew(model, case):
 
 def test_a_lesion_mask_without_a_head_gets_the_mris(model, case):
     mri, mask = case
-    only = Volume(np.where(mask.array == 2, 2, 0).astype(np.uint8), mask.geometry)
+    only = Volume((mask.array == 2).astype(np.uint8), mask.geometry)
     plan = plan_edit(model, mri, only)
-    assert any("head" in note and "found in the MRI" in note for note in plan.notes)
+    assert any("head" in note and "made from the MRI" in note for note in plan.notes)
     assert plan.region.sum() == pytest.approx(plan_edit(model, mri, mask).region.sum(), rel=0.1)
     removal = plan_edit(model, mri, Volume(only.array * 0, mask.geometry), source=only)
     assert np.array_equal(removal.region, plan.region)

@@ -5,7 +5,8 @@ import pytest
 from phantoms import box, head, rotation
 
 from MedDDPMCore.base.errors import LabelError
-from MedDDPMCore.lesions.placement import brain_in_head, midsagittal_plane, random_points
+from MedDDPMCore.lesions.placement import astray, brain_in_head, midsagittal_plane, random_points
+from MedDDPMCore.volumes.labels import BRATS, WHOLE_HEAD
 from MedDDPMCore.volumes.volume import Volume, resample_labels
 
 GEOMETRY = box((4, 4, 4), (170, 210, 190), np.diag([1.0, -1.0, 1.0]) @ rotation((6, 4, 7)))
@@ -56,3 +57,15 @@ def test_random_places_are_deep_enough_and_clear_of_what_is_there():
         assert inside.array[tuple(index.T[::-1])].mean() > 0.95
     with pytest.raises(LabelError, match="no room"):
         random_points(brain, np.array([(0.0, 0.0, 0.0, 200.0)]), 10, 1, generator)
+
+
+def test_a_lesion_that_comes_to_lie_in_bone_or_face_is_said_and_one_that_was_there_or_lies_in_the_brain_is_not():
+    deep, in_bone, in_face = (head(GEOMETRY, tumor=at, radius=9) for at in ((20, 10, 40), (0, 0, 74), (0, -45, -50)))
+    assert astray(deep, None, WHOLE_HEAD) == astray(head(GEOMETRY, radius=0), None, WHOLE_HEAD) == []
+    for mask in (in_bone, in_face):
+        for before in (None, deep):
+            [words] = astray(mask, before, WHOLE_HEAD)
+            assert "outside the brain" in words
+        assert astray(mask, mask, WHOLE_HEAD) == []
+    assert "R 0, A 0, S 7" in astray(in_bone, deep, WHOLE_HEAD)[0]
+    assert astray(Volume(np.array([0, 4, 3], np.uint8)[in_bone.array], GEOMETRY), None, BRATS) == []

@@ -72,15 +72,23 @@ def test_each_frame_is_rescaled_by_its_own_slope(tmp_path):
     assert read.dtype == np.int32 and np.array_equal(read[4], VALUES[4].astype(int) * 100)
 
 
-def test_two_echoes_in_one_file_are_refused_and_named(tmp_path):
+def test_two_echoes_in_one_file_are_refused_and_named_and_the_one_that_is_said_is_read(tmp_path):
     values = np.concatenate([VALUES, VALUES + 1])
 
     def echo(number):
         return {"MREchoSequence": item(EffectiveEchoTime=5.0 if number < 5 else 10.0)}
 
     write_frames(tmp_path / "a.dcm", [*range(5), *range(5)], values, extra=echo)
-    with pytest.raises(VolumeError, match=r"2 images, told apart by echo time: 5 ms \(5 frames\), 10 ms"):
-        Volume.read(tmp_path / "a.dcm")
+    for frames in ("", "echo time=7", "stack=1"):
+        with pytest.raises(VolumeError, match=r"2 images, told apart by echo time: 5 ms \(5 frames\), 10 ms") as caught:
+            Volume.read(tmp_path / "a.dcm", frames=frames)
+        assert "--frames 'echo time=5 ms'" in caught.value.hint
+    for frames, expected in (("echo time=5 ms", VALUES), ("echo time=10", VALUES + 1)):
+        assert np.array_equal(Volume.read(tmp_path / "a.dcm", frames=frames).array, expected)
+        assert np.array_equal(Volume.read(tmp_path, frames=frames).array, expected)
+    for wrong in ("echo=5", "echo time", "echo time="):
+        with pytest.raises(VolumeError, match="which frames are meant"):
+            Volume.read(tmp_path / "a.dcm", frames=wrong)
 
 
 def test_the_magnitude_is_read_where_phase_lies_beside_it_and_said(tmp_path):
@@ -142,6 +150,8 @@ def test_the_enhanced_phantoms_are_the_classic_one_or_refused(cases):
     for name in ("c01_enhanced_ascending", "c01_enhanced_descending"):
         read = Volume.read(cases / name / "im.dcm")
         assert np.array_equal(read.array, reference.array) and read.geometry.matches(reference.geometry)
+    one = Volume.read(cases / "c02_enhanced_two_echoes" / "im.dcm", frames="echo time=5")
+    assert one.array.shape[0] == 18
     for name, said in (("c02_enhanced_two_echoes", "5 ms .*10 ms"), ("c03b_enhanced_gap", "24.00 mm apart")):
         with pytest.raises(VolumeError, match=said):
             Volume.read(cases / name / "im.dcm")

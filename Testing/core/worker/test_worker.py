@@ -68,6 +68,18 @@ def test_a_mask_becomes_a_file_on_its_own_geometry_with_progress_on_the_way(work
     assert not list(Path(made["path"]).parent.glob("preview*"))
 
 
+def test_a_tumour_mask_alone_is_asked_about_and_with_its_mri_becomes_an_image(worker, request_of, tmp_path):
+    phantom = head(box((6, 6, 6), (190, 230, 220)))
+    Volume((phantom.array == 2).astype(np.uint8), phantom.geometry).write(tmp_path / "tumor.nii.gz")
+    Volume((phantom.array > 0) * np.float32(300), phantom.geometry).write(tmp_path / "mri.nii.gz")
+    worker.say(request_of("alone", mask=str(tmp_path / "tumor.nii.gz")))
+    error = worker.hear("done", "error")
+    assert error["event"] == "error" and "Is label 1 the tumour" in error["hint"]
+    worker.say(request_of("with MRI", mask=str(tmp_path / "tumor.nii.gz"), mri=str(tmp_path / "mri.nii.gz")))
+    done = worker.hear("done", "error")
+    assert done["event"] == "done" and any("made from the MRI" in note for note in done["notes"])
+
+
 def test_the_second_request_does_not_load_the_model_again(worker, request_of, models):
     worker.say(request_of("first"))
     worker.hear("done")

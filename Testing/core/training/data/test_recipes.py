@@ -23,8 +23,8 @@ TARGET = phantoms.box((4, 4, 4), (200, 240, 220))
 def head(matrix: np.ndarray | None = None) -> Volume:
     """An uneven head: an ellipsoid with a nose; matrix moves it in the world."""
     points = phantoms.world(TARGET)
-    body = ((points / (65, 85, 75)) ** 2).sum(axis=-1) <= 1
-    nose = np.square(points - (0, -88, -20)).sum(axis=-1) <= 15**2
+    body = ((points / (72, 92, 82)) ** 2).sum(axis=-1) <= 1
+    nose = np.square(points - (0, -95, -20)).sum(axis=-1) <= 15**2
     volume = Volume((body | nose).astype(np.uint8), TARGET)
     return volume if matrix is None else moved(volume, matrix)
 
@@ -94,7 +94,9 @@ def test_brats_labels_become_those_of_the_published_model():
     t1[1:3] = 5
     mask = np.zeros((4, 4, 4), np.uint8)
     mask[1, 0, :3] = 1, 2, 4
-    found = brats_labels(Volume(mask, geometry), Volume(t1, geometry)).array
+    with pytest.raises(TrainingError, match="resection cavity"):
+        brats_labels(Volume(mask, geometry), Volume(t1, geometry))
+    found = brats_labels(Volume(mask, geometry), Volume(t1, geometry), "2021").array
     assert found[1, 0].tolist() == [1, 2, 3, 4]
     assert (found[2] == 4).all() and not found[0].any()
     done = Volume(found, geometry)
@@ -109,12 +111,19 @@ def test_a_resection_cavity_is_not_taken_for_the_brain():
     mask[1, 0, :4] = 1, 2, 3, 4
     with pytest.raises(TrainingError, match="resection cavity"):
         brats_labels(Volume(mask, geometry), Volume(np.pad(np.ones((4, 4, 4)), 1), geometry))
+    labels = brats_labels(Volume(mask, geometry), Volume(np.pad(np.ones((4, 4, 4)), 1), geometry), "2024").array
+    assert labels[1, 0].tolist() == [1, 2, 3, 0, 0, 0] and labels[2, 2, 2] == 4
+    with pytest.raises(TrainingError, match="do not have 3"):
+        brats_labels(Volume(mask, geometry), Volume(np.pad(np.ones((4, 4, 4)), 1), geometry), "2021")
 
 
 def test_the_brats_2024_phantom_is_refused_for_its_cavity(cases):
     case = cases / "c21b_brats2024_cases"
     with pytest.raises(TrainingError, match="resection cavity"):
         brats_labels(Volume.read(case / "c1_seg.nii.gz", labels=True), Volume.read(case / "c1_t1.nii.gz"))
+    told = brats_labels(Volume.read(case / "c1_seg.nii.gz", labels=True), Volume.read(case / "c1_t1.nii.gz"), "2024")
+    cavity = Volume.read(case / "c1_seg.nii.gz", labels=True).array == 4
+    assert (told.array[cavity] == 0).all() and (told.array == 4).sum() > 10 * cavity.sum()
 
 
 def test_the_recipes_are_the_papers_grids():
@@ -133,7 +142,7 @@ def test_the_real_brats_case_is_prepared_as_published(shared):
     raw = stored.array.copy()
     raw[raw == 4] = 0
     raw[raw == 3] = 4
-    found = recipe.relabel(Volume(raw, stored.geometry), t1).array
+    found = recipe.relabel(Volume(raw, stored.geometry), t1, "2021").array
     assert np.array_equal(found[stored.array < 4], np.where(stored.array == 0, found, stored.array)[stored.array < 4])
     assert dice(found > 0, stored.array > 0) > 0.99
     assert np.array_equal(found == 3, stored.array == 3)

@@ -1,0 +1,121 @@
+"""What every command says while it runs, and where: less of it, into a file too, and on how many cores."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from ..base.errors import MedDDPMError
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+"""What numpy, torch and ITK read when they are loaded."""
+_LOUD = "medddpm: "
+"""How errors and warnings begin; --quiet leaves nothing else on stderr."""
+
+
+def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), of: str = "") -> None:
+    """Says notes and warnings on stderr, each on a line of its own; of: the file that they are of."""
+    name = f"{of}: " if of else ""
+    for text in warnings:
+        print(f"{_LOUD}warning: {name}{text}", file=sys.stderr)
+    for text in notes:
+        print(f"{name}{text}", file=sys.stderr)
+
+
+def bar(args: argparse.Namespace, total: float | None = None, unit: str = "step") -> tqdm:
+    """A tqdm bar of a whole job, with the time left; drawn on a terminal alone, and not with --quiet."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, disable=True if args.quiet else None, unit=unit)
+
+
+@contextlib.contextmanager
+def console(args: argparse.Namespace, command_line: list[str]) -> Iterator[None]:
+    """Does what the options that `command.add_command` adds ask for, until it ends. MedDDPMError for a log that cannot
+    be written."""
+    with contextlib.ExitStack() as stack:
+        if threads := getattr(args, "threads", None):
+            stack.enter_context(_on_threads(threads))
+        log = None
+        if getattr(args, "log", None):
+            log = stack.enter_context(_opened(args.log))
+            log.write(f"{_now()} {shlex.join(['medddpm', *command_line])} (version {__version__})\n")
+        quiet = getattr(args, "quiet", False)
+        if log or quiet:
+            stack.enter_context(contextlib.redirect_stdout(_Told(sys.stdout, log)))
+            stack.enter_context(contextlib.redirect_stderr(_Told(sys.stderr, log, quiet)))
+        yield
+
+
+class _Told(io.TextIOBase):
+    """A stream whose whole lines go into a log, too; quiet: what is no error or warning goes there alone.
+
+    Of what a bar draws over itself, the last is logged.
+    """
+
+    def __init__(self, stream: TextIO, log: TextIO | None, quiet: bool = False):
+        self._stream, self._log, self._quiet, self._line = stream, log, quiet, ""
+
+    def write(self, text: str) -> int:
+        if not self._quiet:
+            self._stream.write(text)
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            line = line.rsplit("\r", 1)[-1]
+            if self._quiet and line.startswith(_LOUD):
+                self._stream.write(f"{line}\n")
+            if self._log and line.strip():
+                self._log.write(f"{_now()} {line}\n")
+                self._log.flush()
+        self._line = self._line.rsplit("\r", 1)[-1]
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the stream's, which nobody sets
+        return self._stream.encoding
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _opened(path: str) -> TextIO:
+    try:
+        return open(path, "a", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise MedDDPMError(f"The log {path} cannot be written: {error.strerror}.", "Name another file.") from error
+
+
+@contextlib.contextmanager
+def _on_threads(count: int) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

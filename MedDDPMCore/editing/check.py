@@ -1,0 +1,113 @@
+"""What an edit is given: options, image and masks, checked before a model is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy.completed import completed
+from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..lesions.placement import astray
+from ..models.spec import ModelSpec
+from ..volumes.labels import LabelMapping, LabelReport, LabelScheme
+from ..volumes.volume import Volume, where_labels
+from .region import BLEND_MM, MARGIN_MM, on_voxels_of
+
+ROUNDS = 1
+"""How often each step is taken; see Documentation/editing.md for what more cost and gained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOptions:
+    """margin_mm: how far around changed labels the image is made anew. blend_mm: over how much of that it is blended.
+    mass_effect: 0..1, how strongly new lesions push the tissue around them. rounds: as of `KnownRegion`."""
+
+    margin_mm: float = MARGIN_MM
+    blend_mm: float = BLEND_MM
+    mass_effect: float = 0.0
+    rounds: int = ROUNDS
+
+
+USUAL = EditOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedEdit:
+    """An edit that can be made. mri: the patient's. labels: those wanted, in the scheme's values, and report: what was
+    found of them. before: the lesions of the source (z, y, x) in the scheme's values, 0 without one. edit_mask: what to
+    make anew, or None. All on the MRI's voxels."""
+
+    mri: Volume
+    labels: Volume
+    report: LabelReport
+    before: np.ndarray
+    has_source: bool
+    edit_mask: Volume | None
+    options: EditOptions
+    notes: tuple[str, ...] = ()
+
+
+def check_edit(
+    spec: ModelSpec,
+    mri: Volume,
+    mask: Volume,
+    source: Volume | None = None,
+    edit_mask: Volume | None = None,
+    mapping: LabelMapping | None = None,
+    options: EditOptions = USUAL,
+) -> CheckedEdit:
+    """Checks what is given to an edit by the model that spec describes; arguments and errors as of `plan_edit`."""
+    _require_editable(spec, mri, options)
+    notes: list[str] = []
+    mask = on_voxels_of(mri, "mask", mask, notes)
+    source = on_voxels_of(mri, "source mask", source, notes) if source else None
+    edit_mask = on_voxels_of(mri, "edit mask", edit_mask, notes) if edit_mask else None
+    labels, report = completed(mask, spec.labels, mapping, mri, healthy=True)
+    before, source_labels = np.zeros_like(labels.array), None
+    if source is not None:
+        try:
+            source_labels = completed(source, spec.labels, mapping, mri, healthy=True)[0]
+        except LabelError as error:
+            raise LabelError(f"The source mask: {error.message}", error.hint) from error
+        before = lesions_only(source_labels.array, spec.labels)
+    report.warnings.extend(astray(labels, source_labels, spec.labels))
+    return CheckedEdit(
+        mri=mri,
+        labels=labels,
+        report=report,
+        before=before,
+        has_source=source is not None,
+        edit_mask=edit_mask,
+        options=options,
+        notes=tuple(notes),
+    )
+
+
+def lesions_only(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
+    """The labels (z, y, x) with 0 where they are no lesion."""
+    return np.where(where_labels(labels, (scheme.values[name] for name in scheme.lesions)), labels, 0)
+
+
+def _require_editable(spec: ModelSpec, mri: Volume, options: EditOptions) -> None:
+    if mri.array.ndim != 3 or min(mri.array.shape) < 2:
+        raise VolumeError(
+            f"Only a single 3D image can be edited, not one of shape {mri.array.shape}.",
+            "Save the channel to edit as a volume of its own.",
+        )
+    if mri.array.dtype.kind not in "iuf":
+        raise VolumeError(f"An MRI of type {mri.array.dtype} cannot be edited.", "Save it as whole or real numbers.")
+    if not np.isfinite(mri.array).all():
+        raise VolumeError("The MRI holds NaN or infinite values.", "Save it again without them.")
+    if len(spec.modalities) != 1 or spec.kind != "diffusion":
+        makes = f"makes {len(spec.modalities)} images ({', '.join(spec.modalities)}) that belong together"
+        why = f"is a {spec.kind} generator" if spec.kind != "diffusion" else makes
+        raise MedDDPMError(
+            f"The model {spec.name} cannot edit an image: it {why}.",
+            "Choose a diffusion model that makes one image, such as the bundled one.",
+        )
+    allowed = (("margin", options.margin_mm, 0, 50), ("blending depth", options.blend_mm, 0, 50),
+               ("mass effect", options.mass_effect, 0, 1), ("number of rounds", options.rounds, 1, 20))  # fmt: skip
+    for name, value, low, high in allowed:
+        if not low <= value <= high:
+            raise MedDDPMError(f"The {name} must be from {low} to {high}, not {value:g}.")

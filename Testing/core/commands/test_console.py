@@ -1,0 +1,74 @@
+"""What all commands take: --quiet, --log, --threads and --dry-run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from phantoms import box, head
+from small_models import write_model
+
+from MedDDPMCore.cli import main
+from MedDDPMCore.commands import console
+
+
+@pytest.fixture
+def mask(tmp_path, monkeypatch):
+    write_model(tmp_path / "models" / "small")
+    monkeypatch.setenv("MEDDDPM_MODELS", str(tmp_path / "models"))
+    head(box((6, 6, 6), (190, 230, 220)), radius=0).write(tmp_path / "mask.nii.gz")
+    return str(tmp_path / "mask.nii.gz")
+
+
+def test_quiet_leaves_results_and_warnings_and_the_log_has_all(mask, tmp_path, capsys):
+    made = ["synthesize", mask, str(tmp_path / "out"), "--model", "small", "--device", "cpu"]
+    assert main([*made, "--quiet", "--log", str(tmp_path / "log.txt")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.strip().endswith("seed0.nii.gz") and printed.err == ""
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("medddpm synthesize") == 1 and "No lesion is painted" in log and printed.out.strip() in log
+    assert main([*made, "--seed", "-1", "--quiet", "--log", str(tmp_path / "log.txt")]) == 1
+    assert capsys.readouterr().err.startswith("medddpm: ")
+    assert "The seed -1" in (tmp_path / "log.txt").read_text() and "No lesion" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_log_that_cannot_be_written_is_said_before_the_work(mask, tmp_path, capsys):
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--log", str(tmp_path / "none" / "log.txt")]) == 1
+    assert "cannot be written" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_log_holds_whole_lines_and_of_a_bar_the_last_that_was_drawn(tmp_path):
+    with open(tmp_path / "log", "w") as log, open(tmp_path / "screen", "w") as screen:
+        told = console._Told(screen, log)
+        for text in ("\r 10%", "\r 90%", "\r      \r", "a not", "e\n", "\r100%\n"):
+            told.write(text)
+    lines = [line.split(" ", 1)[1].strip() for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines == ["a note", "100%"]
+    assert "90%" in (tmp_path / "screen").read_text()
+
+
+def test_threads_are_limited_while_the_command_runs(mask, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    seen = []
+    monkeypatch.setattr("MedDDPMCore.commands.models.json.dumps", lambda *_, **__: seen.append(dict(os.environ)) or "")
+    assert main(["models", "--json", "--threads", "1"]) == 0
+    assert seen[0]["OMP_NUM_THREADS"] == seen[0]["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] == "1"
+    assert os.environ.get("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS") != "1"
+    with pytest.raises(SystemExit):
+        main(["models", "--threads", "0"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["synthesize", "{mask}", "{out}", "--model", "small"],
+        ["dataset", "{mask}", "{out}", "--layout", "nnunet", "--model", "small"],
+        ["prepare", "{folder}", "{out}", "--image-suffix", "mask"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_dry_run_says_what_it_found_and_writes_nothing(mask, tmp_path, capsys, command):
+    names = {"mask": mask, "out": tmp_path / "out", "folder": tmp_path}
+    assert main([part.format(**names) for part in command] + ["--dry-run"]) == 0
+    assert "mask" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
