@@ -5,7 +5,9 @@ JBHI 2024).
 >>> mask = MedDDPMCore.Volume.read("mask.nii.gz", labels=True)      # doctest: +SKIP
 >>> model = MedDDPMCore.load_model("default")                       # doctest: +SKIP
 >>> [result] = model.synthesize(mask)                               # doctest: +SKIP
->>> result.volumes["T1"].write("synthetic.nii.gz")                  # doctest: +SKIP
+>>> result.write("out")                                             # doctest: +SKIP
+
+`edit` makes a region of a patient's MRI anew, `evaluate` compares folders of images: see Documentation/python.md.
 
 Importing this package loads neither torch nor SimpleITK: each name below is loaded when it is first used.
 """
@@ -27,6 +29,9 @@ _HOMES = {
     "BRATS": "volumes.labels",
     "MedDDPMError": "base.errors",
     "head_mask": "anatomy.head",
+    "edit": "editing.run",
+    "EditOptions": "editing.plan",
+    "evaluate": "evaluation.metrics.report:evaluate_folders",
 }
 __all__ = ["__version__", *_HOMES]
 
@@ -34,7 +39,8 @@ __all__ = ["__version__", *_HOMES]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    module, _, own_name = _HOMES[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), own_name or name)
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..base.errors import VolumeError
 from ..diffusion.names import SAMPLERS
 from . import console
 from .command import (
@@ -26,7 +27,9 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("mri", help="a single 3D image, of any intensity range")
     p.add_argument("mask", help="the labels wanted, where the MRI lies; a tumour alone gets the head seen in the MRI")
-    p.add_argument("out", help="folder for the edited NIfTI images and their JSON records")
+    p.add_argument(
+        "out", help="folder for the NIfTI images, their JSON records and PNG previews; of one, also its file"
+    )
     add_mri(p, needed=True)
     p.add_argument("--source", help="the labels as they are in the MRI: what differs from MASK is made anew")
     p.add_argument("--edit-mask", help="the region to make anew, instead of what lies around the changed labels")
@@ -47,12 +50,12 @@ def edit(args: argparse.Namespace) -> int:
     """The patient's MRI with a region made anew."""
     from ..base.files import require_writable
     from ..editing.check import USUAL, EditOptions, check_edit
-    from ..editing.output import edited_path, write_edited
+    from ..editing.output import edited_path
     from ..editing.plan import plan_checked
     from ..editing.run import run_edit
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.output import stem
+    from ..synthesis.output import names_a_file, stem
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.volume import Volume
 
@@ -63,10 +66,12 @@ def edit(args: argparse.Namespace) -> int:
     )
     mask = Volume.read(args.mask, labels=True)
     source, edit_mask = (Volume.read(path, labels=True) if path else None for path in (args.source, args.edit_mask))
-    require_new([edited_path(Path(args.out), stem(args.mri), args.seed + k) for k in range(args.samples)])
+    out = Path(args.out)
+    if names_a_file(out) and args.samples > 1:
+        raise VolumeError(f"{out} is one file, and {args.samples} images are to be made.", "Name a folder.")
+    require_new([edited_path(out, stem(args.mri), args.seed + k) for k in range(args.samples)])
     spec = ModelSpec.read(find_model(args.model))
     mapping = label_mapping(args, spec.labels, args.mask)
-    mri = Volume.read(args.mri, frames=args.frames)
     mri = Volume.read(args.mri, frames=args.frames)
     checked = check_edit(  # before a model is loaded
         spec, mri, mask, source=source, edit_mask=edit_mask, mapping=mapping, options=options
@@ -74,7 +79,7 @@ def edit(args: argparse.Namespace) -> int:
     if args.dry_run:
         console.tell([*checked.notes, *checked.report.notes], checked.report.warnings)
         return 0
-    require_writable(args.out)
+    require_writable(out.parent if names_a_file(out) else out)
     model = load_model(args.model, args.device)
     plan = plan_checked(model, checked)
     console.tell(plan.notes, plan.warnings)
@@ -84,5 +89,5 @@ def edit(args: argparse.Namespace) -> int:
             bar.total, bar.n = progress.total, progress.index
             bar.refresh()
             if result:
-                print(write_edited(plan, settings, result, args.out, stem(args.mri)))
+                print(result.write(out, stem(args.mri)))
     return 0

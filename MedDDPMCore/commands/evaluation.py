@@ -67,27 +67,10 @@ def figures(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Two folders of images -> a report."""
-    from ..base.device import pick_device
-    from ..base.files import require_writable
-    from ..evaluation.metrics.evaluate import EvaluationSettings
-    from ..evaluation.metrics.evaluate import evaluate as compare
-    from ..evaluation.metrics.features import load_features
-    from ..evaluation.metrics.report import MARKDOWN_FILE, write_report
-    from ..models.catalogue import find_model
-    from ..models.spec import ModelSpec
+    from ..evaluation.metrics.report import MARKDOWN_FILE, evaluate_folders
 
-    network = load_features(args.features, args.features_sha256, pick_device(args.device))
-    grid = ModelSpec.read(find_model(args.model)).grid
-    settings = EvaluationSettings(
-        grid=grid,
-        pairs=args.pairs,
-        real_suffix=args.real_suffix,
-        synthetic_suffix=args.synthetic_suffix,
-        seed=args.seed,
-    )
     out = Path(args.out)
     require_apart(out, args.real, args.synthetic)
-    require_writable(out)
     with console.bar(args) as bar:
 
         def progress(done: int, total: int, what: str) -> None:
@@ -95,9 +78,21 @@ def evaluate(args: argparse.Namespace) -> int:
             bar.set_description(what)
             bar.refresh()
 
-        result = compare(args.real, args.synthetic, out / "cache", network, settings, progress)
-    written = write_report(out, result)
+        result = evaluate_folders(
+            args.real,
+            args.synthetic,
+            out,
+            model=args.model,
+            features=args.features,
+            features_sha256=args.features_sha256,
+            pairs=args.pairs,
+            real_suffix=args.real_suffix,
+            synthetic_suffix=args.synthetic_suffix,
+            seed=args.seed,
+            device=args.device,
+            progress=progress,
+        )
     print((out / MARKDOWN_FILE).read_text(encoding="utf-8"))
-    for path in written:
+    for path in result.files:
         print(path)
     return 0

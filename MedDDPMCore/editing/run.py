@@ -9,33 +9,24 @@ the region and a smooth (harmonic) correction inside it, and blended in at the r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..lesions.shapes import bounding_box, shifted
-from ..synthesis.synthesize import Model, Plan, Progress, Settings
+from ..synthesis.synthesize import Model, Progress, Settings
+from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume, resample_image, where_labels
 from .fill import at_grid_size, filling
 from .match import levelled, matched
-from .plan import EditPlan
+from .output import Edited
+from .plan import EditOptions, EditPlan, plan_edit
 from .texture import SHELL_MM, texture
 
 FINER = 0.75
 """In a scan of finer voxels than so much of the model's, what is made gets the scan's texture."""
 EDIT_SAMPLER = "ddpm"
 """The noise of each step carries the known surroundings into the region; without it edits are measurably worse."""
-
-
-@dataclass(frozen=True)
-class Edited:
-    """One edited MRI, on the patient's own grid and in its dtype, the seed it came from, and the model where, and its
-    plan as, it was run, with all that it warns of."""
-
-    volume: Volume
-    seed: int
-    model: Model
-    plan: Plan
 
 
 def edit_settings(settings: Settings) -> Settings:
@@ -50,6 +41,30 @@ def run_edit(model: Model, edit: EditPlan, settings: Settings) -> Iterator[tuple
         edit.plan, replace(edit_settings(settings), batch_size=1), filling(model.spec, edit.known)
     ):
         yield progress, _finished(model, edit, progress) if progress.finished else None
+
+
+def edit(
+    model: Model,
+    mri: Volume,
+    mask: Volume,
+    source: Volume | None = None,
+    edit_mask: Volume | None = None,
+    *,
+    labels: LabelMapping | None = None,
+    options: EditOptions | None = None,
+    seed: int = 0,
+    sampler: str | None = None,
+    steps: int | None = None,
+    samples: int = 1,
+) -> list[Edited]:
+    """The patient's MRI with a region made anew, as many samples as are asked for; `Edited.write` makes files of them.
+
+    mri, mask, source, edit_mask, options: as of `plan_edit`; labels maps label names to the values that the masks use,
+    where these are not the model's own; the rest as in `Settings`. Errors as of `plan_edit` and `Model.run`.
+    """
+    plan = plan_edit(model, mri, mask, source, edit_mask, labels, options or EditOptions())
+    settings = Settings(seed=seed, sampler=sampler, steps=steps, samples=samples)
+    return [result for _, result in run_edit(model, plan, settings) if result]
 
 
 def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
@@ -80,7 +95,7 @@ def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
         head = resample_image(Volume((labels > 0).astype(np.float32), edit.plan.grid), part, 0.0).array > 0.5
         blended += texture(base, filled, weight, head, part, seed)
     result[window] = np.where(weight > 0, _in_dtype(blended, result.dtype), result[window])
-    return Edited(Volume(result, edit.mri.geometry), seed, progress.model, progress.plan)
+    return Edited(Volume(result, edit.mri.geometry), seed, edit, progress.making)
 
 
 def _in_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -162,7 +162,7 @@ class _Making:
                 for seed in range(self.settings.seed, self.settings.seed + samples):
                     one = replace(self.settings, seed=seed, samples=1, batch_size=1)
                     case_id = self.place.case_id(mask_id, seed)
-                    if _is_there(read_case(self.out, case_id), identity(self.model, plan, one, seed)):
+                    if _is_there(read_case(self.out, case_id), identity(self.model.spec, plan, one, seed)):
                         done += 1
                         self.result.there_before.append(case_id)
                         report(done, total, case_id, "is there already")
@@ -170,7 +170,7 @@ class _Making:
                     for progress in self.model.run(plan, one):
                         report(done, total, case_id, progress)
                     done += 1
-                    behind.do(self._write, progress, one, ready, mask_id, case_id)
+                    behind.do(self._write, progress, ready, mask_id, case_id)
         return self.result
 
     def _ready(self, path: Path) -> _Ready:
@@ -182,20 +182,19 @@ class _Making:
         face = face_region(labels)
         return _Ready(plan, Volume(np.where(face, labels.array.dtype.type(0), labels.array), labels.geometry), face)
 
-    def _write(self, progress: Progress, one: Settings, ready: _Ready, mask_id: str, case_id: str) -> str:
+    def _write(self, progress: Progress, ready: _Ready, mask_id: str, case_id: str) -> str:
         """Writes a case that has been computed; returns its id."""
         model, place, labels = progress.model, self.place, ready.labels
         [made] = progress.results()
         records = {
-            name: provenance(model, progress.plan, one, made.seed, name) | {"defaced": self.options.deface}
-            for name in made.volumes
+            name: provenance(made.making, made.seed, name) | {"defaced": self.options.deface} for name in made.volumes
         }
         with together(self.out, record_name(case_id)) as part:
             labels.write(place_in(part, place.label(case_id)), compression=self.options.compression)
             for name, volume in made.volumes.items():
                 if ready.face is not None:
                     volume = _without(volume, ready.face)
-                text = {"SYNTHETIC": f"{name} {model.spec.name} {model.spec.weights_sha256[:8]} seed {made.seed}"}
+                text = {"SYNTHETIC": f"{name} {made.making.mark} seed {made.seed}"}
                 path = place_in(part, place.image(case_id, name))
                 scanner_units(volume).write(path, text, compression=self.options.compression)
             for name, content in place.sidecars(case_id, records).items():

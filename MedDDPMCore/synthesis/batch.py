@@ -13,11 +13,10 @@ from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import require_writable
 from ..base.overlap import Behind, ahead
 from ..base.parallel import cores_each
-from ..base.pictures import overview, save_png
-from ..volumes.folder import distinct_names, is_volume_file, require_content, volume_files
+from ..volumes.folder import distinct_names, require_content, volume_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
-from .output import identity, output_path, record_beside, sidecar, stem, write_image
+from .output import identity, names_a_file, output_paths, record_beside, require_own, sidecar, stem
 from .synthesize import Model, Plan, Progress, Settings
 
 
@@ -72,7 +71,7 @@ def synthesize_files(
     if settings.samples < 1:
         raise MedDDPMError(f"The number of samples must be 1 or more, not {settings.samples}.")
     names = mask_names(masks) if names is None else names
-    file = is_volume_file(out) and not out.is_dir()
+    file = names_a_file(out)
     if file and (len(names), settings.samples, len(model.spec.modalities)) != (1, 1, 1):
         raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
     require_writable(out.parent if file else out)
@@ -81,22 +80,14 @@ def synthesize_files(
     def placed(path: Path) -> Plan:
         return model.place(Volume.read(path, labels=True), mapping, settings.output_grid, mri)
 
-    def finished(progress: Progress, one: Settings, paths: Mapping[str, Path]) -> list[Path]:
+    def finished(progress: Progress, name: str) -> list[Path]:
         [result] = progress.results()
-        for name, target in paths.items():
-            write_image(progress.model, progress.plan, one, result, name, target)
-        write_preview(model, progress.plan, progress, paths)
-        return list(paths.values())
+        return result.write(out, name)
 
     hands = hands_beside(model.device)
     with Behind(hands, written.extend) as behind:
         for path, plan_of in ahead(placed, masks, hands):
-            paths = {
-                seed: {
-                    name: out if file else output_path(out, names[path], name, seed) for name in model.spec.modalities
-                }
-                for seed in seeds
-            }
+            paths = {seed: output_paths(out, names[path], model.spec.modalities, seed) for seed in seeds}
             try:
                 plan = model.fitted(plan_of())
                 done = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
@@ -115,7 +106,7 @@ def synthesize_files(
                     continue
                 for progress in model.run(plan, one):
                     report(path, progress)
-                behind.do(finished, progress, one, paths[seed])
+                behind.do(finished, progress, names[path])
     return written, failed
 
 
@@ -131,14 +122,13 @@ def is_done(
 
     paths: modality -> file. VolumeError where one was made otherwise, or is one of the masks.
     """
-    wanted = identity(model, plan, settings, seed)
+    wanted = identity(model.spec, plan, settings, seed)
     whole = True
     for path in paths.values():
         if any(path.exists() and path.samefile(mask) for mask in masks):
             raise VolumeError(f"{path} is an input, and is not written over.", "Name another file or folder.")
         record = record_beside(path)
-        if record is None and is_volume_file(path) and path.exists() and not path.stem.count("_synthetic_"):
-            raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
+        require_own(path)
         others = [f"{key} {record.get(key)}, not {value}" for key, value in wanted.items()
                   if record and record.get(key) != value]  # fmt: skip
         if others:
@@ -148,12 +138,3 @@ def is_done(
             )
         whole = whole and record is not None
     return whole
-
-
-def write_preview(model: Model, plan: Plan, progress: Progress, paths: Mapping[str, Path]) -> None:
-    """A PNG beside each image (modality -> file): the mask above the image, on the model's grid."""
-    tumor = max((model.spec.labels.values[name] for name in model.spec.labels.lesions), default=None)
-    for modality, image in zip(model.spec.modalities, progress.images[0].float().cpu().numpy(), strict=True):
-        path, grid = paths[modality], model.spec.grid
-        picture = overview(plan.labels, image, grid.spacing, tumor, grid.axes)
-        save_png(path.with_name(f"{stem(path)}.png"), picture)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
+from ..base.errors import VolumeError
 from ..base.files import sha256_of, together, write_json
+from ..base.pictures import overview, save_png
+from ..models.spec import ModelSpec
 from ..version import __version__
-from ..volumes.volume import Volume
-from .synthesize import Model, Plan, Settings, Synthesis
+from ..volumes.folder import is_volume_file
+from ..volumes.volume import Volume, resample_image
+from .plan import Plan, Settings
 
 FULL_SCALE = 1000
 """What the model's brightest intensity is in a file; air is 0."""
@@ -24,34 +30,88 @@ def scanner_units(volume: Volume) -> Volume:
     return Volume(scaled, volume.geometry)
 
 
-def identity(model: Model, plan: Plan, settings: Settings, seed: int) -> dict:
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How an image was made: by which model, where (such as "cuda:0"), in which precision (such as "float32"), of which
+    plan, with which settings."""
+
+    spec: ModelSpec
+    device: str
+    precision: str
+    plan: Plan
+    settings: Settings
+
+    @property
+    def mark(self) -> str:
+        """The model's name and the beginning of its weights' hash, for file headers."""
+        return f"{self.spec.name} {self.spec.weights_sha256[:8]}"
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """One synthetic image: a Volume a modality (float32, -1 air .. 1), by modality name, the seed it came from, and how
+    it was made."""
+
+    volumes: dict[str, Volume]
+    seed: int
+    making: Making
+
+    def write(self, out: str | Path, name: str = "mask", preview: bool = True) -> list[Path]:
+        """Writes a NIfTI file a modality, as int16 that says in its name and header that it is synthetic, its record as
+        JSON beside it, and, with `preview`, a PNG of the mask above the image; returns the NIfTI paths.
+
+        out: a folder, made where it is not there, in which they are called as of `output_path` after `name`; of an
+        image of one modality, also the file. An image that was made before is replaced. VolumeError where a file is
+        there that was not made so, ResourceError where it cannot be written.
+        """
+        paths = output_paths(Path(out), name, list(self.volumes), self.seed)
+        for path in paths.values():
+            require_own(path)
+        for modality, path in paths.items():
+            record = provenance(self.making, self.seed, modality)
+            text = f"{modality} {self.making.mark} seed {self.seed}"
+            write_with_record(path, scanner_units(self.volumes[modality]), {"SYNTHETIC": text}, record)
+            if preview:
+                self._write_preview(self.volumes[modality], path)
+        return list(paths.values())
+
+    def _write_preview(self, volume: Volume, path: Path) -> None:
+        """The mask above the image as a PNG beside it, on the model's grid."""
+        spec, plan = self.making.spec, self.making.plan
+        tumor = max((spec.labels.values[name] for name in spec.labels.lesions), default=None)
+        image = resample_image(volume, plan.grid, -1.0).array
+        save_png(picture_beside(path), overview(plan.labels, image, spec.grid.spacing, tumor, spec.grid.axes))
+
+
+def identity(spec: ModelSpec, plan: Plan, settings: Settings, seed: int) -> dict:
     """What decides how an image looks and where its voxels lie: two images with equal values here are the same one."""
     return {
-        "model_sha256": model.spec.weights_sha256,
+        "model_sha256": spec.weights_sha256,
         "seed": seed,
-        "sampler": settings.sampler or model.spec.sampler,
-        "steps": settings.steps or model.spec.steps,
+        "sampler": settings.sampler or spec.sampler,
+        "steps": settings.steps or spec.steps,
         "mask_sha256": plan.mask_sha256,
         "output_grid": settings.output_grid,
     }
 
 
-def provenance(model: Model, plan: Plan, settings: Settings, seed: int, modality: str) -> dict:
+def provenance(making: Making, seed: int, modality: str) -> dict:
     """Everything needed to make this image again, and the plain statement that it is synthetic."""
     import torch
 
+    spec = making.spec
     return {
         "synthetic": True,
         "statement": "Synthetic image made by a generative model. Not a scan of any person. Research only, not for "
         "diagnosis.",
-        "model": model.spec.name,
-        "model_licence": model.spec.licence,
+        "model": spec.name,
+        "model_licence": spec.licence,
         "modality": modality,
-        **identity(model, plan, settings, seed),
-        "device": str(model.device),
-        "precision": str(model.precision).removeprefix("torch."),
+        **identity(spec, making.plan, making.settings, seed),
+        "device": making.device,
+        "precision": making.precision,
         "intensity": f"int16, 0 is air, {FULL_SCALE} the model's brightest",
-        "warnings": plan.warnings,
+        "warnings": making.plan.warnings,
         "software": {
             "MedDDPMCore": __version__,
             "torch": torch.__version__,
@@ -77,25 +137,25 @@ def output_path(folder: Path, stem: str, modality: str, seed: int) -> Path:
     return folder / f"{stem}_synthetic_{modality}_seed{seed}.nii.gz"
 
 
-def write_synthesis(
-    model: Model, plan: Plan, settings: Settings, result: Synthesis, folder: str | Path, stem: str
-) -> list[Path]:
-    """Writes one NIfTI a modality, each with a JSON sidecar of the same name; returns the NIfTI paths.
-
-    Image and sidecar are written as of `write_with_record`. ResourceError on a full disk.
-    """
-    paths = []
-    for modality in result.volumes:
-        paths.append(output_path(Path(folder), stem, modality, result.seed))
-        write_image(model, plan, settings, result, modality, paths[-1])
-    return paths
+def output_paths(out: Path, stem: str, modalities: Sequence[str], seed: int) -> dict[str, Path]:
+    """Where each modality of an image goes: as of `output_path` in the folder `out`, or `out` itself where it is called
+    as volume files are. VolumeError where that is one file for several."""
+    if not names_a_file(out):
+        return {name: output_path(out, stem, name, seed) for name in modalities}
+    if len(modalities) > 1:
+        raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
+    return dict.fromkeys(modalities, out)
 
 
-def write_image(model: Model, plan: Plan, settings: Settings, result: Synthesis, modality: str, path: Path) -> None:
-    """Writes one modality as a file with a JSON sidecar of the same name, as of `write_with_record`."""
-    record = provenance(model, plan, settings, result.seed, modality)
-    text = f"{modality} {model.spec.name} {model.spec.weights_sha256[:8]} seed {result.seed}"
-    write_with_record(path, scanner_units(result.volumes[modality]), {"SYNTHETIC": text}, record)
+def names_a_file(out: Path) -> bool:
+    """Whether an output is one file to make, and not a folder for it."""
+    return is_volume_file(out) and not out.is_dir()
+
+
+def require_own(path: Path) -> None:
+    """VolumeError where a file is there that was not made here: it has no record beside it, nor a name that says so."""
+    if (path.exists() or path.is_symlink()) and "_synthetic_" not in path.stem and record_beside(path) is None:
+        raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
 
 
 def write_with_record(path: Path, volume: Volume, metadata: dict[str, str], record: dict) -> None:
@@ -124,3 +184,8 @@ def record_beside(path: Path) -> dict | None:
 def sidecar(path: Path) -> Path:
     """The JSON file with an image's record: "a/b.nii.gz" -> "a/b.json"."""
     return path.with_name(f"{stem(path)}.json")
+
+
+def picture_beside(path: Path) -> Path:
+    """The PNG file with an image's preview: "a/b.nii.gz" -> "a/b.png"."""
+    return path.with_name(f"{stem(path)}.png")

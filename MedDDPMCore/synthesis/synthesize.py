@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,51 +26,13 @@ from ..volumes.geometry import Geometry, triple
 from ..volumes.labels import LabelMapping, LabelReport
 from ..volumes.volume import Volume, resample_image, resample_labels
 from .fitting import Fit, fit
+from .output import Making, Synthesis
+from .plan import Plan, Settings
 from .walk import Filling, WalkStep, walk
 
+__all__ = ["AIR", "Model", "Plan", "Progress", "Settings", "Synthesis", "load_model"]
+
 AIR = -1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How images are made. sampler and steps: None is the model's own choice; steps are of each stage. Sample k has
-    seed + k.
-
-    batch_size: samples computed together; it does not change them. output_grid: "mask" (the mask's own voxels) or
-    "model".
-    """
-
-    seed: int = 0
-    sampler: str | None = None
-    steps: int | None = None
-    samples: int = 1
-    batch_size: int = 1
-    output_grid: str = "mask"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A mask made ready for a model: its labels on the model grid (z, y, x), where that and the output lie, and what
-    the user should know."""
-
-    labels: np.ndarray
-    grid: Geometry
-    output: Geometry
-    mask_sha256: str
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def warned(self, warnings: Iterable[str]) -> Plan:
-        """The same plan with further warnings; none is there twice."""
-        return replace(self, warnings=tuple(dict.fromkeys([*self.warnings, *warnings])))
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """One synthetic image: a Volume a modality (float32, -1 air .. 1), by modality name, and the seed it came from."""
-
-    volumes: dict[str, Volume]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +49,7 @@ class Progress:
     step: WalkStep
     model: Model
     plan: Plan
+    settings: Settings
 
     @property
     def finished(self) -> bool:
@@ -107,9 +70,24 @@ class Progress:
     def results(self) -> list[Synthesis]:
         """The present guess of each sample, as volumes on the output geometry."""
         return [
-            Synthesis({name: resample_image(image, self.plan.output, AIR) for name, image in sample.items()}, seed)
+            Synthesis(
+                {name: resample_image(image, self.plan.output, AIR) for name, image in sample.items()},
+                seed,
+                self.making,
+            )
             for sample, seed in zip(self.on_model_grid(), self.seeds, strict=True)
         ]
+
+    @property
+    def making(self) -> Making:
+        """How the samples are made, as their records say it."""
+        return Making(
+            spec=self.model.spec,
+            device=str(self.model.device),
+            precision=str(self.model.precision).removeprefix("torch."),
+            plan=self.plan,
+            settings=self.settings,
+        )
 
     def on_model_grid(self) -> list[dict[str, Volume]]:
         """The same on the model's own grid, or a coarser one in its place: at no cost, for previews."""
@@ -270,7 +248,7 @@ class Model:
                     filling=filling,
                 ):
                     done += len(seeds)
-                    yield Progress(done, total, seeds, step, self, plan)
+                    yield Progress(done, total, seeds, step, self, plan, settings)
 
     def placed(self, settings: Settings) -> tuple[Model, Fit]:
         """The model where a run fits into the memory which is free now: itself, or a copy on another device; and how it

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import MedDDPMError
 
 if TYPE_CHECKING:
+    from ..synthesis.output import Making
     from ..synthesis.synthesize import Model, Progress
     from ..volumes.volume import Volume
 
@@ -125,15 +126,15 @@ class Job:
         sample = seed - self.settings.seed
         return {"path": str(path), "modality": modality, "sample": sample, "seed": seed, "sidecar": str(sidecar(path))}
 
-    def done(self, model: Model, files: list[dict], warnings: Sequence[str], notes: Sequence[str]) -> None:
-        """Tells that all is made."""
+    def done(self, making: Making, files: list[dict], warnings: Sequence[str], notes: Sequence[str]) -> None:
+        """Tells that all is made. making: of the last image, as of `synthesis.output.Making`."""
         self.emit(
             "done",
             id=self.identity,
             files=files,
             seconds=round(time.monotonic() - self.started, 2),
-            model=model.spec.name,
-            device=str(model.device),
+            model=making.spec.name,
+            device=making.device,
             warnings=[*self.file_warnings, *warnings],
             notes=notes,
         )
@@ -186,7 +187,7 @@ def synthesize(job: Job) -> None:
     from ..anatomy.completed import completed
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.output import stem, write_synthesis
+    from ..synthesis.output import stem
 
     name = stem(job.text("mask"))
     mask, mri = job.read("mask"), job.read_if_given("mri", labels=False)
@@ -197,19 +198,18 @@ def synthesize(job: Job) -> None:
     files = []
     states = ((state, state) for state in model.run(plan, job.settings))
     for state in job.walk(states, plan.warnings, plan.notes):
-        model, plan = state.model, state.plan
+        making = state.making
         for result in state.results():
-            paths = write_synthesis(model, plan, job.settings, result, job.folder, name)
+            paths = result.write(job.folder, name, preview=False)
             files += [
                 job.described(p, modality, result.seed) for p, modality in zip(paths, result.volumes, strict=True)
             ]
-    job.done(model, files, plan.warnings, plan.notes)
+    job.done(making, files, making.plan.warnings, plan.notes)
 
 
 def edit(job: Job) -> None:
     """The patient's MRI in, and out with a region made anew."""
     from ..editing.check import USUAL, EditOptions, check_edit
-    from ..editing.output import write_edited
     from ..editing.plan import plan_checked
     from ..editing.run import run_edit
     from ..models.catalogue import find_model
@@ -232,12 +232,12 @@ def edit(job: Job) -> None:
     model = job.model()
     job.progress("preparing the edit")
     planned = plan_checked(model, checked)
-    files, warnings = [], planned.warnings
+    files = []
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
-        model, warnings = result.model, result.plan.warnings
-        path = write_edited(planned, job.settings, result, job.folder, name)
+        making = result.making
+        path = result.write(job.folder, name, preview=False)
         files.append(job.described(path, model.spec.modalities[0], result.seed))
-    job.done(model, files, warnings, planned.notes)
+    job.done(making, files, making.plan.warnings, planned.notes)
 
 
 def _write_preview(state: Progress, path: Path) -> None:

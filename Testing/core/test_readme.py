@@ -35,6 +35,7 @@ def made(tmp_path_factory):
 def test_the_readmes_python_makes_a_head_that_fills_its_mask_with_a_bright_tumor(made):
     mask = Volume.read(made / "mask.nii.gz", labels=True)
     image = Volume.read(made / "synthetic.nii.gz")
+    image = Volume(image.array / 500 - 1, image.geometry)
     assert image.geometry.matches(mask.geometry)
     head, tumor = mask.array > 0, mask.array == 2
     found = head_mask(Volume(image.array + 1, image.geometry)).array > 0

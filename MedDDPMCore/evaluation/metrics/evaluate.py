@@ -63,13 +63,15 @@ class Row:
 
 @dataclass
 class Evaluation:
-    """All that a report shows. values: MS-SSIM of pairs by set; features: (images, d) real, synthetic."""
+    """All that a report shows. values: MS-SSIM of pairs by set; features: (images, d) real, synthetic; files: the
+    report's, where it was written."""
 
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pairs: list[dict] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=dict)
     features: tuple[np.ndarray, np.ndarray] | None = None
+    files: list[Path] = field(default_factory=list)
 
 
 def evaluate(

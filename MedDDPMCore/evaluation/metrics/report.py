@@ -5,16 +5,56 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ...base.files import make_folder, write_text
+from ...base.device import pick_device
+from ...base.files import make_folder, require_writable, write_text
 from ...base.pictures import save_figure
-from .evaluate import Evaluation, Row
+from ...models.catalogue import DEFAULT, find_model
+from ...models.spec import ModelSpec
+from .evaluate import Evaluation, EvaluationSettings, Row, evaluate
+from .features import load_features
 
 CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
 NO_PLOTS = "No plots: they need matplotlib (pip install matplotlib)."
+
+
+def evaluate_folders(
+    real: str | Path,
+    synthetic: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path = DEFAULT,
+    features: str | Path | None = None,
+    features_sha256: str | None = None,
+    pairs: int = 200,
+    real_suffix: str = "",
+    synthetic_suffix: str = "",
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[int, int, str], None] = lambda *_: None,
+) -> Evaluation:
+    """Compares a folder of synthetic images with one of real images, and writes the report into the folder `out`.
+
+    model: on whose grid all are compared. features, features_sha256: weights of MedicalNet and their hash, in place of
+    the head encoder that comes with the project; device: of that network, such as "auto", "cpu", "cuda:0". The rest as
+    of `EvaluationSettings` and `evaluate`, errors too; `Evaluation.files` are the report's.
+    """
+    network = load_features(features, features_sha256, pick_device(device))
+    settings = EvaluationSettings(
+        grid=ModelSpec.read(find_model(model)).grid,
+        pairs=pairs,
+        real_suffix=real_suffix,
+        synthetic_suffix=synthetic_suffix,
+        seed=seed,
+    )
+    folder = require_writable(out)
+    result = evaluate(real, synthetic, folder / "cache", network, settings, progress)
+    result.files = write_report(folder, result)
+    return result
 
 
 def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:

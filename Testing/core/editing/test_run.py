@@ -11,7 +11,6 @@ from small_models import NETWORK, write_model
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
 from MedDDPMCore.editing.check import EditOptions
-from MedDDPMCore.editing.output import write_edited
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
@@ -163,13 +162,13 @@ def test_a_fine_stage_without_attention_works_around_the_region_alone(tmp_path, 
 def test_the_file_says_that_it_is_partly_synthetic(model, case, tmp_path):
     mri, mask = case
     plan, [result] = edited(model, mri, mask)
-    path = write_edited(plan, Settings(steps=2), result, tmp_path / "out", "scan")
+    path = result.write(tmp_path / "out", "scan")
     assert path.name == "scan_edited_synthetic_seed0.nii.gz"
     assert np.array_equal(Volume.read(path).array, result.volume.array)
     record = json.loads(path.with_name("scan_edited_synthetic_seed0.json").read_text())
     assert record["synthetic"] and "Partly synthetic" in record["statement"]
     assert len(record["source_mri_sha256"]) == 64 and record["seed"] == 0
-    assert list(tmp_path.iterdir()) == [tmp_path / "out"] and len(list((tmp_path / "out").iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"] and len(list((tmp_path / "out").iterdir())) == 3
 
 
 def test_an_edit_is_sampled_by_ddpm_unless_another_sampler_is_asked_for(model, case, tmp_path):
@@ -179,7 +178,7 @@ def test_an_edit_is_sampled_by_ddpm_unless_another_sampler_is_asked_for(model, c
     made = {}
     for asked, used in ((None, "ddpm"), ("ddim", "ddim")):
         plan, [made[used]] = edited(model, mri, mask, sampler=asked)
-        path = write_edited(plan, Settings(steps=2, sampler=asked), made[used], tmp_path / used, "scan")
+        path = made[used].write(tmp_path / used, "scan", preview=False)
         assert json.loads(path.with_name("scan_edited_synthetic_seed0.json").read_text())["sampler"] == used
     _, [named] = edited(model, mri, mask, sampler="ddpm")
     assert np.array_equal(made["ddpm"].volume.array, named.volume.array)

@@ -17,7 +17,7 @@ from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.synthesis import fitting, synthesize
 from MedDDPMCore.synthesis.fitting import Fit, fit, needed
-from MedDDPMCore.synthesis.output import sidecar, write_synthesis
+from MedDDPMCore.synthesis.output import sidecar
 from MedDDPMCore.synthesis.synthesize import load_model
 
 RESOURCES = Path(__file__).resolve().parents[3] / "Resources"
@@ -109,7 +109,7 @@ def test_where_a_run_takes_place_is_its_own_matter_and_the_next_one_asks_again(f
     plan = model.plan(head(box((5, 6, 7), (190, 230, 220))))
     *_, short = model.run(plan, synthesize.Settings(steps=1))
     assert short.model.device == CPU and short.images.device == CPU and "far slower" in short.plan.warnings[-1]
-    [path] = write_synthesis(short.model, short.plan, synthesize.Settings(steps=1), short.results()[0], tmp_path, "a")
+    [path] = short.results()[0].write(tmp_path, "a")
     assert json.loads(sidecar(path).read_text())["device"] == "cpu"
     assert model.device.type == "meta" and all(p.device.type == "meta" for p in model.network.parameters())
     free["meta"] = 1 << 40
