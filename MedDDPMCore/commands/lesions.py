@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,6 +174,7 @@ def place(args: argparse.Namespace) -> int:
 def sweep(args: argparse.Namespace) -> int:
     """A folder of masks, and sweep.csv that says what each holds. A shift that leaves the head is passed over."""
     from ..base.files import make_folder, write_text
+    from ..base.tables import csv_text
     from ..lesions import tools
     from ..synthesis.output import stem
 
@@ -201,9 +200,7 @@ def sweep(args: argparse.Namespace) -> int:
         console.tell(warnings=edited.warnings, of=path.name)
         rows.append((path.name, round(edited.after_ml, 4), round(edited.clipped_ml, 4)))
         print(path)
-    text = io.StringIO()
-    csv.writer(text).writerows([("mask", "lesion_ml", "clipped_ml"), *rows])
-    write_text(folder / "sweep.csv", text.getvalue())
+    write_text(folder / "sweep.csv", csv_text(("mask", "lesion_ml", "clipped_ml"), rows))
     return 0
 
 

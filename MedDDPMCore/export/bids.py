@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from ..base.errors import MedDDPMError
+from ..base.tables import csv_text
 from ..models.spec import ModelSpec
 from ..version import __version__
 from .case import PROVENANCE, ExportedCase
@@ -91,19 +92,15 @@ class Bids:
             "seed": {"Description": "Seed of the random numbers."},
             **{f"{n}_ml": {"Description": f"Volume of the label {n} in the mask.", "Units": "mL"} for n in names},
         }
-        labels: list[list[object]] = [[value, name] for name, value in label_values(self.spec).items()]
+        labels = [[value, name] for name, value in label_values(self.spec).items()]
         return {
             "dataset_description.json": json.dumps(description, indent=1),
-            "participants.tsv": _table([columns, *rows]),
+            "participants.tsv": csv_text(columns, rows, "\t"),
             "participants.json": json.dumps(meaning, indent=1),
-            "dseg.tsv": _table([["index", "name"], *labels]),
+            "dseg.tsv": csv_text(["index", "name"], labels, "\t"),
             ".bidsignore": "".join(f"{name}\n" for name in _NOT_BIDS),
         }
 
 
 def _json_of(image: str) -> str:
     return image.removesuffix(".gz").removesuffix(".nii") + ".json"
-
-
-def _table(rows: Sequence[Sequence[object]]) -> str:
-    return "".join("\t".join(map(str, row)) + "\n" for row in rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from ...base.device import pick_device
 from ...base.files import make_folder, require_writable, write_text
 from ...base.pictures import save_figure
+from ...base.tables import csv_text
 from ...models.catalogue import DEFAULT, find_model
 from ...models.spec import ModelSpec
 from .evaluate import Evaluation, EvaluationSettings, Row, evaluate
@@ -67,7 +66,7 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     notes = evaluation.notes if drawn else [*evaluation.notes, NO_PLOTS]
     files = {CSV_FILE: _csv(evaluation), MARKDOWN_FILE: _markdown(evaluation, notes, drawn)}
     if evaluation.pairs:
-        files[PAIRS_FILE] = _table(list(evaluation.pairs[0]), [list(p.values()) for p in evaluation.pairs])
+        files[PAIRS_FILE] = csv_text(list(evaluation.pairs[0]), [list(p.values()) for p in evaluation.pairs])
     for name, text in files.items():
         write_text(folder / name, text)
     return [folder / name for name in [*files, *([PLOT_FILE] if drawn else [])]]
@@ -89,16 +88,7 @@ def _csv(evaluation: Evaluation) -> str:
         ]
         for row in evaluation.rows
     ]
-    return _table(header, lines)
-
-
-def _table(header: list[str], lines: list[list]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for line in lines:
-        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in line])
-    return text.getvalue()
+    return csv_text(header, lines)
 
 
 def _markdown(evaluation: Evaluation, notes: list[str], drawn: bool) -> str:

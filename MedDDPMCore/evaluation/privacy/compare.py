@@ -13,8 +13,6 @@ what a copy was altered by, such as blur, they see as well, so that copies are c
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import numpy as np
 
 from ...base.errors import EvaluationError
 from ...base.pictures import three_planes
+from ...base.tables import csv_text
 from ...volumes.grid import ModelGrid
 from ..metrics.agreement import area_under_curve, by_cases, wilson
 from ..metrics.bootstrap import Interval
@@ -230,10 +229,9 @@ def markdown(report: PrivacyReport) -> str:
 
 def table(report: PrivacyReport) -> str:
     """Each synthetic image with its nearest real ones, the closest by voxels first, as CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     header = ["synthetic", "nearest_real", "distance", "distance_to_next_ones", "mirrored", "copy"]
-    writer.writerow([*header, "nearest_by_features", "feature_distance", "feature_distance_to_next_ones"])
+    header += ["nearest_by_features", "feature_distance", "feature_distance_to_next_ones"]
+    rows = []
     by_voxels, by_features = report.image.synthetic, report.features.synthetic
     for n in np.argsort(by_voxels.distance, kind="stable"):
         values = (
@@ -247,8 +245,8 @@ def table(report: PrivacyReport) -> str:
             f"{by_features.distance[n]:.6f}",
             f"{by_features.others[n]:.6f}",
         )
-        writer.writerow((report.synthetic[n].name, report.real[by_voxels.index[n]].name, *values, *features))
-    return stream.getvalue()
+        rows.append((report.synthetic[n].name, report.real[by_voxels.index[n]].name, *values, *features))
+    return csv_text(header, rows)
 
 
 def closest_pairs(report: PrivacyReport, found: Nearest, grid: ModelGrid, count: int = 5) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...base.errors import EvaluationError
 from ...base.files import write_text
+from ...base.tables import csv_text
 
 STUDY_FILE, FORM_FILE = "study.json", "form.csv"
 FORMAT_VERSION = 1
@@ -72,14 +72,12 @@ def read_study(folder: str | Path) -> Study:
 
 def write_answers(path: Path, cases: tuple[str, ...], answers: dict[str, Answer]) -> None:
     """Write a form, filled in as far as there are answers, for `medddpm reader-study score` or a spreadsheet."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    rows = []
     for case in cases:
         given = answers.get(case)
         seconds = "" if given is None or given.seconds is None else f"{given.seconds:.1f}"
-        writer.writerow([case, given.answer, given.confidence, seconds] if given else [case, "", "", ""])
-    write_text(path, text.getvalue())
+        rows.append([case, given.answer, given.confidence, seconds] if given else [case, "", "", ""])
+    write_text(path, csv_text(COLUMNS, rows))
 
 
 def read_answers(path: str | Path, study: Study) -> dict[str, Answer]:

@@ -8,8 +8,6 @@ both intervals.
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import EvaluationError
+from ...base.tables import csv_text
 from ..metrics.agreement import area_under_curve, by_cases, cohen_kappa, fleiss_kappa, wilson
 from ..metrics.bootstrap import Interval
 from .files import Study, read_answers
@@ -181,13 +180,10 @@ def markdown(scores: ReaderScores) -> str:
 
 def table(scores: ReaderScores) -> str:
     """The scores as CSV: reader, figure, value, low, high."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("reader", "figure", "value", "low", "high"))
     rows = [
         (who, name, i.value, i.low, i.high) for who, figures in scores.figures.items() for name, i in figures.items()
     ]
     rows += [(who, "kappa", i.value, i.low, i.high) for who, i in scores.kappas.items()]
     rows += [(who, "seconds", *time) for who, time in scores.seconds.items()]
-    writer.writerows([who, name, *(f"{value:.6g}" for value in values)] for who, name, *values in rows)
-    return stream.getvalue()
+    cells = [[who, name, *(f"{value:.6g}" for value in values)] for who, name, *values in rows]
+    return csv_text(("reader", "figure", "value", "low", "high"), cells)

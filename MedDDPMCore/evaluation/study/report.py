@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import platform
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ import torch
 
 from ...base.files import make_folder, write_text
 from ...base.pictures import overview, save_figure, save_png
+from ...base.tables import csv_text
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...models.stage import build_network
@@ -216,11 +215,7 @@ def _write_csvs(out: Path, results: Sequence[dict], compared: dict[str, list[dic
 
 
 def _write_csv(path: Path, rows: list[dict]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(list(rows[0]), [list(row.values()) for row in rows]))
 
 
 def _rounded(value: object) -> object:
