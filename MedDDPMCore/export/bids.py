@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 
 from ..base.errors import MedDDPMError
 from ..base.tables import csv_text

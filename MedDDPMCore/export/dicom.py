@@ -86,7 +86,9 @@ def export_dicom(
             notes.append("No identity is stored, but outside the edited region the voxels are the patient's own.")
     if mask is not None:
         number = first_number + len(images)
-        files["SEG/mask.dcm"], more = segmentation(mask, mapping, segmented, place, images[0][1], number)
+        files["SEG/mask.dcm"], more = segmentation(
+            mask, mapping, segmented, place, images[0][1], number, keep_names=bool(source)
+        )
         notes += more
     _write_whole(out, files)
     return notes

@@ -9,6 +9,7 @@ import numpy as np
 from ..base.errors import LabelError, VolumeError
 from ..version import __version__
 from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
+from ..volumes.names import is_generic, label_of
 from ..volumes.volume import Geometry, Volume, resample_labels
 from .record import Record
 
@@ -36,18 +37,26 @@ def segmentation(
     geometry: Geometry,
     record: Record,
     series_number: int,
+    keep_names: bool = False,
 ) -> tuple[Segmentation, list[str]]:
     """A binary highdicom Segmentation of MR slices (pydicom Datasets), and notes for the user.
 
     mask: labels (z, y, x) in the slices' world; on another grid they are resampled to the slices' geometry. A segment
-    a label, called by `mapping`, the segments' own names, or the scheme that knows the values. LabelError for a mask
-    without labels in the image's field of view.
+    a label, called by `mapping`, what the segments' own names mean, or the scheme that knows the values. keep_names:
+    the segments' own names are stored as they are; else they are not, as they may say whose mask it is. LabelError for
+    a mask without labels in the image's field of view.
     """
     import highdicom
     from pydicom.uid import generate_uid
 
     labels, notes = _on_grid(mask, geometry)
-    names = label_names(labels, mapping)
+    names = label_names(labels, mapping, keep_names)
+    unclear = [name for value, name in (labels.label_names or {}).items() if names.get(value) == f"Label {value}"]
+    if unclear:
+        notes.append(
+            f"What the mask calls {', '.join(map(repr, unclear))} is stored as a label with a number, as names that "
+            "mean none of the labels may say whose mask it is. Say what it is with --labels."
+        )
     if not names:
         raise LabelError("The mask holds no label where the image lies.", "Give the mask that the image was made from.")
     numbered = np.zeros(labels.array.shape, np.uint8)
@@ -75,10 +84,15 @@ def segmentation(
     return seg, notes
 
 
-def label_names(labels: Volume, mapping: LabelMapping | None) -> dict[int, str]:
+def label_names(labels: Volume, mapping: LabelMapping | None, keep_names: bool = False) -> dict[int, str]:
     """The label values that a mask holds, and what each is called, lowest value first; values mapped to "background"
-    are left out."""
-    given = dict(labels.label_names or {})
+    are left out. keep_names: names that the file gives are taken as they are, and not for what they mean alone."""
+    own = labels.label_names or {}
+    given = {
+        value: name if keep_names else (label_of(name, _TYPES) or f"Label {value}")
+        for value, name in own.items()
+        if not is_generic(name)
+    }
     for name, values in (mapping or {}).items():
         given |= dict.fromkeys((values,) if isinstance(values, int) else values, name)
     present = [int(value) for value in np.unique(labels.array) if value]
