@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,6 +23,8 @@ from .plan import Plan, Settings
 
 FULL_SCALE = 1000
 """What the model's brightest intensity is in a file; air is 0."""
+_HEADER_BYTES = 4096
+"""Within so many, packed or not, headers of volumes say that they are synthetic."""
 
 
 def scanner_units(volume: Volume) -> Volume:
@@ -153,9 +156,22 @@ def names_a_file(out: Path) -> bool:
 
 
 def require_own(path: Path) -> None:
-    """VolumeError where a file is there that was not made here: it has no record beside it, nor a name that says so."""
-    if (path.exists() or path.is_symlink()) and "_synthetic_" not in path.stem and record_beside(path) is None:
+    """VolumeError where a file is there that was not made here: it has no record beside it, nor does its header say
+    that it is synthetic."""
+    if (path.exists() or path.is_symlink()) and record_beside(path) is None and not _says_synthetic(path):
         raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
+
+
+def _says_synthetic(path: Path) -> bool:
+    """Whether a file bears, where it begins, the mark that writers of volumes put there."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_HEADER_BYTES)
+        if start.startswith(b"\x1f\x8b"):
+            start = zlib.decompressobj(wbits=31).decompress(start, _HEADER_BYTES)
+    except (OSError, zlib.error):
+        return False
+    return b"SYNTHETIC" in start
 
 
 def write_with_record(path: Path, volume: Volume, metadata: dict[str, str], record: dict) -> None:

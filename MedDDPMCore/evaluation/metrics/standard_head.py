@@ -11,6 +11,7 @@ from ...anatomy.head import head_mask
 from ...anatomy.intensity import robust
 from ...base.errors import EvaluationError, MedDDPMError
 from ...training.data.cases import find_cases
+from ...volumes.folder import require_content
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, resample_image, resample_labels
 
@@ -64,8 +65,12 @@ def central_voxel(head: np.ndarray, grid: ModelGrid) -> tuple[int, int, int]:
 
 def find_images(folder: str | Path, suffix: str = "") -> list[Path]:
     """The images of a folder and those below, sorted by path: volume files whose names end in `suffix` (before .nii.gz
-    and the like) and not in _mask, _tumor or _head. EvaluationError where there is none."""
+    and the like) and not in _mask, _tumor or _head. EvaluationError where there is none, or one has its content
+    elsewhere (`folder.require_content`)."""
     try:
-        return [case.images[0] for case in find_cases(folder, [suffix])]
+        images = [case.images[0] for case in find_cases(folder, [suffix])]
+        for path in images:
+            require_content(path)
+        return images
     except MedDDPMError as error:
         raise EvaluationError(error.message, error.hint) from error

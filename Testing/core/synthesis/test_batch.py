@@ -92,6 +92,21 @@ def test_an_output_that_is_the_mask_or_a_users_file_is_refused(model, mask_file,
         assert out.read_bytes() == before
 
 
+def test_a_users_file_that_is_called_like_an_output_is_refused_and_an_own_one_whose_record_is_gone_is_not(
+    model, mask_file, tmp_path
+):
+    out = tmp_path / "out" / "x_synthetic_T1.mha"
+    out.parent.mkdir()
+    out.write_bytes(b"a scan")
+    with pytest.raises(VolumeError, match="is there already"):
+        synthesize_files(model, [mask_file], out, Settings())
+    assert out.read_bytes() == b"a scan"
+    for ending in (".nii", ".nii.gz", ".nrrd", ".mha"):
+        [path], _ = synthesize_files(model, [mask_file], tmp_path / f"own{ending}", Settings(steps=1))
+        sidecar(path).unlink()
+        assert synthesize_files(model, [mask_file], path, Settings(steps=1))[0] == [path]
+
+
 def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_sampled(model, mask_file, tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(ResourceError, match="could not be written"):

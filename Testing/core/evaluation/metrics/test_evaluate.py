@@ -194,6 +194,10 @@ def test_empty_missing_and_damaged_inputs_are_named(tmp_path, folders):
     (flat / "head0.nii.gz").write_bytes(b"not an image")
     with pytest.raises(EvaluationError, match=r"head0\.nii\.gz cannot be evaluated"):
         evaluate(folders[0], flat, tmp_path / "work", small_network(), SETTINGS)
+    (flat / "head0.nii.gz").unlink()
+    (flat / "head0.nii.gz").symlink_to("../.git/annex/objects/x/y/MD5E-s1--z.nii.gz/MD5E-s1--z.nii.gz")
+    with pytest.raises(EvaluationError, match="not there.*datalad get"):
+        evaluate(folders[0], flat, tmp_path / "work", small_network(), SETTINGS)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
