@@ -108,6 +108,23 @@ def test_the_same_seed_gives_the_same_image_and_the_worker_stays_warm(window):
     assert not np.array_equal(slicer.util.arrayFromVolume(first), slicer.util.arrayFromVolume(third))
 
 
+def test_an_image_without_a_tumor_is_asked_for_where_a_drawn_segment_is_left_over(window):
+    import qt
+
+    mri = head_volume()
+    arrays = {"Head": phantom.head_array(HEAD_SHAPE), "Segment_1": phantom.tumor_array(HEAD_SHAPE)}
+    window.parameters.mri = mri
+    window.parameters.segmentation, _ids = phantom.segmentation(mri, arrays, "Case 1")
+    window.host.process_events()
+    window.click(window.synthesize_button)
+    [asked] = window.host.dialogs.shown
+    assert "“Segment_1” is left out" in asked.text and not window.run.is_active and not window.error_text
+    window.host.dialogs.answer(qt.QMessageBox.Yes)
+    assert window.synthesize() is not None and len(window.host.dialogs.shown) == 2
+    window.click(window.input.offerButton)
+    assert window.synthesize() is not None and len(window.host.dialogs.shown) == 2
+
+
 def test_a_new_seed_is_drawn_when_asked_for(window):
     drawn_head(window)
     window.parameters.newSeed = True

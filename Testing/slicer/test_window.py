@@ -76,6 +76,25 @@ def test_segments_are_found_and_can_be_chosen_otherwise(window):
     assert window.widget.found["tumor"] == (ids["Tumor"],)
 
 
+def test_the_only_segment_that_is_not_known_is_said_and_offered_as_the_tumor(window):
+    mri, node, ids = drawn_head(window, ("Head",))
+    assert not window.input.offerButton.isVisibleTo(window.widget.parent)
+    left = node.GetSegmentation().AddEmptySegment("", "Segment_1")
+    window.host.process_events()
+    assert "left out: “Segment_1”" in window.input.inputMessage.text
+    assert window.input.offerButton.text == "“Segment_1” is the tumor"
+    window.click(window.input.offerButton)
+    assert window.widget.found["tumor"] == (left,)
+    assert not window.input.offerButton.isVisibleTo(window.widget.parent) and not window.input.inputMessage.text
+
+
+def test_a_tumor_by_any_name_that_means_one_is_found_without_asking(window):
+    mri, node, ids = drawn_head(window, ("Head",))
+    named = node.GetSegmentation().AddEmptySegment("", "BrainTumor")
+    window.host.process_events()
+    assert window.widget.found["tumor"] == (named,) and not window.input.offerButton.isVisibleTo(window.widget.parent)
+
+
 def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):
     mri, node, ids = drawn_head(window, ("Head",))
     assert "No segment for: tumor" in window.input.inputMessage.text

@@ -101,6 +101,13 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
     return found
 
 
+def left_over(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Segment id -> name of those that play no role, and do not say that they are background."""
+    used = {segment_id for ids in found.values() for segment_id in ids}
+    names, labels = segments_of(segmentation_node), {role.label for role in roles}
+    return {key: name for key, name in names.items() if key not in used and label_of(name, labels) != "background"}
+
+
 def create_segment(segmentation_node, role: Role) -> str:
     """Add an empty segment for a role after the user's own, and return its id."""
     segmentation_node.CreateDefaultDisplayNodes()

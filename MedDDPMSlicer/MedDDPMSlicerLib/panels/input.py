@@ -24,6 +24,7 @@ class InputPanel(Panel):
         self._rows: dict[str, tuple] = {}
         self._roles: tuple[Role, ...] = ()
         self._filling = False
+        self._offer: tuple[str, ...] = ()
         self.notice = ""
         for selector in (self.ui.mriSelector, self.ui.segmentationSelector):
             selector.setMRMLScene(slicer.mrmlScene)
@@ -31,6 +32,7 @@ class InputPanel(Panel):
             self.ui.sampleCombo.addItem(samples.title(path), str(path))
         self.ui.sampleButton.connect("clicked()", self._load_sample)
         self.ui.headButton.connect("clicked()", self._make_head)
+        self.ui.offerButton.connect("clicked()", self._take_offer)
 
     def refresh(self) -> None:
         if self._parameters is None:
@@ -47,6 +49,7 @@ class InputPanel(Panel):
         self.ui.headButton.visible = "head" in self._rows
         self.ui.headButton.enabled = self._parameters.mri is not None and not busy
         self.ui.mriSelector.enabled = self.ui.segmentationSelector.enabled = not busy
+        self._offer_left_over(busy)
         self.ui.inputMessage.text = self._message()
         self.ui.inputMessage.visible = bool(self.ui.inputMessage.text)
 
@@ -66,7 +69,31 @@ class InputPanel(Panel):
                 text = _("No segment for: {names}. The image will show none.").format(names=", ".join(missing).lower())
             else:
                 text = ""
+            if missing and (left := self._left_over()):
+                names = ", ".join(f"“{name}”" for name in left.values())
+                words = _("Not known what it is, and left out: {names}. Choose it above if it is one of these.")
+                text = "\n".join([text, words.format(names=names)])
         return "\n".join(part for part in (self.notice, text) if part)
+
+    def _left_over(self) -> dict[str, str]:
+        """The segments that play no role, not even that of the region to make anew."""
+        p = self._parameters
+        left = scene.left_over(p.segmentation, self._roles, self.window.found)
+        return {identity: name for identity, name in left.items() if identity != p.region}
+
+    def _offer_left_over(self, busy: bool) -> None:
+        """A button for the only segment that plays no role, where the only lesion there can be is not found."""
+        lesions = [role for role in self._roles if role.rank > 0]
+        left = self._left_over() if self._parameters.segmentation is not None else {}
+        offered = len(left) == 1 and len(lesions) == 1 and not self.window.found.get(lesions[0].label)
+        self._offer = (lesions[0].label, *left) if offered else ()
+        self.ui.offerButton.visible, self.ui.offerButton.enabled = offered, not busy
+        if offered:
+            [name], title = left.values(), lesions[0].title.lower()
+            self.ui.offerButton.text = _("“{name}” is the {label}").format(name=name, label=title)
+
+    def _take_offer(self) -> None:
+        parameters.choose_segment(self._parameters, *self._offer)
 
     def _build_rows(self, roles: tuple[Role, ...]) -> None:
         for widgets in self._rows.values():

@@ -170,6 +170,8 @@ class SynthesizePanel(Panel):
     def _synthesize(self, new_seed: bool = False) -> None:
         """Start a run; what is wrong with the segmentation is said here and nothing starts."""
         p, self._failure = self._parameters, None
+        if not self._is_meant():
+            return
         if p.newSeed or new_seed:
             p.seed = random.randint(1, LARGEST_NEW_SEED)
         options = {key: value for key, value in (("device", p.device), ("sampler", p.sampler)) if value}
@@ -195,6 +197,21 @@ class SynthesizePanel(Panel):
         except MedDDPMError as error:
             self._failure = Status(error=error.message, hint=error.hint, code=error.code)
         self.window.refresh()
+
+    def _is_meant(self) -> bool:
+        """Whether to start: where no tumor is drawn but a segment is left over, the user is asked."""
+        p, roles, found = self._parameters, self.window.roles, self.window.found
+        if any(not scene.is_empty(p.segmentation, one) for one in lesions.lesion_segments(roles, found)):
+            return True
+        left = scene.left_over(p.segmentation, roles, found)
+        drawn = [
+            name for one, name in left.items() if one != self._region() and not scene.is_empty(p.segmentation, one)
+        ]
+        if not drawn:
+            return True
+        question = _("No segment is the tumor, and {names} is left out. Make an image without a tumor?")
+        names = ", ".join(f"“{name}”" for name in drawn)
+        return slicer.util.confirmYesNoDisplay(question.format(names=names), _("Synthesize"))
 
     def _edit(self) -> Edit | None:
         p = self._parameters
