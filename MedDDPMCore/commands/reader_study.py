@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--seed", type=int, help="of the drawing and its order (default: a new one)")
     p.add_argument("--slices", choices=("centre", "volume"), default="volume", help="what is shown (default: volume)")
     p.add_argument("--key", help="file that says what is what (default: OUT-key.json); no reader may open it")
+    p.add_argument("--keep-names", action="store_true", help="the key names images by path, and not by their SHA-256")
     p.add_argument("--real-suffix", default="", help="what the real images' names end with, such as _T1")
     p.add_argument("--synthetic-suffix", default="", help="and the synthetic images' names")
     p.add_argument("--model", default="default", help="model whose grid all images are brought to")
@@ -50,7 +51,7 @@ def make(args: argparse.Namespace) -> int:
     grid = ModelSpec.read(find_model(args.model)).grid
     plan = plan_study(real, synthetic, args.cases, seed, args.slices, grid)
     with console.bar(args, len(plan.order), "case") as bar:
-        out, key = make_study(plan, args.out, key, lambda done: bar.update(done - bar.n))
+        out, key = make_study(plan, args.out, key, lambda done: bar.update(done - bar.n), args.keep_names)
     print(f"{out}: {len(plan.order)} cases, for the readers\n{key}: what is what, for no reader")
     return 0
 

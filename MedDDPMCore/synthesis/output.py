@@ -158,11 +158,11 @@ def names_a_file(out: Path) -> bool:
 def require_own(path: Path) -> None:
     """VolumeError where a file is there that was not made here: it has no record beside it, nor does its header say
     that it is synthetic."""
-    if (path.exists() or path.is_symlink()) and record_beside(path) is None and not _says_synthetic(path):
+    if (path.exists() or path.is_symlink()) and record_beside(path) is None and not says_synthetic(path):
         raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
 
 
-def _says_synthetic(path: Path) -> bool:
+def says_synthetic(path: Path) -> bool:
     """Whether a file bears, where it begins, the mark that writers of volumes put there."""
     try:
         with open(path, "rb") as file:

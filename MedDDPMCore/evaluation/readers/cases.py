@@ -10,7 +10,6 @@ study's folder and not in it, and which no reader opens.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -23,9 +22,9 @@ import torch
 import torch.nn.functional as F
 
 from ...base.errors import EvaluationError
-from ...base.files import make_folder, only_writer, write_json, write_text
+from ...base.files import make_folder, only_writer, sha256_of, write_json, write_text
 from ...base.pictures import save_png, three_planes
-from ...synthesis.output import sidecar
+from ...synthesis.output import says_synthetic, sidecar
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, direction_of_axes
 from ..metrics.standard_head import StandardHead, central_voxel, read_standard_head
@@ -50,7 +49,7 @@ The file that says what is what is kept by the organiser of the study. Not for d
 
 @dataclass(frozen=True)
 class ReaderStudyPlan:
-    """What decides a study: kept in the key, so that a stopped one goes on. order: which image is which case."""
+    """What decides a study, by which a stopped one goes on. order: which image is which case."""
 
     seed: int
     slices: str
@@ -78,11 +77,16 @@ def plan_study(
 
 
 def make_study(
-    plan: ReaderStudyPlan, out: str | Path, key: str | Path | None = None, report: Callable[[int], object] | None = None
+    plan: ReaderStudyPlan,
+    out: str | Path,
+    key: str | Path | None = None,
+    report: Callable[[int], object] | None = None,
+    keep_names: bool = False,
 ) -> tuple[Path, Path]:
     """Makes the study's folder and its key; returns both paths. A stopped call goes on where it was.
 
-    report hears how many cases are there. key: a JSON file outside `out`; by default <out>-key.json beside it.
+    report hears how many cases are there. key: a JSON file outside `out`; by default <out>-key.json beside it. It names
+    images by the SHA-256 of their files; keep_names: by their paths.
     EvaluationError where anything else is in the way: nothing is written over. ResourceError on a full disk,
     BusyError where another process makes it.
     """
@@ -93,7 +97,7 @@ def make_study(
     names = case_names(len(plan.order))
     grid = ModelGrid.from_dict(plan.grid)
     with only_writer(out):
-        identity = _begin(plan, out, key)
+        identity = _begin(plan, out, key, keep_names)
         for number, (name, (_, source)) in enumerate(zip(names, plan.order, strict=True)):
             path = out / f"{name}{'.png' if plan.slices == 'centre' else '.nii'}"
             if not path.exists():
@@ -144,7 +148,7 @@ def _check_sources(drawn: list[tuple[str, str]]) -> None:
     """No image twice, and none among the real that says it is synthetic."""
     seen: dict[str, str] = {}
     for truth, path in drawn:
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = sha256_of(path)
         if digest in seen:
             raise EvaluationError(f"{path} and {seen[digest]} are the same image.", "Each may be there once only.")
         seen[digest] = path
@@ -154,21 +158,18 @@ def _check_sources(drawn: list[tuple[str, str]]) -> None:
 
 def _says_synthetic(path: Path) -> bool:
     """Whether a file bears the mark of this project's synthetic images."""
-    import nibabel as nib
-
-    if sidecar(path).is_file() and '"synthetic": true' in sidecar(path).read_text(encoding="utf-8", errors="replace"):
-        return True
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return False
-    image = nib.load(path)
-    return isinstance(image, nib.Nifti1Pair) and b"SYNTHETIC" in image.header["descrip"].tobytes()
+    record = sidecar(path)
+    recorded = record.is_file() and '"synthetic": true' in record.read_text(encoding="utf-8", errors="replace")
+    return recorded or says_synthetic(path)
 
 
-def _begin(plan: ReaderStudyPlan, out: Path, key: Path) -> str:
+def _begin(plan: ReaderStudyPlan, out: Path, key: Path, keep_names: bool) -> str:
     """Writes the key, or finds it there from an earlier call; returns the study's id."""
     if (out / STUDY_FILE).exists():
         raise EvaluationError(f"{out} holds a finished study, which is not written over.", "Name another folder.")
-    wanted = json.loads(json.dumps(asdict(plan)))
+    named = json.loads(json.dumps(asdict(plan)))
+    hashed = {**named, "order": [[truth, sha256_of(path)] for truth, path in plan.order]}
+    wanted = named if keep_names else hashed
     try:
         values = json.loads(key.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -179,7 +180,7 @@ def _begin(plan: ReaderStudyPlan, out: Path, key: Path) -> str:
         if any(not path.name.startswith(".") for path in out.iterdir()):
             raise EvaluationError(f"{out} is not empty, and nothing is written over.", "Name another folder.")
         values = {"id": uuid.uuid4().hex, **wanted}
-    elif {name: values.get(name) for name in wanted} != wanted:
+    elif {name: values.get(name) for name in named} not in (named, hashed):
         raise EvaluationError(
             f"{key} belongs to a study of other images or settings, and is not written over.",
             "Call it as the first time to go on, or name another folder.",

@@ -210,6 +210,15 @@ def test_nothing_is_written_over(folders, made):
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_the_key_names_no_file_unless_that_is_asked_for(folders, made):
+    assert "IXI" not in made[1].read_text() and str(folders.parent) not in made[1].read_text()
+    out, key = make_study(plan(folders, cases=1), folders / "named", keep_names=True)
+    assert "IXI" in key.read_text()
+    (out / "study.json").unlink()
+    make_study(plan(folders, cases=1), out)
+    assert sorted(read_key(key, read_study(out).id).values()) == ["real", "synthetic"]
+
+
 def test_the_key_never_lies_in_the_readers_folder(folders):
     with pytest.raises(EvaluationError, match="readers' folder"):
         make_study(plan(folders), folders / "study", folders / "study" / "sub" / "key.json")
