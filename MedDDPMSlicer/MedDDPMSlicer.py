@@ -6,7 +6,7 @@ import qt
 import slicer
 import vtk
 from MedDDPMSlicerLib import model_info, panels, paths, report, roles
-from MedDDPMSlicerLib.mrml import parameters, samples, scene, views
+from MedDDPMSlicerLib.mrml import loading, parameters, samples, scene, views
 from MedDDPMSlicerLib.processes import dependencies
 from MedDDPMSlicerLib.processes.qt_transport import QtTransport
 from MedDDPMSlicerLib.processes.run import SynthesisRun
@@ -89,6 +89,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = MedDDPMSlicerLogic()
         self.parameters = None
         self._found_for = None
+        self._shown_choice = None
         self._closed = False
         self._refreshing = False
         self.models = model_info.available(self._importedModels())
@@ -103,6 +104,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, events.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, events.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, events.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, events.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(slicer.mrmlScene, events.StartSaveEvent, lambda *_arguments: self.run.outlines.pause())
         self.addObserver(slicer.mrmlScene, events.EndSaveEvent, lambda *_arguments: self.run.outlines.resume())
         slicer.app.connect("aboutToQuit()", self.cleanup)
@@ -161,15 +163,32 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if p.model not in self.models and self.models:
             p.model = next(iter(self.models))
         if p.segmentation is None and p.mri is None:
-            p.segmentation = next(iter(scene.segmentations(slicer.mrmlScene)), None)
-            p.mri = samples.mri_of(p.segmentation)
+            mri, p.segmentation = loading.first_choice(slicer.mrmlScene)
+            p.mri = mri
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, _caller, _event, node):
+        if node.IsA("vtkMRMLSegmentationNode") or node.IsA("vtkMRMLScalarVolumeNode"):
+            self.process.call_later(0, self._chooseLoaded)  # when it holds what was loaded
+
+    def _chooseLoaded(self):
+        """Choose what was loaded where nothing was chosen yet."""
+        p = self.parameters
+        if p is None or self._closed or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsImporting():
+            return
+        if p.segmentation is None and p.mri is None:
+            mri, segmentation = loading.first_choice(slicer.mrmlScene)
+            p.segmentation, p.mri = segmentation, mri
+        elif p.segmentation is None:
+            p.segmentation = loading.drawn_on(scene.segmentations(slicer.mrmlScene), p.mri)
+        self.panels["input"].refresh()
 
     def setParameterNode(self, node):
         if self.parameters is not None:
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
             for tag in self._gui_tags:
                 self.parameters.disconnectGui(tag)
-        self.parameters = node
+        self.parameters, self._shown_choice = node, None
         for panel in self.panels.values():
             panel.bind(node)
         if node is not None:
@@ -229,6 +248,19 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 panel.refresh()
         finally:
             self._refreshing = False
+        self._followChoice()
+
+    def _followChoice(self):
+        """Show the MRI and the segmentation that were just chosen, and hide those of before."""
+        chosen, before = (self.parameters.mri, self.parameters.segmentation), self._shown_choice
+        self._shown_choice = chosen
+        if before is None or before == chosen or self.run.is_active:
+            return
+        if before[1] is not chosen[1]:
+            views.set_visible(before[1], False)
+            views.set_visible(chosen[1], True)
+        if any(chosen):
+            self.show_source()
 
     @property
     def model(self):
@@ -255,6 +287,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parameters is not None and not self.run.is_active and self.run.results:
             self.parameters.result = self.run.results[0]
             self.run.results = []
+            self.jump_to_lesion()
         self.panels["synthesize"].refresh()
         if self.run.status.phase != "running":
             self.refresh()
@@ -263,12 +296,13 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panels["setup"].show()
 
     def show_source(self):
-        """Show what is painted on in the slice views, at the tumor if there is one."""
+        """Show what is painted on in the slice views, at the tumor if there is one; zoomed anew where it is another."""
         segmentation = self.parameters.segmentation
         self.run.outlines.restore()
         source = self.parameters.mri or samples.canvas_of(segmentation)
         if source is not None:
-            slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=True)
+            other = not views.is_shown(slicer.mrmlScene, source)
+            slicer.util.setSliceViewerLayers(background=source, foreground=None, fit=other)
         self.jump_to_lesion()
 
     def jump_to_lesion(self):

@@ -64,6 +64,25 @@ def jump_to(scene, point) -> None:
         node.JumpSliceByOffsetting(*point)
 
 
+def need_three_d(scene) -> None:
+    """Show the usual four views where the layout has no 3D view."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is not None and "vtkMRMLViewNode" not in (layout.GetCurrentLayoutDescription() or "vtkMRMLViewNode"):
+        layout.SetViewArrangement(layout.SlicerLayoutFourUpView)
+
+
+def is_shown(scene, volume) -> bool:
+    """Whether every slice view shows a volume behind or in front."""
+    shown = [{node.GetBackgroundVolumeID(), node.GetForegroundVolumeID()} for node in _composites(scene)]
+    return all(volume.GetID() in volumes for volumes in shown)
+
+
+def set_visible(segmentation, visible: bool) -> None:
+    """Show or hide a segmentation everywhere."""
+    if segmentation is not None and segmentation.GetDisplayNode() is not None:
+        segmentation.GetDisplayNode().SetVisibility(visible)
+
+
 class SideBySide:
     """Two volumes in the views Red and Yellow, cut alike; `restore` brings the user's layout back."""
 

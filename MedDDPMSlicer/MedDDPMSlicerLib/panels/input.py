@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import grids, head, parameters, samples, scene, surfaces
+from ..mrml import grids, head, loading, parameters, samples, scene, surfaces
 from ..roles import Role
 from .panel import Panel, Window
 
@@ -33,6 +33,8 @@ class InputPanel(Panel):
         self.ui.sampleButton.connect("clicked()", self._load_sample)
         self.ui.headButton.connect("clicked()", self._make_head)
         self.ui.offerButton.connect("clicked()", self._take_offer)
+        self.ui.labelsButton.connect("clicked()", self._take_labels)
+        self._labels = None
 
     def refresh(self) -> None:
         if self._parameters is None:
@@ -50,11 +52,14 @@ class InputPanel(Panel):
         self.ui.headButton.enabled = self._parameters.mri is not None and not busy
         self.ui.mriSelector.enabled = self.ui.segmentationSelector.enabled = not busy
         self._offer_left_over(busy)
+        self._offer_labels(busy)
         self.ui.inputMessage.text = self._message()
         self.ui.inputMessage.visible = bool(self.ui.inputMessage.text)
 
     def _message(self) -> str:
-        if self._parameters.segmentation is None:
+        if self._parameters.segmentation is None and self._parameters.mri is not None and "head" in self._rows:
+            text = _("Next: press “Make head segment from the MRI”, or choose a segmentation.")
+        elif self._parameters.segmentation is None:
             text = _("Choose a segmentation, or start from a sample head.")
         else:
             missing = [role.title for role in self._roles if not self.window.found.get(role.label)]
@@ -155,15 +160,45 @@ class InputPanel(Panel):
             self.window.refresh()
             self.window.show_source()
 
+    def _offer_labels(self, busy: bool) -> None:
+        """A button for the newest volume that holds labels, as masks loaded as volumes do."""
+        self._labels = next(iter(loading.label_volumes(slicer.mrmlScene)), None)
+        self.ui.labelsButton.visible = self._labels is not None and bool(self._roles)
+        self.ui.labelsButton.enabled = not busy
+        if self._labels is not None:
+            self.ui.labelsButton.text = _("Take segments from “{name}”").format(name=self._labels.GetName())
+
+    def _take_labels(self) -> None:
+        with self._shown():
+            volume, mri = self._labels, self._parameters.mri
+            self._need_segmentation(volume if mri is None else mri)
+            self.window.editor.save_for_undo()
+            ids = loading.take_labels(volume, self._parameters.segmentation, self._roles)
+            names = scene.segments_of(self._parameters.segmentation)
+            self.notice = _("Taken from “{name}”: {segments}.").format(
+                name=volume.GetName(), segments=", ".join(names[identity] for identity in ids) or _("nothing")
+            )
+            self.window.refresh()
+            self.window.show_source()
+
+    def _need_segmentation(self, drawn_on) -> None:
+        """Make one where none is chosen; one of surfaces is refused."""
+        if self._parameters.segmentation is not None:
+            surfaces.require_voxels(self._parameters.segmentation)
+            return
+        name = slicer.mrmlScene.GenerateUniqueName(f"{drawn_on.GetName()} segmentation")
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        node.CreateDefaultDisplayNodes()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(drawn_on)
+        self._parameters.segmentation = node
+
     def _make_head(self) -> None:
         with self._shown(_("Looking for the head…")):
             mri = self._parameters.mri
             if self._parameters.segmentation is not None:
                 surfaces.require_voxels(self._parameters.segmentation)
             array = head.head_array(mri)
-            if self._parameters.segmentation is None:
-                name = slicer.mrmlScene.GenerateUniqueName(f"{mri.GetName()} segmentation")
-                self._parameters.segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+            self._need_segmentation(mri)
             self.window.editor.save_for_undo()
             segmentation = self._parameters.segmentation
             role = next(role for role in self._roles if role.label == "head")

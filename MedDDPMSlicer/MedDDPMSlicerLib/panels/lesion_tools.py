@@ -90,6 +90,8 @@ class LesionToolsPanel(Panel):
             if first and original.millilitres(original.original_of(p.segmentation, p.mri)):
                 said += " " + _("The MRI is taken to show it as it was before; if not, say so under Synthesize.")
             self._say(said)
+            self.window.refresh()
+            self.window.jump_to_lesion()
         except MedDDPMError as error:
             logging.error(str(error))
             self._say(str(error))

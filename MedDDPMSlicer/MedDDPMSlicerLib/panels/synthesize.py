@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import lesions, original, scene, views
+from ..mrml import lesions, original, scene, three_d, views
 from ..processes.run import Edit, Settings, Status
 from .panel import Panel, Window
 
@@ -34,6 +35,8 @@ class SynthesizePanel(Panel):
         self.ui.asDrawnButton.connect("clicked()", lambda: self._settle(self.window.found))
         self.ui.noLesionButton.connect("clicked()", lambda: self._settle({}))
         self.ui.anotherSeedButton.connect("clicked()", self._try_another_seed)
+        self.ui.surfacesCheckBox.connect("clicked()", self._show_surfaces)
+        self.ui.renderingCheckBox.connect("clicked()", self._render)
         self._known_pair: tuple = ()
 
     def forget_scene(self) -> None:
@@ -55,6 +58,7 @@ class SynthesizePanel(Panel):
         self.ui.setupButton.visible = bool(reason) and not self._has_packages
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
+        self._refresh_3d()
         self._refresh_contrast()
         self._refresh_original()
         self._refresh_edit()
@@ -73,6 +77,37 @@ class SynthesizePanel(Panel):
         for identity, name in names.items():
             self.ui.regionCombo.addItem(name, identity)
         self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(p.region)))
+
+    def _refresh_3d(self) -> None:
+        p = self._parameters
+        self.ui.surfacesCheckBox.enabled = p.segmentation is not None
+        self.ui.surfacesCheckBox.checked = three_d.surfaces_are_shown(p.segmentation)
+        self.ui.renderingCheckBox.enabled = p.result is not None
+        self.ui.renderingCheckBox.checked = three_d.volume_is_shown(_rendering(), p.result)
+
+    def _show_surfaces(self) -> None:
+        p, window = self._parameters, self.window
+        with _waiting():
+            three_d.show_surfaces(p.segmentation, window.roles, window.found, self.ui.surfacesCheckBox.checked)
+            self._look(self.ui.surfacesCheckBox.checked)
+        self.refresh()
+
+    def _render(self) -> None:
+        """Render the result in place of the surfaces, which would cover it."""
+        p, shown = self._parameters, self.ui.renderingCheckBox.checked
+        with _waiting():
+            three_d.hide_other_volumes(_rendering(), slicer.mrmlScene, p.result)
+            three_d.show_volume(_rendering(), p.result, shown)
+            if shown and p.segmentation is not None:
+                three_d.show_surfaces(p.segmentation, (), {}, False)
+            self._look(shown)
+        self.refresh()
+
+    def _look(self, shown: bool) -> None:
+        """See that a 3D view is there and looks at what is shown."""
+        if shown:
+            views.need_three_d(slicer.mrmlScene)
+            slicer.util.resetThreeDViews()
 
     def _refresh_contrast(self) -> None:
         """Whether the lesions just made can hardly be seen."""
@@ -174,6 +209,7 @@ class SynthesizePanel(Panel):
             return
         if p.newSeed or new_seed:
             p.seed = random.randint(1, LARGEST_NEW_SEED)
+        p.fade = 1.0  # a new image is seen first, not the MRI under it
         options = {key: value for key, value in (("device", p.device), ("sampler", p.sampler)) if value}
         if p.steps:
             options["steps"] = p.steps
@@ -221,6 +257,19 @@ class SynthesizePanel(Panel):
 
     def _fade(self, value: float) -> None:
         views.set_fade(slicer.mrmlScene, value)
+
+
+def _rendering():
+    return slicer.modules.volumerendering.logic()
+
+
+@contextlib.contextmanager
+def _waiting():
+    qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+    try:
+        yield
+    finally:
+        qt.QApplication.restoreOverrideCursor()
 
 
 def _duration(seconds: float) -> str:
