@@ -7,6 +7,7 @@ import slicer
 import vtk
 from MedDDPMSlicerLib import model_info, panels, paths, report, roles
 from MedDDPMSlicerLib.mrml import loading, parameters, samples, scene, views
+from MedDDPMSlicerLib.panels import annotation
 from MedDDPMSlicerLib.processes import dependencies
 from MedDDPMSlicerLib.processes.qt_transport import QtTransport
 from MedDDPMSlicerLib.processes.run import SynthesisRun
@@ -105,6 +106,8 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, events.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, events.EndImportEvent, self.onSceneEndImport)
         self.addObserver(slicer.mrmlScene, events.NodeAddedEvent, self.onNodeAdded)
+        for composite in annotation.composites(slicer.mrmlScene):
+            self.addObserver(composite, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)
         self.addObserver(slicer.mrmlScene, events.StartSaveEvent, lambda *_arguments: self.run.outlines.pause())
         self.addObserver(slicer.mrmlScene, events.EndSaveEvent, lambda *_arguments: self.run.outlines.resume())
         slicer.app.connect("aboutToQuit()", self.cleanup)
@@ -168,8 +171,14 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAdded(self, _caller, _event, node):
-        if node.IsA("vtkMRMLSegmentationNode") or node.IsA("vtkMRMLScalarVolumeNode"):
+        if node.IsA("vtkMRMLSliceCompositeNode"):
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)
+        elif node.IsA("vtkMRMLSegmentationNode") or node.IsA("vtkMRMLScalarVolumeNode"):
             self.process.call_later(0, self._chooseLoaded)  # when it holds what was loaded
+
+    def onViewChanged(self, _caller=None, _event=None):
+        if not self._closed:
+            annotation.mark_views()
 
     def _chooseLoaded(self):
         """Choose what was loaded where nothing was chosen yet."""
@@ -274,6 +283,12 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def can_synthesize(self):
         return self.panels["setup"].allows_synthesis
 
+    @property
+    def has_gpu(self):
+        """Whether any device but the CPU was found."""
+        state = self.panels["setup"].state
+        return state is None or any(device["id"] != "cpu" for device in state.devices)
+
     def _processEvent(self, event):
         if event["event"] == "ready":
             self.show_devices(event.get("devices") or [])
@@ -287,6 +302,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parameters is not None and not self.run.is_active and self.run.results:
             self.parameters.result = self.run.results[0]
             self.run.results = []
+            self.panels["synthesize"].note_duration(self.run.seconds)
             self.jump_to_lesion()
         self.panels["synthesize"].refresh()
         if self.run.status.phase != "running":

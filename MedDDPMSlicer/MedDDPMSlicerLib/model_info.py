@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.models.spec import ModelSpec
 
 from . import paths
+
+_WITH_AGENT = re.compile(
+    r"gado|(?<![a-z0-9])(t1w?(c|ce|gd|\+c|post|km)|ce|gd|km|post(contrast)?|contrast)(?![a-z0-9])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class ModelInfo:
     licence: str = ""
     notes: str = ""
     training_data: str = ""
+    spacing: tuple[float, ...] = ()
 
     def text(self) -> str:
         parts = [
@@ -38,6 +44,16 @@ class ModelInfo:
             if value
         ]
         return "\n".join(parts)
+
+    def facts(self) -> str:
+        """In one line what its images are: contrast and resolution."""
+        fine = f", voxels of {max(self.spacing):g} mm" if self.spacing else ""
+        return f"{self.title}: {', '.join(self.modalities)}{fine}"
+
+
+def looks_contrast_enhanced(name: str) -> bool:
+    """Whether a series' name says that contrast agent was given, as far as names tell."""
+    return _WITH_AGENT.search(name.replace("_", " ")) is not None
 
 
 def read(folder: Path, key: str) -> ModelInfo | None:
@@ -56,6 +72,7 @@ def read(folder: Path, key: str) -> ModelInfo | None:
         spec.licence,
         spec.notes,
         spec.training_data,
+        spec.grid.spacing,
     )
 
 

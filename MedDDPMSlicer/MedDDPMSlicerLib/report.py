@@ -8,7 +8,17 @@ import re
 import sys
 from pathlib import Path
 
-_HIDDEN = ("mri", "segmentation", "result", "segments", "region", "trainingData", "trainingRun", "exportMasks")
+_HIDDEN = (
+    "mri",
+    "segmentation",
+    "result",
+    "output",
+    "segments",
+    "region",
+    "trainingData",
+    "trainingRun",
+    "exportMasks",
+)
 
 
 def error_report(slicer_version: str, settings: dict, status, log: list[str]) -> str:

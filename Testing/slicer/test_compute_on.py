@@ -72,7 +72,7 @@ def test_an_image_is_made_there_after_the_user_agreed_to_where_it_goes(window, f
     [asked] = window.host.dialogs.shown
     assert "gpu-server over SSH" in asked.text
     result = window.synthesize()
-    assert window.error_text == "" and result.GetName() == "Case 1 synthetic (tiny, seed 5)"
+    assert window.error_text == "" and result.GetName() == "MRI synthetic"
     assert window.widget.process.ready["host"] == "gpu-server"
     assert "Connected to gpu-server: " in window.advanced.hostText.text
     window.screenshot("60-computed-elsewhere")

@@ -180,3 +180,31 @@ def test_a_result_is_rendered_on_a_click_in_place_of_the_surfaces(window):
     assert slicer.app.layoutManager().layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     window.click(window.results.renderingCheckBox)
     assert not logic.GetFirstVolumeRenderingDisplayNode(result).GetVisibility()
+
+
+def widest(widget):
+    """What makes a box wide."""
+    children = (child for child in slicer.util.findChildren(widget) if child.isWidgetType())
+    hints = ((child.objectName, child.minimumSizeHint) for child in children)
+    widths = [(name, (hint() if callable(hint) else hint).width()) for name, hint in hints]
+    return sorted(widths, key=lambda named: -named[1])[:8]
+
+
+def test_every_box_fits_a_narrow_panel_whatever_the_names(window):
+    mri = head_volume("A very long name of a series as scanners write it, T1 MPRAGE SAG 1MM ISO POST GADOLINIUM")
+    long_name = "A very long name of a segment that a colleague gave it, with the date 2024-11-05"
+    node, ids = phantom.segmentation(mri, {"Head": HEAD, long_name + " tumor": TUMOR}, long_name)
+    mask = labels(TUMOR, long_name)
+    result = head_volume(long_name + " synthetic")
+    result.SetAttribute("MedDDPM.synthetic", "true")
+    window.parameters.mri, window.parameters.segmentation, window.parameters.result = mri, node, result
+    window.parameters.keepAnatomy = True
+    window.host.process_events()
+    wide = {}
+    for name, panel in window.widget.panels.items():
+        panel.widget.collapsed = False
+        window.host.process_events()
+        if panel.widget.minimumSizeHint().width() > 300 and name != "edit":  # Slicer's own editor has its own width
+            wide[name] = [panel.widget.minimumSizeHint().width(), *widest(panel.widget)]
+    assert wide == {}
+    assert slicer.mrmlScene.IsNodePresent(mask)

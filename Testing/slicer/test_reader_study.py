@@ -248,6 +248,16 @@ def test_what_the_views_showed_comes_back_and_cases_are_not_saved_with_the_scene
     assert composite.GetBackgroundVolumeID() == mri.GetID()
 
 
+def test_nothing_of_the_scene_is_seen_over_a_case_and_all_comes_back(reader, study):
+    node, ids = phantom.segmentation(phantom.volume(), {"Tumor": phantom.tumor_array()})
+    hidden, _ids = phantom.segmentation(phantom.volume(), {"Head": phantom.head_array()})
+    hidden.GetDisplayNode().SetVisibility(False)
+    reader.start(study)
+    assert not node.GetDisplayNode().GetVisibility()
+    reader.window.click(reader.ui.closeStudyButton)
+    assert node.GetDisplayNode().GetVisibility() and not hidden.GetDisplayNode().GetVisibility()
+
+
 def test_pictures_are_shown_upright_in_one_large_view(reader, tmp_path):
     layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     before = layout.GetViewArrangement()

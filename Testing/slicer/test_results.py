@@ -55,12 +55,12 @@ def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extens
     mri = phantom.volume(matrix)
     path = written(tmp_path, array, matrix, "result" + extension)
     file = results.ResultFile(path, 7)
-    (node,) = added([file], grids.geometry_of_volume(mri), "Case synthetic", "default", {})
+    (node,) = added([file], grids.geometry_of_volume(mri), "Case synthetic", {})
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
     read = slicer.util.vtkMatrixFromArray(np.eye(4))
     node.GetIJKToRASMatrix(read)
     assert np.allclose(slicer.util.arrayFromVTKMatrix(read), matrix, atol=1e-9)
-    assert node.GetName() == "Case synthetic (default, seed 7)"
+    assert node.GetName() == "Case synthetic"
     assert node.GetStorageNode() is None
 
 
@@ -69,7 +69,7 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     shift = phantom.transform(phantom.oblique())
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
-    (node,) = added([results.ResultFile(path, 1)], grids.geometry_of_volume(mri), "S synthetic", "m", {})
+    (node,) = added([results.ResultFile(path, 1)], grids.geometry_of_volume(mri), "S synthetic", {})
     first, second = [0.0] * 6, [0.0] * 6
     node.GetRASBounds(first)
     mri.GetRASBounds(second)
@@ -88,7 +88,7 @@ def test_a_result_that_lies_elsewhere_is_refused_and_leaves_nothing(tmp_path, sp
     bad = results.ResultFile(written(tmp_path, array, matrix), 2)
     count = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(VolumeError, match="grid of the mask"):
-        added([good, bad], grids.geometry_of_volume(mri), "S synthetic", "m", {})
+        added([good, bad], grids.geometry_of_volume(mri), "S synthetic", {})
     assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
@@ -96,7 +96,7 @@ def test_loading_that_is_left_in_the_middle_leaves_nothing(tmp_path):
     mri = phantom.volume()
     paths = [written(tmp_path, random_image(), phantom.oblique(), f"{seed}.nii.gz") for seed in (1, 2)]
     files = [results.ResultFile(path, seed) for seed, path in enumerate(paths)]
-    pieces = results.add_results(slicer.mrmlScene, files, grids.geometry_of_volume(mri), "S synthetic", "m", {})
+    pieces = results.add_results(slicer.mrmlScene, files, grids.geometry_of_volume(mri), "S synthetic", {})
     while not slicer.util.getNodes("S synthetic*"):
         next(pieces)
     pieces.close()
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_said_in_words(tmp_path, spoil):
     path = tmp_path / "result.nii.gz"
     path.write_bytes(spoil)
     with pytest.raises(VolumeError, match="could not be read"):
-        added([results.ResultFile(str(path), 1)], None, "S synthetic", "m", {})
+        added([results.ResultFile(str(path), 1)], None, "S synthetic", {})
 
 
 def test_a_missing_file_is_said_in_words():
@@ -168,7 +168,7 @@ def test_provenance_is_in_the_attributes_and_the_description(tmp_path):
     mri = phantom.volume()
     path = written(tmp_path, random_image(), phantom.oblique())
     file = results.ResultFile(path, 3, "", str(sidecar))
-    (node,) = added([file], grids.geometry_of_volume(mri), "S synthetic", "m", {"mask": "Seg"})
+    (node,) = added([file], grids.geometry_of_volume(mri), "S synthetic", {"mask": "Seg"})
     assert results.is_synthetic(node) and not results.is_synthetic(mri)
     assert node.GetAttribute("MedDDPM.model_sha256") == "abc"
     assert node.GetAttribute("MedDDPM.steps") == "15"
@@ -184,11 +184,11 @@ def test_several_samples_become_a_sequence_that_can_be_browsed(tmp_path):
         results.ResultFile(written(tmp_path, array, phantom.oblique(), f"{n}.nii.gz"), 10 + n)
         for n, array in enumerate(arrays)
     ]
-    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "default", {})
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", {})
     sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     assert sequence.GetNumberOfDataNodes() == 3
-    assert sequence.GetName() == "Case synthetic (default, seeds 10, 11, 12)"
+    assert sequence.GetName() == "Case synthetic (3 samples)"
     for number, array in enumerate(arrays):
         browser.SetSelectedItemNumber(number)
         assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), array)
@@ -205,9 +205,9 @@ def test_four_modalities_lie_in_one_folder(tmp_path):
         results.ResultFile(written(tmp_path, random_image(n), phantom.oblique(), f"{name}.nii.gz"), 5, name)
         for n, name in enumerate(names)
     ]
-    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "brats", {})
-    assert [node.GetName() for node in shown] == [f"Case synthetic {name} (brats, seed 5)" for name in names]
-    folder = hierarchy.GetItemByName("Case synthetic (brats, seed 5)")
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", {})
+    assert [node.GetName() for node in shown] == [f"Case synthetic {name}" for name in names]
+    folder = hierarchy.GetItemByName("Case synthetic")
     children = []
     hierarchy.GetItemChildren(folder, children)
     assert [hierarchy.GetItemDataNode(child).GetID() for child in children] == [node.GetID() for node in shown]
@@ -220,7 +220,7 @@ def test_two_samples_of_two_modalities_are_browsed_together(tmp_path):
         for s in range(2)
         for m, name in enumerate(["T1", "T2"])
     ]
-    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", "brats", {})
+    shown = added(files, grids.geometry_of_volume(mri), "Case synthetic", {})
     browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
     browser.SetSelectedItemNumber(1)
     assert np.array_equal(slicer.util.arrayFromVolume(shown[0]), random_image(10))
@@ -231,8 +231,8 @@ def test_a_second_run_with_the_same_seed_gets_a_name_of_its_own(tmp_path):
     mri = phantom.volume()
     file = results.ResultFile(written(tmp_path, random_image(), phantom.oblique()), 1)
     geometry = grids.geometry_of_volume(mri)
-    names = [added([file], geometry, "S synthetic", "m", {})[0].GetName() for _ in range(2)]
-    assert names == ["S synthetic (m, seed 1)", "S synthetic (m, seed 1)_1"]
+    names = [added([file], geometry, "S synthetic", {})[0].GetName() for _ in range(2)]
+    assert names == ["S synthetic", "S synthetic_1"]
 
 
 def test_a_preview_is_one_node_that_is_not_saved(tmp_path):

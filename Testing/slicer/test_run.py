@@ -81,7 +81,7 @@ def test_a_click_makes_an_image_on_the_oblique_left_handed_mri(window):
     before = phantom.state_of(node)
     result = window.synthesize()
     assert window.error_text == ""
-    assert result.GetName() == "Case 1 synthetic (tiny, seed 5)"
+    assert result.GetName() == "MRI synthetic"
     assert np.allclose(matrix_of(result), MATRIX) and slicer.util.arrayFromVolume(result).shape == HEAD_SHAPE
     assert result.GetAttribute("MedDDPM.seed") == "5" and result.GetAttribute("MedDDPM.model_sha256")
     assert result.GetAttribute("MedDDPM.steps") == "4" and "not for diagnosis" in result.GetDescription()
@@ -130,7 +130,7 @@ def test_a_new_seed_is_drawn_when_asked_for(window):
     window.parameters.newSeed = True
     window.synthesize()
     assert window.parameters.seed != 5
-    assert window.parameters.result.GetName().endswith(f"seed {window.parameters.seed})")
+    assert window.parameters.result.GetAttribute("MedDDPM.seed") == str(window.parameters.seed)
 
 
 def test_cancel_stops_within_two_seconds_and_puts_the_views_back(window):
@@ -248,9 +248,32 @@ def test_several_images_become_a_sequence(window):
     window.parameters.samples = 1
     sequence = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceNode")
     assert sequence.GetNumberOfDataNodes() == 3
-    assert window.parameters.result.GetName() == "Case 1 synthetic (tiny, seeds 5, 6, 7)"
+    assert window.parameters.result.GetName() == "MRI synthetic (3 samples)"
     images = [slicer.util.arrayFromVolume(sequence.GetNthDataNode(n)).copy() for n in range(3)]
     assert not np.array_equal(images[0], images[1])
+
+
+def test_a_result_that_is_chosen_as_output_is_replaced_by_one_image_and_by_several(window):
+    drawn_head(window)
+    first = window.synthesize()
+    window.results.outputSelector.setCurrentNode(first)
+    window.parameters.seed, window.parameters.samples = 6, 1
+    before = slicer.util.arrayFromVolume(first).copy()
+    window.click(window.synthesize_button)
+    window.wait(lambda: not window.run.is_active)
+    assert window.error_text == "" and window.parameters.result is first
+    assert first.GetAttribute("MedDDPM.seed") == "6" and not np.array_equal(slicer.util.arrayFromVolume(first), before)
+    made = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "synthetic" in node.GetName()]
+    assert made == [first]
+    window.parameters.samples = 2
+    several = window.synthesize()
+    assert not slicer.mrmlScene.IsNodePresent(first) and several.GetName() == "MRI synthetic (2 samples)"
+    window.results.outputSelector.setCurrentNode(several)
+    window.parameters.samples = 1
+    again = window.synthesize()
+    assert again.GetName() == "MRI synthetic"
+    for kind in ("vtkMRMLSequenceNode", "vtkMRMLSequenceBrowserNode"):
+        assert not slicer.util.getNodesByClass(kind)
 
 
 def test_four_modalities_come_in_one_folder(window):
@@ -263,9 +286,9 @@ def test_four_modalities_come_in_one_folder(window):
     window.synthesize()
     assert window.error_text == ""
     names = [n.GetName() for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "synthetic" in n.GetName()]
-    assert sorted(names) == [f"Case 2 synthetic {m} (four, seed 5)" for m in ("FLAIR", "T1", "T1ce", "T2")]
+    assert sorted(names) == [f"MRI synthetic {m}" for m in ("FLAIR", "T1", "T1ce", "T2")]
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    assert hierarchy.GetItemByName("Case 2 synthetic (four, seed 5)") != hierarchy.GetInvalidItemID()
+    assert hierarchy.GetItemByName("MRI synthetic") != hierarchy.GetInvalidItemID()
 
 
 def test_the_models_own_grid_can_be_asked_for(window):

@@ -72,7 +72,7 @@ def points(window):
 def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recipe, remembered, tmp_path):
     box, run = window.train, tmp_path / "run"
     window.widget.panels["train"].widget.collapsed = False
-    assert not box.trainButton.enabled
+    assert not box.trainButton.enabled and not box.useModelButton.enabled
     window.host.dialogs.answer(str(images), str(run))
     window.click(box.dataButton)
     window.click(box.runButton)
@@ -105,6 +105,10 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     assert slicer.mrmlScene.GetNodeByID(chart).GetName() == "run loss"
     window.screenshot("30-training")
 
+    before = window.parameters.model
+    window.click(box.useModelButton)
+    assert window.parameters.model == str(run / "model") and "is chosen" in box.trainStatus.text
+    window.parameters.model = before
     window.host.dialogs.answer(str(run / "model"))
     window.widget.panels["advanced"].widget.collapsed = False
     window.host.process_events()

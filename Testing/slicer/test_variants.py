@@ -32,7 +32,7 @@ def head_image(brightness=500, lesion=700, seed=0):
     return image + np.random.default_rng(seed).normal(0, 3, SHAPE).astype(np.float32) * head
 
 
-def case(tmp_path, images, model="tiny"):
+def case(tmp_path, images):
     """The MRI, the segmentation, and the result of a run with these images; returns them and the arrays."""
     mri, node, ids = head_with({"Tumor": ball(CENTRE + [8, 0, 0], 5)})
     slicer.util.updateVolumeFromArray(mri, (head_image(lesion=500) * 2 + 100).astype(np.int16))
@@ -40,7 +40,7 @@ def case(tmp_path, images, model="tiny"):
         results.ResultFile(written(tmp_path, np.rint(array).astype(np.int16), MATRIX, f"{n}.nii.gz"), 20 + n)
         for n, array in enumerate(images)
     ]
-    (shown,) = added(files, grids.geometry_of_volume(mri), "Case synthetic", model, {})
+    (shown,) = added(files, grids.geometry_of_volume(mri), "Case synthetic", {})
     return mri, node, ids, shown
 
 
@@ -190,15 +190,23 @@ def test_views_are_chosen_and_put_back(compared):
         nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         return {n.GetLayoutName(): slicer.mrmlScene.GetNodeByID(n.GetBackgroundVolumeID()).GetName() for n in nodes}
 
+    def foregrounds():
+        nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        return {slicer.mrmlScene.GetNodeByID(n.GetForegroundVolumeID()).GetName() for n in nodes}
+
     window.choose(window.compare.viewsCombo, "Side by side")
     assert layout.GetViewArrangement() == layout.SlicerLayoutSideBySideView
     assert backgrounds()["Red"] == mri.GetName() and backgrounds()["Yellow"] == shown.GetName()
     window.screenshot("41-side-by-side")
-    for title, ending in (("Checkerboard", "checkerboard"), ("Difference map", "difference")):
-        window.choose(window.compare.viewsCombo, title)
-        window.wait(lambda: window.compare.viewsCombo.enabled)
-        assert set(backgrounds().values()) == {f"{shown.GetName()} {ending}"}  # noqa: B023
-        window.screenshot(f"42-{ending}")
+    window.choose(window.compare.viewsCombo, "Checkerboard")
+    window.wait(lambda: window.compare.viewsCombo.enabled)
+    assert set(backgrounds().values()) == {f"{shown.GetName()} checkerboard"}
+    window.screenshot("42-checkerboard")
+    window.choose(window.compare.viewsCombo, "Difference map")
+    window.wait(lambda: window.compare.viewsCombo.enabled)
+    assert set(backgrounds().values()) == {mri.GetName()} and foregrounds() == {f"{shown.GetName()} difference"}
+    assert slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(slicer.util.getNode("*difference")).GetVisibility()
+    window.screenshot("42-difference")
     window.choose(window.compare.viewsCombo, "Fade between MRI and synthetic image")
     assert set(backgrounds().values()) == {mri.GetName()}
     assert (layout.GetViewArrangement(), yellow.GetOrientation()) == (before, orientation)
@@ -207,13 +215,35 @@ def test_views_are_chosen_and_put_back(compared):
 def test_maps_and_table_come_by_clicks(compared):
     window, mri, node, ids, shown = compared
     window.click(window.compare.measureButton)
-    assert window.compare.lesionTable.rowCount == 3
+    assert window.compare.lesionTable.rowCount == 4 and window.compare.lesionTable.item(3, 0).text() == "MRI"
     assert float(window.compare.lesionTable.item(2, 6).text()) > float(window.compare.lesionTable.item(0, 6).text())
-    assert slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLTableNode").GetNumberOfRows() == 3
+    assert slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLTableNode").GetNumberOfRows() == 4
     window.click(window.compare.mapsButton)
     window.wait(lambda: window.compare.mapsButton.enabled)
     assert slicer.util.getNodes("*mean") and slicer.util.getNodes("*SD")
     window.screenshot("43-maps-and-table")
+
+
+def test_without_an_mri_there_is_the_image_alone_and_a_grid_of_the_samples(compared):
+    window, mri, node, ids, shown = compared
+    window.parameters.mri = None
+    window.host.process_events()
+    combo = window.compare.viewsCombo
+    assert [combo.itemText(n) for n in range(combo.count)] == ["The image alone", "All samples in a grid"]
+    window.choose(combo, "All samples in a grid")
+    window.wait(lambda: combo.enabled)
+    montage = slicer.util.getNode("*side by side")
+    (k, j, i), array = SHAPE, slicer.util.arrayFromVolume(montage)
+    samples = variants.samples_of(slicer.mrmlScene, shown).volumes
+    assert array.shape == (k, 2 * j, 2 * i) and results.is_synthetic(montage)
+    assert np.array_equal(array[:, j:, :i], slicer.util.arrayFromVolume(samples[2]))
+    assert "seeds 20, 21, 22" in window.compare.compareMessage.text
+    window.screenshot("44-grid-of-samples")
+    window.choose(combo, "The image alone")
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    assert {n.GetBackgroundVolumeID() for n in composites} == {shown.GetID()}
+    window.click(window.compare.measureButton)
+    assert window.compare.lesionTable.rowCount == 3
 
 
 def test_an_mri_of_other_voxels_is_said_in_the_window(compared):

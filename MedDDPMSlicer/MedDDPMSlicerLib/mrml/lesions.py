@@ -20,6 +20,7 @@ from ..roles import Role
 from . import grids, scene, surfaces
 
 HEAD = 1
+_MUCH_OUTSIDE = 0.2
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,32 @@ def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -
     hole = left & ~head
     if hole.any():
         _write(lesions, lesions.head_segment, head | hole)
-        notes.append(f"The head now fills the {int(hole.sum()):,} voxels that the lesion left.")
+        ml = hole.sum() * np.prod(lesions.mask.geometry.spacing) / 1000
+        notes.append(f"The head now fills the {ml:.1f} ml that the lesion left.")
     for value, segment_id in changed:
         _write(lesions, segment_id, after == value)
+    notes += _outside_brain(lesions, edited.mask)
     return " ".join([f"{edited.before_ml:.2f} ml before, {edited.after_ml:.2f} ml now.", *notes])
+
+
+def _outside_brain(lesions: Lesions, mask) -> list[str]:
+    """A word where much of the lesions lies in bone or scalp, by the core's guess of the brain in a head."""
+    from MedDDPMCore.lesions.placement import brain_in_head
+    from MedDDPMCore.volumes.volume import resample_labels
+
+    lesion = mask.array > HEAD
+    if "brain" in lesions.scheme.required or not lesion.any():
+        return []
+    try:
+        brain = resample_labels(brain_in_head(mask), mask.geometry).array > 0
+    except MedDDPMError:
+        return []
+    share = float((lesion & ~brain).sum() / lesion.sum())
+    if share < _MUCH_OUTSIDE:
+        return []
+    return [
+        f"About {share:.0%} of the lesion lies outside the brain, in bone or scalp or below (estimated from the head)."
+    ]
 
 
 def crosshair(mrml_scene) -> tuple[float, float, float]:

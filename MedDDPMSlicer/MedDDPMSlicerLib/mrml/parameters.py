@@ -28,6 +28,7 @@ class MedDDPMParameters:
     """All that a scene remembers of the module.
 
     segments: JSON object, label -> id of the segment chosen by hand. model: a name, or the folder of an imported model.
+    output: the earlier result that the next one replaces; none for a new volume.
     region: id of the segment that is made anew where the anatomy is kept; "" means around the tumor.
     device, sampler: "" lets the worker and the model choose. steps: 0 means as many as the model recommends.
     """
@@ -35,6 +36,7 @@ class MedDDPMParameters:
     mri: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     result: vtkMRMLScalarVolumeNode
+    output: vtkMRMLScalarVolumeNode
     segments: str = "{}"
     model: str = "default"
     device: str = ""
@@ -96,6 +98,7 @@ _CHECKS = {
     "mri": _node_of("vtkMRMLScalarVolumeNode"),
     "segmentation": _node_of("vtkMRMLSegmentationNode"),
     "result": _node_of("vtkMRMLScalarVolumeNode"),
+    "output": _node_of("vtkMRMLScalarVolumeNode"),
     "grid": _one_of(GRIDS),
     "exportLayout": _one_of(LAYOUTS),
     **{

@@ -137,6 +137,7 @@ class CaseView:
         self._node = None
         self._before: dict | None = None
         self._layout: int | None = None
+        self._hidden: list = []
 
     def show(self, path: Path, name: str) -> None:
         """Show a volume (.nii) in the slice views, or a picture (.png) in one large view, in place of the last case.
@@ -145,6 +146,7 @@ class CaseView:
         """
         if self._before is None:
             self._before = views.layers(self._scene)
+            self._hidden = views.hide_all(self._scene)
         node = slicer.vtkMRMLScalarVolumeNode()
         node.SetName(name)
         node.SetSaveWithScene(False)
@@ -171,6 +173,8 @@ class CaseView:
         self._remove()
         if self._before is not None:
             views.restore(self._scene, self._before)
+            views.show_again(self._scene, self._hidden)
+            self._hidden = []
         if self._layout is not None:
             self._layout_node.SetViewArrangement(self._layout)
         self._before = self._layout = None
@@ -178,6 +182,7 @@ class CaseView:
     def forget(self) -> None:
         """The scene is closed, and everything in it."""
         self._node = self._before = self._layout = None
+        self._hidden = []
 
     @property
     def _layout_node(self):

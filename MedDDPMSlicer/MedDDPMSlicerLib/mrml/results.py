@@ -15,6 +15,7 @@ from MedDDPMCore.base.errors import VolumeError
 
 from . import nifti
 from .grids import Geometry
+from .scene import nodes_of
 
 PREFIX = "MedDDPM."
 NOTICE = "Synthetic image made by a generative model. Research only, not for diagnosis."
@@ -32,10 +33,9 @@ class ResultFile:
     sidecar: str = ""
 
 
-def result_name(title: str, model: str, seeds: list[int], modality: str = "") -> str:
-    """“<title> (<model>, seed N)”, the modality before the bracket if there are several."""
-    text = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-    return f"{title} {modality + ' ' if modality else ''}({model}, {text})"
+def result_name(title: str, samples: int, modality: str = "") -> str:
+    """“<title> <modality> (N samples)”, without what there is only one of; seeds and model are in the attributes."""
+    return " ".join(part for part in (title, modality, f"({samples} samples)" if samples > 1 else "") if part)
 
 
 def set_image(node, image: nifti.Image, geometry: Geometry | None = None) -> None:
@@ -117,7 +117,7 @@ def is_synthetic(node) -> bool:
 
 
 def add_results(
-    scene, files: list[ResultFile], geometry: Geometry | None, title: str, model: str, extra: dict[str, str]
+    scene, files: list[ResultFile], geometry: Geometry | None, title: str, extra: dict[str, str]
 ) -> Generator[None, None, list]:
     """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
 
@@ -135,7 +135,7 @@ def add_results(
             volumes = []
             for file in of_modality:
                 image = yield from nifti.read_in_pieces(file.path)
-                name = result_name(title, model, [file.seed], label)
+                name = result_name(title, 1, label)
                 volumes.append(_add_volume(scene, file, image, geometry, name, extra))
                 made.append(volumes[-1])
                 yield
@@ -143,7 +143,7 @@ def add_results(
                 shown.append(volumes[0])
                 continue
             seeds = [file.seed for file in of_modality]
-            sequences.append(_add_sequence(scene, volumes, seeds, result_name(title, model, seeds, label)))
+            sequences.append(_add_sequence(scene, volumes, seeds, result_name(title, len(seeds), label)))
             made.append(sequences[-1])
         complete = True
     finally:
@@ -152,8 +152,44 @@ def add_results(
     if sequences:
         shown = _browse(scene, sequences)
     if len(shown) > 1:
-        _add_folder(scene, shown, result_name(title, model, list(dict.fromkeys(f.seed for f in files))))
+        _add_folder(scene, shown, result_name(title, len({f.seed for f in files})))
     return shown
+
+
+def browser_of(scene, volume):
+    """The browser that steps a volume through its samples, or None."""
+    browsers = nodes_of(scene, "vtkMRMLSequenceBrowserNode")
+    return next((browser for browser in browsers if browser.GetSequenceNode(volume) is not None), None)
+
+
+def replace(scene, made: list, old) -> list:
+    """Let results take the place of an earlier one, which goes; returns the volumes to show.
+
+    A single image goes into the earlier one's node, so that views and whatever else refers to that show it.
+    """
+    browser = browser_of(scene, old)
+    if len(made) == 1 and browser is None and browser_of(scene, made[0]) is None:
+        [new] = made
+        matrix = vtk.vtkMatrix4x4()
+        new.GetIJKToRASMatrix(matrix)
+        old.SetIJKToRASMatrix(matrix)
+        old.SetAndObserveTransformNodeID(new.GetTransformNodeID())
+        old.SetAndObserveImageData(new.GetImageData())
+        for name in [name for name in old.GetAttributeNames() if name.startswith(PREFIX)]:
+            old.RemoveAttribute(name)
+        for name in new.GetAttributeNames():
+            old.SetAttribute(name, new.GetAttribute(name))
+        old.SetDescription(new.GetDescription())
+        share_window(old, new)
+        remove(scene, made)
+        return [old]
+    sequences = vtk.vtkCollection()
+    if browser is not None:
+        browser.GetSynchronizedSequenceNodes(sequences, True)
+    of_old = [sequences.GetItemAsObject(index) for index in range(sequences.GetNumberOfItems())]
+    proxies = [browser.GetProxyNode(sequence) for sequence in of_old]
+    remove(scene, [*(proxies or [old]), *of_old, *([browser] if browser is not None else [])])
+    return made
 
 
 def remove(scene, nodes: list) -> None:

@@ -36,8 +36,9 @@ class Mask:
 
     def overlap_text(self) -> str:
         """One sentence about the overlaps, or ""."""
+        voxel_ml = abs(np.linalg.det(self.geometry.ijk_to_ras[:3, :3])) / 1000
         parts = [
-            f"{count:,} voxels of {loser} lie in {winner} and count as {winner}"
+            f"{count * voxel_ml:.1f} ml of {loser} lie in {winner} and count as {winner}"
             for (loser, winner), count in self.overlaps.items()
         ]
         return "; ".join(parts) + "." if parts else ""

@@ -15,7 +15,7 @@ from MedDDPMCore.base.distance import signed_distance
 from MedDDPMCore.base.errors import LabelError, VolumeError
 
 from .. import pieces
-from . import grids, results, scene
+from . import grids, original, results, scene
 
 DIFFERENCE_COLORS, SPREAD_COLORS = "MedDDPM difference", "MedDDPM spread"
 CHECKER_MM = 25.0
@@ -47,12 +47,11 @@ class Samples:
 
 def samples_of(mrml_scene, shown) -> Samples:
     """The samples that a result volume stands for: those of its sequence, or itself."""
-    for browser in scene.nodes_of(mrml_scene, "vtkMRMLSequenceBrowserNode"):
-        sequence = browser.GetSequenceNode(shown)
-        if sequence is not None and sequence.GetNumberOfDataNodes() > 0:
-            count = sequence.GetNumberOfDataNodes()
-            return Samples(shown, [sequence.GetNthDataNode(n) for n in range(count)], browser)
-    return Samples(shown, [shown])
+    browser = results.browser_of(mrml_scene, shown)
+    sequence = browser.GetSequenceNode(shown) if browser is not None else None
+    if sequence is None or not sequence.GetNumberOfDataNodes():
+        return Samples(shown, [shown])
+    return Samples(shown, [sequence.GetNthDataNode(n) for n in range(sequence.GetNumberOfDataNodes())], browser)
 
 
 def contrast(volume, mask: scene.Mask, lesions: set[int]) -> float | None:
@@ -138,43 +137,74 @@ def checkerboard(mrml_scene, shown, source) -> Generator[None, None, object]:
     return _derived(mrml_scene, shown, image, f"{shown.GetName()} checkerboard")
 
 
-def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], head_ids: list[str]):
-    """Add a table of the lesion in every sample: one row a sample, COLUMNS.
+def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], head_ids: list[str], patient=None):
+    """Add a table of the lesion in every sample, and in the patient's MRI (or None): one row an image, COLUMNS.
 
-    Drawn: the segments' volume. Around: the head from 2 to 6 mm outside of them. Seen: the voxels within 5 mm of the
-    segments that are nearer to the mean inside than to that around. Contrast: (inside - around) / around.
+    Drawn: the segments' volume; in the MRI that of the lesion that it shows, where that is remembered. Around: the head
+    from 2 to 6 mm outside of it. Seen: the voxels within 5 mm of it that are nearer to the mean inside than to that
+    around. Contrast: (inside - around) / around.
     """
-    geometry = grids.geometry_of_volume(samples.shown)
     painted = [s for s in lesion_ids if not scene.is_empty(segmentation, s)]
     if not painted:
         raise LabelError("There is no lesion to measure.", "Paint one, or add one with the lesion tools.")
-    labels = scene.merged(segmentation, [(s, 1) for s in head_ids] + [(s, 2) for s in painted], geometry)
-    lesion = labels == 2
+    grid = grids.geometry_of_volume(samples.shown)
+    head, lesion = (scene.merged(segmentation, [(s, 1) for s in ids], grid) > 0 for ids in (head_ids, painted))
     if not lesion.any():
         raise LabelError("The lesion lies outside the synthetic image.", "Choose the segmentation it was made from.")
-    spacing = _spacing(samples.shown)
+    figures = _figures(samples.volumes, head | lesion, lesion, _spacing(samples.shown))
+    if figures is None:
+        raise LabelError("There is no head around the lesion to compare it with.", "Make the head segment larger.")
+    rows = [(f"{number + 1}", samples.seed(number), *values) for number, values in enumerate(figures)]
+    if patient is not None:
+        grid, known = grids.geometry_of_volume(patient), original.original_of(segmentation, patient)
+        if known is None:
+            lesion = scene.merged(segmentation, [(s, 1) for s in painted], grid) > 0
+        else:
+            lesion = scene.merged(known, [(s, 1) for s in scene.segments_of(known)], grid) > 0
+        head = scene.merged(segmentation, [(s, 1) for s in head_ids], grid) > 0
+        figures = _figures([patient], head | lesion, lesion, _spacing(patient)) if lesion.any() else None
+        if figures is not None:
+            rows.append(("MRI", "", *figures[0]))
+    return _table(mrml_scene, f"{samples.shown.GetName()} lesion", rows)
+
+
+def _figures(volumes: list, head: np.ndarray, lesion: np.ndarray, spacing: tuple[float, ...]) -> list[tuple] | None:
+    """The numbers of COLUMNS for a lesion in each of these volumes of one grid; None with no head around it."""
     box = boxed(lesion, spacing)
-    inside, head = lesion[box], labels[box] > 0
+    inside, head = lesion[box], head[box]
     distance = signed_distance(inside, spacing[::-1])
     around = head & ~inside & (distance >= _AROUND_MM[0]) & (distance <= _AROUND_MM[1])
     if not around.any():
-        raise LabelError("There is no head around the lesion to compare it with.", "Make the head segment larger.")
-    voxel_ml = float(np.prod(spacing)) / 1000
-    rows = []
-    for number, volume in enumerate(samples.volumes):
+        return None
+    voxel_ml, rows = float(np.prod(spacing)) / 1000, []
+    for volume in volumes:
         values = arrayFromVolume(volume)[box].astype(np.float32)
         within, beside = float(values[inside].mean()), float(values[around].mean())
         seen = (np.abs(values - within) < np.abs(values - beside)) & head & (distance <= _SPREAD_MM)
-        contrast = 100 * (within - beside) / beside if beside else float("nan")
-        drawn_ml, seen_ml = inside.sum() * voxel_ml, seen.sum() * voxel_ml
-        rows.append((number + 1, samples.seed(number), drawn_ml, seen_ml, within, beside, contrast))
-    return _table(mrml_scene, f"{samples.shown.GetName()} lesion", rows)
+        contrast_percent = 100 * (within - beside) / beside if beside else float("nan")
+        rows.append((inside.sum() * voxel_ml, seen.sum() * voxel_ml, within, beside, contrast_percent))
+    return rows
+
+
+def montage(mrml_scene, samples: Samples) -> Generator[None, None, object]:
+    """Add a volume with all samples side by side in its slices, so that one scroll goes through them all."""
+    arrays = [arrayFromVolume(volume) for volume in samples.volumes]
+    k, j, i = arrays[0].shape
+    columns = int(np.ceil(np.sqrt(len(arrays))))
+    lines = int(np.ceil(len(arrays) / columns))
+    image, array = _image((k, lines * j, columns * i))
+    array[:] = float(min(values.min() for values in arrays))
+    for number, values in enumerate(arrays):
+        line, column = divmod(number, columns)
+        array[:, line * j : (line + 1) * j, column * i : (column + 1) * i] = values
+        yield
+    return _derived(mrml_scene, samples.shown, image, f"{samples.shown.GetName()} side by side")
 
 
 def _table(mrml_scene, name: str, rows: list[tuple]):
     node = mrml_scene.AddNewNodeByClass("vtkMRMLTableNode", mrml_scene.GenerateUniqueName(name))
     for index, title in enumerate(COLUMNS):
-        column = vtk.vtkIntArray() if index == 0 else vtk.vtkStringArray() if index == 1 else vtk.vtkDoubleArray()
+        column = vtk.vtkStringArray() if index < 2 else vtk.vtkDoubleArray()
         column.SetName(title)
         for row in rows:
             column.InsertNextValue(row[index])
@@ -255,7 +285,8 @@ def _colors(mrml_scene, name: str, color_at: Callable[[float], tuple[float, floa
         node.SetTypeToUser()
         node.SetNumberOfColors(256)
         for index in range(256):
-            node.SetColor(index, f"{index}", *color_at(index / 255), 1.0)
+            color = color_at(index / 255)
+            node.SetColor(index, f"{index}", *color, min(1.0, 2 * max(color)))  # what is nothing is clear
         node.SetHideFromEditors(True)
         mrml_scene.AddNode(node)
     return node.GetID()

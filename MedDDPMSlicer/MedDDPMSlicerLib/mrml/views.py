@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import slicer
+
 from .scene import nodes_of
+
+_DISPLAYS = (
+    "vtkMRMLSegmentationDisplayNode",
+    "vtkMRMLModelDisplayNode",
+    "vtkMRMLMarkupsDisplayNode",
+    "vtkMRMLVolumeRenderingDisplayNode",
+)
 
 
 def _composites(scene) -> list:
@@ -27,6 +36,17 @@ def show(scene, synthetic, source, fade: float) -> None:
             composite.SetBackgroundVolumeID(source.GetID())
             composite.SetForegroundVolumeID(synthetic.GetID())
             composite.SetForegroundOpacity(fade)
+
+
+def show_map(scene, volume, under) -> None:
+    """Show a map in colours over the anatomy that it belongs to, with its legend; its clear parts let that through."""
+    show(scene, volume, under, 1.0)
+    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(volume)
+    legend.SetTitleText(volume.GetName()[-24:])
+    legend.SetMaxNumberOfColors(64)
+    legend.SetNumberOfLabels(3)
+    legend.SetLabelFormat("%.0f")
+    legend.SetVisibility(True)
 
 
 def set_fade(scene, fade: float) -> None:
@@ -62,6 +82,23 @@ def jump_to(scene, point) -> None:
     """Move every slice view to a point (RAS, mm)."""
     for node in _slices(scene):
         node.JumpSliceByOffsetting(*point)
+
+
+def hide_all(scene) -> list[str]:
+    """Hide every segmentation, model, markup and rendering, which would tell a reader something; returns their ids."""
+    displays = [node for kind in _DISPLAYS for node in nodes_of(scene, kind) if node.GetVisibility()]
+    hidden = [node.GetID() for node in displays]
+    for node in displays:
+        node.SetVisibility(False)
+    return hidden
+
+
+def show_again(scene, hidden: list[str]) -> None:
+    """Undo `hide_all`; what is gone since is left out."""
+    for identity in hidden:
+        node = scene.GetNodeByID(identity)
+        if node is not None:
+            node.SetVisibility(True)
 
 
 def need_three_d(scene) -> None:

@@ -14,7 +14,14 @@ from ..mrml import lesions, variants, views
 from ..pieces import Pieces
 from .panel import Panel, Window
 
-FADE, BESIDE, CHECKERBOARD, DIFFERENCE = "fade", "side by side", "checkerboard", "difference"
+ALONE, FADE, BESIDE, CHECKERBOARD, DIFFERENCE, MONTAGE = (
+    "alone",
+    "fade",
+    "side by side",
+    "checkerboard",
+    "difference",
+    "montage",
+)
 
 _LAYOUT_MS = 100
 
@@ -30,13 +37,8 @@ class ComparePanel(Panel):
         self._samples: variants.Samples | None = None
         self._settling = False
         self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
-        for key, title in (
-            (FADE, _("Fade between MRI and synthetic image")),
-            (BESIDE, _("Side by side")),
-            (CHECKERBOARD, _("Checkerboard")),
-            (DIFFERENCE, _("Difference map")),
-        ):
-            self.ui.viewsCombo.addItem(title, key)
+        self._ways: dict[str, str] = {}
+        self._fits_montage = False
         self.ui.viewsCombo.connect("activated(int)", lambda _index: self._show_views())
         self.ui.sampleSlider.connect("valueChanged(int)", self._step_to)
         self.ui.mapsButton.connect("clicked()", self._map)
@@ -59,7 +61,8 @@ class ComparePanel(Panel):
         idle = not self._pieces.is_running
         self.ui.mapsButton.enabled = count > 1 and idle
         self.ui.measureButton.enabled = shown is not None and p.segmentation is not None and idle
-        self.ui.viewsCombo.enabled = shown is not None and p.mri is not None and idle
+        self._fill_ways(count)
+        self.ui.viewsCombo.enabled = shown is not None and idle
 
     def forget_scene(self) -> None:
         self._pieces.stop()
@@ -86,6 +89,27 @@ class ComparePanel(Panel):
             self._samples.browser.SetSelectedItemNumber(number - 1)
             self._say_which()
 
+    def _fill_ways(self, count: int) -> None:
+        """Offer what can be shown: most ways need an MRI, a grid needs samples."""
+        ways = {ALONE: _("The image alone")}
+        if self._parameters.mri is not None:
+            ways = {
+                FADE: _("Fade between MRI and synthetic image"),
+                **ways,
+                BESIDE: _("Side by side"),
+                CHECKERBOARD: _("Checkerboard"),
+                DIFFERENCE: _("Difference map"),
+            }
+        if count > 1:
+            ways[MONTAGE] = _("All samples in a grid")
+        if ways == self._ways:
+            return
+        self._ways, chosen = ways, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
+        self.ui.viewsCombo.clear()
+        for key, title in ways.items():
+            self.ui.viewsCombo.addItem(title, key)
+        self.ui.viewsCombo.setCurrentIndex(max(0, self.ui.viewsCombo.findData(chosen)))
+
     def _show_views(self) -> None:
         """Show the MRI and the image in the way that was chosen; all but fading makes a volume first."""
         p, way = self._parameters, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
@@ -95,16 +119,25 @@ class ComparePanel(Panel):
             self._leave_beside()
         if way == FADE:
             views.show(slicer.mrmlScene, p.result, p.mri, p.fade)
+        elif way == ALONE:
+            views.alone(slicer.mrmlScene, p.result)
         elif way == BESIDE:
             self._beside.show(p.mri, p.result)
             self._fit_views()
+        elif way == CHECKERBOARD:
+            checkers = variants.checkerboard(slicer.mrmlScene, p.result, p.mri)
+            self._do(checkers, lambda node: views.alone(slicer.mrmlScene, node))
+        elif way == DIFFERENCE:
+            difference = variants.difference(slicer.mrmlScene, p.result, p.mri)
+            self._do(difference, lambda node: views.show_map(slicer.mrmlScene, node, p.mri))
         else:
-            make = variants.checkerboard if way == CHECKERBOARD else variants.difference
-            self._do(make(slicer.mrmlScene, p.result, p.mri), lambda node: views.alone(slicer.mrmlScene, node))
+            self._do(variants.montage(slicer.mrmlScene, self._samples), self._show_montage)
 
     def _leave_beside(self) -> None:
-        if self._beside.is_shown:
+        """Back to the user's layout, and to a zoom that fits one image."""
+        if self._beside.is_shown or self._fits_montage:
             self._beside.restore()
+            self._fits_montage = False
             self._fit_views()
 
     def _fit_views(self) -> None:
@@ -119,6 +152,13 @@ class ComparePanel(Panel):
         if self._parameters.segmentation is not None:
             self.window.run.outlines.show(self._parameters.segmentation)
 
+    def _show_montage(self, node) -> None:
+        views.alone(slicer.mrmlScene, node)
+        self._fits_montage = True
+        self._fit_views()
+        seeds = ", ".join(self._samples.seed(number) for number in range(len(self._samples.volumes)))
+        self._say(_("By lines, the seeds {seeds}. Scroll the axial view.").format(seeds=seeds))
+
     def _map(self) -> None:
         self._do(variants.maps(slicer.mrmlScene, self._samples), self._show_maps)
 
@@ -126,7 +166,7 @@ class ComparePanel(Panel):
         mean, deviation = made
         self._leave_beside()
         self._show_outlines()
-        views.alone(slicer.mrmlScene, deviation)
+        views.show_map(slicer.mrmlScene, deviation, mean)
         self._say(_("“{mean}” and “{sd}” were added.").format(mean=mean.GetName(), sd=deviation.GetName()))
 
     def _do(self, work: Generator, then: Callable) -> None:
@@ -153,7 +193,7 @@ class ComparePanel(Panel):
         ids = lesions.lesion_segments(window.roles, window.found)
         heads = [s for role in window.roles if role.rank == 0 for s in window.found.get(role.label, ())]
         try:
-            table = variants.measure(slicer.mrmlScene, self._samples, p.segmentation, ids, heads)
+            table = variants.measure(slicer.mrmlScene, self._samples, p.segmentation, ids, heads, p.mri)
         except MedDDPMError as error:
             self._say(str(error))
             return

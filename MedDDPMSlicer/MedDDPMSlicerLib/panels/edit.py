@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import samples
+from ..mrml import lesions, samples
 from ..mrml.parameters import MedDDPMParameters
 from .panel import Panel, Window
 
@@ -23,6 +23,7 @@ class EditPanel(Panel):
         super().__init__(window)
         self.ui.editor.setMRMLScene(slicer.mrmlScene)
         self.ui.canvasButton.connect("clicked()", self._make_canvas)
+        self.widget.connect("contentsCollapsed(bool)", self._opened_or_closed)
 
     def bind(self, parameters: MedDDPMParameters | None) -> None:
         super().bind(parameters)
@@ -60,6 +61,12 @@ class EditPanel(Panel):
                 "Choose the tumor segment, then Paint, Draw or Erase in the slice views. "
                 "Undo with Ctrl+Z. The tumor may lie over the head: it counts as tumor."
             )
+
+    def _opened_or_closed(self, closed: bool) -> None:
+        """Painting begins with the lesion's segment, not with the head, which comes first."""
+        lesion_ids = lesions.lesion_segments(self.window.roles, self.window.found)
+        if not closed and lesion_ids and self.ui.editor.currentSegmentID() not in lesion_ids:
+            self.ui.editor.setCurrentSegmentID(lesion_ids[-1])
 
     def edit_segment(self, identity: str) -> None:
         """Open the box with a segment ready to be painted."""

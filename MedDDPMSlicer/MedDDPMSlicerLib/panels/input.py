@@ -13,7 +13,7 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from ..mrml import grids, head, loading, parameters, samples, scene, surfaces
 from ..roles import Role
-from .panel import Panel, Window
+from .panel import Panel, Window, let_shrink
 
 
 class InputPanel(Panel):
@@ -115,7 +115,7 @@ class InputPanel(Panel):
             combo = qt.QComboBox()
             combo.objectName = f"combo_{role.label}"
             combo.toolTip = _("The segment that is the {name}").format(name=role.title.lower())
-            combo.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
+            let_shrink(combo)
             combo.connect("activated(int)", lambda index, label=role.label: self._choose(label, index))
             button = qt.QPushButton(_("Create"))
             button.objectName = f"create_{role.label}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import qt
 import slicer
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..processes.synthesis_process import SynthesisProcess
     from ..roles import Role
 
+_NARROWEST = 60
 PARAMETER_PROPERTY = "SlicerParameterName"
 
 
@@ -57,6 +59,10 @@ class Window(Protocol):
     def can_synthesize(self) -> bool:
         """Whether the packages for it are there, as far as is known."""
 
+    @property
+    def has_gpu(self) -> bool:
+        """Whether any device but the CPU was found; True while that is not known."""
+
     def resourcePath(self, filename: str) -> str: ...
 
     def refresh(self) -> None:
@@ -83,6 +89,16 @@ class Window(Protocol):
         """Put the error report into the clipboard."""
 
 
+_SHRINKABLE = {"QComboBox", "qMRMLNodeComboBox", "QProgressBar", "QLineEdit", "ctkSliderWidget"}
+
+
+def let_shrink(widget) -> None:
+    """Let a widget be narrower than its contents, so that long names do not widen the whole panel."""
+    policy = widget.sizePolicy
+    widget.setSizePolicy(qt.QSizePolicy.Ignored, policy.verticalPolicy())
+    widget.setMinimumWidth(_NARROWEST)
+
+
 class Panel:
     """One box: its .ui file, and its settings' connection to the scene."""
 
@@ -94,6 +110,9 @@ class Panel:
         self.widget = slicer.util.loadUI(window.resourcePath(f"UI/{self.FILE}.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.collapsed = self.COLLAPSED
+        for widget in vars(self.ui).values():
+            if widget.className() in _SHRINKABLE:
+                let_shrink(widget)
         self._parameters: MedDDPMParameters | None = None
 
     def parameter_widgets(self) -> list[tuple[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from pathlib import Path
 
 import qt
 import slicer
@@ -11,12 +12,14 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import lesions, original, scene, three_d, views
+from .. import model_info
+from ..mrml import lesions, original, results, scene, three_d, views
 from ..processes.run import Edit, Settings, Status
 from .panel import Panel, Window
 
 FAINT = 0.1
 """Lesions that differ less than so much from the tissue around them are called hard to see."""
+DURATION_KEY = "MedDDPM/SecondsWithoutGPU"
 LARGEST_NEW_SEED = 999_999  # short enough to read and type
 
 
@@ -26,6 +29,8 @@ class SynthesizePanel(Panel):
     def __init__(self, window: Window):
         super().__init__(window)
         self._failure: Status | None = None
+        self.ui.outputSelector.addAttribute("vtkMRMLScalarVolumeNode", results.PREFIX + "synthetic", "true")
+        self.ui.outputSelector.setMRMLScene(slicer.mrmlScene)
         self.ui.synthesizeButton.connect("clicked()", lambda: self._synthesize())
         self.ui.cancelButton.connect("clicked()", lambda: self.window.run.cancel())
         self.ui.setupButton.connect("clicked()", self.window.show_setup)
@@ -50,6 +55,7 @@ class SynthesizePanel(Panel):
         self.ui.synthesizeButton.enabled = not reason and not run.is_active
         self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head.")
         self.ui.cancelButton.enabled = run.is_active and run.status.phase != "cancelling"
+        self.ui.outputSelector.enabled = not run.is_active
         self.ui.progressBar.value = run.status.percent
         failure = self.failure
         self.ui.statusLabel.text = _("This did not work:") if failure.error else self._status_text(reason)
@@ -58,6 +64,7 @@ class SynthesizePanel(Panel):
         self.ui.setupButton.visible = bool(reason) and not self._has_packages
         self.ui.overlapLabel.text = run.report
         self.ui.overlapLabel.visible = bool(run.report)
+        self._refresh_facts()
         self._refresh_3d()
         self._refresh_contrast()
         self._refresh_original()
@@ -77,6 +84,37 @@ class SynthesizePanel(Panel):
         for identity, name in names.items():
             self.ui.regionCombo.addItem(name, identity)
         self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(p.region)))
+
+    def _refresh_facts(self) -> None:
+        """What the model makes, how long it takes without a GPU, and whether the MRI is of another contrast."""
+        model, mri = self.window.model, self._parameters.mri
+        self.ui.factsLabel.visible = model is not None
+        if model is None:
+            return
+        parts = [model.facts() + ".", model.notes, self._duration_text()]
+        if mri is not None and model_info.looks_contrast_enhanced(mri.GetName()) and "T1" in model.modalities:
+            parts.append(
+                _("The MRI seems to be with contrast agent; the model makes T1 without it: vessels stay dark.")
+            )
+        self.ui.factsLabel.text = " ".join(part for part in parts if part)
+
+    def _duration_text(self) -> str:
+        """How long a run takes on this computer without a GPU, by the last one of the same length."""
+        if self.window.has_gpu or not self.window.can_synthesize:
+            return ""
+        seconds = slicer.util.settingsValue(self._duration_key(), 0.0, converter=float)
+        if not seconds:
+            return _("No GPU was found: the first image takes some minutes.")
+        return _("No GPU was found: about {time} an image on this computer.").format(time=_duration(seconds))
+
+    def _duration_key(self) -> str:
+        p = self._parameters
+        return f"{DURATION_KEY}/{Path(p.model).name}-{p.steps}-{'edit' if self._keeps_anatomy else 'new'}"
+
+    def note_duration(self, seconds: float) -> None:
+        """Remember how long an image took here, for the next click."""
+        if not self.window.has_gpu:
+            qt.QSettings().setValue(self._duration_key(), seconds / self._parameters.samples)
 
     def _refresh_3d(self) -> None:
         p = self._parameters
@@ -228,6 +266,7 @@ class SynthesizePanel(Panel):
                     p.fade,
                     options,
                     self._edit(),
+                    p.output,
                 )
             )
         except MedDDPMError as error:

@@ -35,6 +35,7 @@ class TrainPanel(Panel):
         self.ui.runButton.connect("clicked()", lambda: self._browse("trainingRun", _("Folder for the results")))
         self.ui.trainButton.connect("clicked()", self._train)
         self.ui.stopButton.connect("clicked()", self._stop)
+        self.ui.useModelButton.connect("clicked()", self._use_model)
         self.ui.plotButton.connect("clicked()", self._show_plot)
 
     def refresh(self) -> None:
@@ -57,6 +58,7 @@ class TrainPanel(Panel):
             self.ui.fineTuneCheckBox,
         ):
             widget.enabled = not running
+        self.ui.useModelButton.enabled = not running and training.made_model(Path(p.trainingRun.strip())) is not None
         self.ui.trainStatus.text = self._status()
 
     def forget_scene(self) -> None:
@@ -127,6 +129,12 @@ class TrainPanel(Panel):
             _("The training ended: {problem}").format(problem=problem) if problem else _("The training ended.")
         )
         self._poll()
+
+    def _use_model(self) -> None:
+        folder = training.made_model(Path(self._parameters.trainingRun.strip()))
+        self.window.add_model(str(folder))
+        self._problem = _("“{name}” is chosen: the next image is made with it.").format(name=self.window.model.title)
+        self.refresh()
 
     def _show_plot(self) -> None:
         self._plot.show(slicer.app.applicationLogic())

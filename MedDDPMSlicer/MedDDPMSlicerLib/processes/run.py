@@ -33,7 +33,8 @@ class Edit:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked for. options: further fields of the worker's request (device, sampler, steps, …)."""
+    """What the user asked for. options: further fields of the worker's request (device, sampler, steps, …). output: the
+    earlier result that is replaced; None for a new volume."""
 
     segmentation: object
     mri: object
@@ -47,6 +48,7 @@ class Settings:
     fade: float = 0.5
     options: dict = field(default_factory=dict)
     edit: Edit | None = None
+    output: object = None
 
 
 @dataclass
@@ -70,6 +72,8 @@ class SynthesisRun:
         self._temporary_folder = temporary_folder
         self.status = Status()
         self.results: list = []
+        self.seconds = 0.0
+        """How long the last run took."""
         self.report = ""
         self._settings: Settings | None = None
         self._folder: Path | None = None
@@ -268,16 +272,17 @@ class SynthesisRun:
             results.ResultFile(f["path"], int(f["seed"]), f.get("modality") or "", f.get("sidecar") or "")
             for f in event["files"]
         ]
-        model = str(event.get("model") or settings.model)
-        name = f"{self._mri_name} edited" if settings.edit is not None else f"{self._name} synthetic"
+        name = f"{self._mri_name or self._name} {'edited' if settings.edit is not None else 'synthetic'}"
         extra = {"segmentation": self._name, **({"mri": self._mri_name} if settings.edit is not None else {})}
-        made = yield from results.add_results(self._scene, files, self._target(), name, model, extra)
+        made = yield from results.add_results(self._scene, files, self._target(), name, extra)
         if settings.edit is not None and self._source() is not None:
             for volume in made:
                 results.share_window(volume, self._source())
         contrasts = yield from self._contrasts(made)
+        if settings.output is not None and self._scene.IsNodePresent(settings.output):
+            made = results.replace(self._scene, made, settings.output)
         self._show(made[0])  # no turn of the event loop from here on: a cancel in it would leave the volumes behind
-        self.results, self.contrasts = made, contrasts
+        self.results, self.contrasts, self.seconds = made, contrasts, float(event.get("seconds", 0))
         self._finish(
             Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
         )

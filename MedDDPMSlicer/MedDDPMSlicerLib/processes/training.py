@@ -7,7 +7,7 @@ from pathlib import Path
 
 from MedDDPMCore.base.files import make_folder, write_json
 
-from .. import paths
+from .. import model_info, paths
 from ..mrml.loss_plot import read_log
 from .command_process import CommandProcess
 
@@ -22,6 +22,12 @@ def recipe() -> Path:
 def has_checkpoint(run: Path) -> bool:
     """Whether a run folder holds something to resume from."""
     return any(run.glob("stage-*.pt"))
+
+
+def made_model(run: Path) -> Path | None:
+    """The folder of the model that a training has made, if that is whole."""
+    folder = run / "model"
+    return folder if model_info.read(folder, str(folder)) is not None and run.parts else None
 
 
 def write_configuration(run: Path, steps: int, batch: int) -> Path:

@@ -6,18 +6,31 @@ import vtk
 from .observing import Observations
 from .rendered_view import RenderedView, TitledView, displayable_managers
 
-_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLModelSliceDisplayableManager")
+_MANAGERS = (
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLModelSliceDisplayableManager",
+    "vtkMRMLColorLegendDisplayableManager",
+)
 
 
 class qMRMLSliceView(RenderedView):
     def __init__(self, logic, parent=None):
         super().__init__(parent)
         self._logic = logic
+        self._corners = vtk.vtkCornerAnnotation()
+        self._corners.SetMaximumFontSize(14)
 
     def mrmlSliceNode(self):
         return self._logic.GetSliceNode()
 
+    def cornerAnnotation(self):
+        return self._corners
+
+    def scheduleRender(self):
+        """Rendering happens on demand."""
+
     def _fill(self, renderer):
+        renderer.AddViewProp(self._corners)
         self._mapper = vtk.vtkImageMapper()
         self._mapper.SetColorWindow(255)
         self._mapper.SetColorLevel(127.5)
