@@ -68,6 +68,9 @@ def test_a_patients_tumor_is_moved_in_his_scan_and_the_scan_exported(window, tmp
     window.click(window.lesions.moveButton)
     new = slicer.util.arrayFromSegmentBinaryLabelmap(node, tumor, mri) > 0
     assert "ml now" in window.lesions.lesionMessage.text and not np.array_equal(old, new)
+    assert "taken to show it" not in window.lesions.lesionMessage.text, (
+        "a mask of the patient is known to be in the MRI"
+    )
     window.screenshot("b3-moved")
     show(window, "synthesize")
     window.click(window.results.keepCheckBox)

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import grids, head, loading, parameters, samples, scene, surfaces
+from ..mrml import grids, head, loading, original, parameters, samples, scene, surfaces
 from ..roles import Role
 from .panel import Panel, Window, let_shrink
 
@@ -179,6 +179,7 @@ class InputPanel(Panel):
                 name=volume.GetName(), segments=", ".join(names[identity] for identity in ids) or _("nothing")
             )
             self.window.refresh()
+            original.remember_first(self._parameters.segmentation, mri, self._roles, self.window.found)
             self.window.show_source()
 
     def _need_segmentation(self, drawn_on) -> None:
