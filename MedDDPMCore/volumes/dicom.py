@@ -108,9 +108,10 @@ def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
         return read_file(_only(folder, multi if len(multi) == len(images) else images, "images"), frames)
     if others and not images:
         return read_file(others[0])
-    for path in images:
-        require_true_lengths(path)
     passed_over = {*segmentations, *others}
+    for path in files:
+        if path not in passed_over:
+            require_true_lengths(path)
     with _plainly_named(folder, [path for path in files if path not in passed_over]) as place:
         return _read_series(place, {str(path) for path in passed_over})
 

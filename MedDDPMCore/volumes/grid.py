@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from MedDDPMCore.base.errors import LabelError, ModelError
+from MedDDPMCore.base.errors import LabelError, ModelError, VolumeError
 from MedDDPMCore.base.typed_json import from_json, one_of, to_json, within
 from MedDDPMCore.volumes.geometry import Geometry, direction_of_axes, triple
 from MedDDPMCore.volumes.volume import Volume, reorient, resample_labels, where_labels
@@ -29,6 +29,8 @@ _SPECK = 0.005
 """A slice belongs to the head if it holds at least this share of what the fullest slice holds."""
 _OVERFLOW = 0.03
 """Share of the grid's width or depth by which a head may exceed it before a warning."""
+_MOST_UPRIGHT = 64
+"""So many times the voxels of a leaning volume may an upright one around it have; of a tilted gantry it has twice."""
 _SIDES = {"L": "left", "R": "right", "A": "front", "P": "back", "S": "top", "I": "bottom"}
 _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "S": "I", "I": "S"}
 
@@ -166,5 +168,11 @@ def _unsheared(mask: Volume) -> Volume:
     frame = own.orthonormal_direction()
     corners = own.to_world(own.corners) @ frame
     low, high = corners.min(axis=0), corners.max(axis=0)
-    size = np.ceil((high - low) / own.spacing).astype(int) + 1
+    size = np.ceil((high - low) / own.spacing) + 1
+    if np.prod(size) > _MOST_UPRIGHT * max(mask.array.size, 1000):
+        raise VolumeError(
+            "The volume's axes lean so much that no scanner can have made it.",
+            "Its header is damaged: export the image again, or correct it in 3D Slicer (module Volumes).",
+        )
+    size = size.astype(int)
     return resample_labels(mask, Geometry(tuple(size[::-1]), own.spacing, tuple(frame @ low), frame))

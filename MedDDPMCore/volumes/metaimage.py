@@ -78,7 +78,11 @@ def _geometry(path: Path, fields: dict[str, str], sizes: tuple[int, ...], axes: 
     origin = np.zeros(dimension) if origin is None else origin
     frame = np.eye(dimension) if rows is None else rows.reshape(dimension, dimension).T
     size = [sizes[axis] for axis in axes]
-    return Geometry(triple(size[::-1]), triple(spacing[axes]), triple(origin[axes]), frame[np.ix_(axes, axes)])
+    if min(spacing[axes]) <= 0:
+        raise ValueError(f"voxels of {spacing[axes]} mm")
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = frame[np.ix_(axes, axes)] * spacing[axes], origin[axes]
+    return Geometry.from_affine_lps(affine, triple(size[::-1]))
 
 
 def _data(path: Path, fields: dict[str, str], start: int, sizes: tuple[int, ...]) -> np.ndarray:

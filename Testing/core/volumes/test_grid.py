@@ -10,7 +10,7 @@ from phantoms import AXES, box, centre_of_mass, head, rotation
 
 from MedDDPMCore.base.errors import LabelError, ModelError, VolumeError
 from MedDDPMCore.volumes.grid import TOP_MARGIN_MM, ModelGrid
-from MedDDPMCore.volumes.volume import Volume, reorient, resample_labels
+from MedDDPMCore.volumes.volume import Geometry, Volume, reorient, resample_labels
 
 GRID = ModelGrid((48, 56, 48), (4, 4, 4))
 HEAD = (1, 2)
@@ -144,3 +144,10 @@ def test_a_grid_survives_json_and_refuses_nonsense():
         ModelGrid((8, 8, 8), (1, 1, 1), axes="SRA")
     with pytest.raises(VolumeError, match="three letters"):
         ModelGrid((8, 8, 8), (1, 1, 1), axes="RRS")
+
+
+def test_a_mask_whose_axes_lean_beyond_all_reason_is_refused_before_memory_is_asked_for():
+    leaning = np.array([[1, 0, 0.99995], [0, 1, 0], [0, 0, 0.01]])
+    mask = Volume(np.ones((400, 8, 8), np.uint8), Geometry((400, 8, 8), (0.01, 16, 16), (0, 0, 0), leaning))
+    with pytest.raises(VolumeError, match="lean"):
+        ModelGrid((24, 32, 32), (8.0, 8.0, 8.0)).geometry_for(mask, [1])

@@ -85,3 +85,11 @@ def test_the_phantom_without_orientation_is_read_with_a_warning(cases):
     with pytest.warns(UserWarning, match="no TransformMatrix"):
         read = Volume.read(cases / "c15_no_orientation" / "no_matrix.mhd", labels=True)
     assert read.geometry.spacing == (6, 6, 6)
+
+
+def test_an_orientation_of_other_lengths_is_part_of_the_voxels_size(tmp_path):
+    turned = write(tmp_path / "a.mha", ElementSpacing="2 3 4", TransformMatrix="2 0 0 0 1 0 0 0 1")
+    assert Volume.read(turned).geometry.spacing == (4, 3, 4)
+    for wrong in ("1e9 0 0 0 1 0 0 0 1", "0 0 0 0 1 0 0 0 1", "nan 0 0 0 1 0 0 0 1"):
+        with pytest.raises(VolumeError):
+            Volume.read(write(tmp_path / "b.mha", ElementSpacing="2 3 4", TransformMatrix=wrong))
