@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import io
+import os
 import sys
 import warnings
 
 from .base.errors import MedDDPMError
-from .base.shortage import memory_explained
+from .base.interrupts import ended_in_order
+from .base.shortage import memory_explained, refusals_explained
 from .commands import (
     editing,
     evaluation,
@@ -40,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 1 after a message, 2 for wrong usage, 130 when interrupted."""
+    """Runs one command; returns the exit code: 0, 1 after a message, 2 for wrong usage, 130 when interrupted (by Ctrl-C
+    or SIGTERM)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal, or a file, of fewer letters than names may have
             stream.reconfigure(errors="backslashreplace")
@@ -54,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         with console(args, sys.argv[1:] if argv is None else argv):
             return _run(args)
     except MedDDPMError as error:  # there is no log to write it to
-        print(f"medddpm: {error}", file=sys.stderr)
+        _say(str(error))
         return EXIT_ERROR
     finally:
         warnings.formatwarning = python_words
@@ -63,14 +68,38 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     """Runs the command; what ends it is said."""
     try:
-        with memory_explained():
-            return args.function(args)
+        with ended_in_order(), refusals_explained(), memory_explained():
+            code = int(args.function(args))
+            sys.stdout.flush()
+            return code
     except MedDDPMError as error:
-        print(f"medddpm: {error}", file=sys.stderr)
+        _say(str(error))
         return EXIT_INTERRUPTED if error.code == "interrupted" else EXIT_ERROR
     except KeyboardInterrupt:
-        print("medddpm: interrupted", file=sys.stderr)
+        _say("interrupted")
         return EXIT_INTERRUPTED
+    except OSError as error:
+        if error.errno not in _UNHEARD:
+            raise
+        _say(f"nobody takes what is printed ({error.strerror})")
+        _print_no_more()
+        return EXIT_ERROR
+
+
+_UNHEARD = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+"""What the system says of a broken pipe, a full disk, a terminal that is gone and a closed stream; files that commands
+write say it as ResourceError."""
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"medddpm: {text}", file=sys.stderr)
+
+
+def _print_no_more() -> None:
+    """So that what could not be written is not tried again at the process's end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from .errors import ResourceError
+from .errors import ResourceError, shown
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -26,10 +26,12 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("mps") if torch.backends.mps.is_available() else torch.device("cpu")
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("nothing is computed there")
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ResourceError(f"The device {name!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
+    except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ResourceError(f"The device {shown(name)!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
     return device
 
 

@@ -1,8 +1,10 @@
-"""Where the files lie that came with the program: bundled models, features, templates, training configurations."""
+"""Where files lie: what came with the program (models, features, templates, configurations), and the user's own."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+_OWN = ".medddpm"
 
 
 def resource(name: str) -> Path:
@@ -10,3 +12,11 @@ def resource(name: str) -> Path:
     here = Path(__file__).resolve().parents[1]
     inside = here / "resources" / name
     return inside if inside.is_dir() else here.parent / "Resources" / name
+
+
+def own_folder(name: str) -> Path | None:
+    """A folder of what this user has kept, by name; None where the user has no home folder, as in some containers."""
+    try:
+        return Path.home() / _OWN / name
+    except RuntimeError:
+        return None

@@ -1,12 +1,13 @@
-"""Lack of memory, in whichever words a library says it, explained to the user in one way."""
+"""Lack of memory, in whichever words a library says it, and what else the system refuses, explained to the user."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 
-from .errors import MedDDPMError, ResourceError
+from .errors import MedDDPMError, ResourceError, shown
 
 _WORDS = (
     "out of memory",  # torch on CUDA, Apple's GPU and the CPU
@@ -20,6 +21,7 @@ _WORDS = (
     "paging file is too small",  # Windows
     "unable to allocate",
     "can't start new thread",  # its stack found no room
+    "failed to map segment",  # a library that could not be loaded
 )
 _CODES = {errno.ENOMEM, 1455}
 """Of the system; 1455 is Windows' for a full paging file."""
@@ -47,3 +49,17 @@ def memory_explained(
         if not lacks_memory(error):
             raise
         raise ResourceError(f"{what} ran out of memory.", hint) from error
+
+
+@contextlib.contextmanager
+def refusals_explained() -> Iterator[None]:
+    """Makes of what the system says of a path, where nobody has explained it before, a ResourceError that names it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or lacks_memory(error):
+            raise
+        name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        raise ResourceError(
+            f"{shown(name)} cannot be used: {error.strerror}.", "Check its name, its folder and the rights on it."
+        ) from error

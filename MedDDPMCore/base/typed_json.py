@@ -13,7 +13,6 @@ they are made. Fields without a default must be there; unknown ones are errors. 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import types
 import typing
@@ -23,6 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from . import reading
 from .errors import MedDDPMError, shown
 
 T = TypeVar("T")
@@ -78,9 +78,8 @@ def count_within(low: int, high: int) -> Limit:
 def read_json(path: str | Path, error: type[MedDDPMError] = MedDDPMError) -> dict:
     """The JSON object in a file; the error where it cannot be read, or holds something else."""
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError, RecursionError) as reason:
+        values = reading.read_json(path)
+    except (OSError, ValueError) as reason:
         raise error(f"{shown(path)} cannot be read as JSON: {reason}.") from reason
     if not isinstance(values, dict):
         raise error(f"{shown(path)} does not hold a JSON object.")

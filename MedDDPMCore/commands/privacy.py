@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ..base.files import make_folder
@@ -63,10 +62,11 @@ def deface(args: argparse.Namespace) -> int:
 
 def _record_beside(image: Path) -> dict:
     """The record of a synthetic image; {} where there is none, as beside a scan, or beside one with other JSON."""
+    from ..base.reading import read_json
     from ..synthesis.output import sidecar
 
     try:
-        values = json.loads(sidecar(image).read_text(encoding="utf-8"))
+        values = read_json(sidecar(image))
     except (FileNotFoundError, ValueError):
         return {}
     return values if isinstance(values, dict) and values.get("synthetic") is True else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import make_folder, only_writer, sha256_of, together, write_json, write_text
 from ..base.overlap import Behind, ahead
 from ..base.parallel import rank_and_world
+from ..base.reading import read_json
 from ..synthesis.batch import hands_beside
 from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
@@ -219,7 +219,9 @@ def _is_begun(out: Path, marker: dict) -> bool:
     if not out.exists():
         return False
     try:
-        before = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        before = read_json(out / MARKER)
+        if not isinstance(before, dict):
+            raise ValueError("it is no object")
     except FileNotFoundError:
         others = [path.name for path in out.iterdir() if not path.name.startswith(".")]
         if others and not (out / MARKER).exists():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import VolumeError
+from ..base.reading import read_json
 
 _YES = (True, "true")
 """As JSON says it, and as attributes of a Slicer scene hold it."""
@@ -65,7 +65,7 @@ def read_record(path: Path) -> Record:
     """From a JSON file as `synthesis.output` writes it. VolumeError where it is missing, or tells of no synthetic
     image."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         if values["synthetic"] is not True:
             raise ValueError("it does not say synthetic")
         return Record(
@@ -78,7 +78,7 @@ def read_record(path: Path) -> Record:
             edited=values.get("edited") in _YES,
             defaced=values.get("defaced") in _YES,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise VolumeError(
             f"{path} is no record of a synthetic image ({type(error).__name__}: {error}).",
             "Only what has its record beside it, as `medddpm synthesize` writes it, is exported as synthetic.",

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import LabelError, VolumeError
+from ..base.errors import LabelError, ResourceError, VolumeError
 from ..base.files import make_folder
+from ..base.resources import own_folder
 from ..volumes.folder import is_hidden
 from ..volumes.labels import LabelScheme
 from ..volumes.volume import Geometry, Volume
@@ -67,9 +68,14 @@ def _connected(distance: np.ndarray, wanted: int) -> np.ndarray:
 
 
 def library_folder() -> Path:
-    """Where saved shapes lie: $MEDDDPM_LESIONS, or lesions in the user's folder."""
+    """Where saved shapes lie: $MEDDDPM_LESIONS, or lesions in the user's folder; ResourceError where there is none."""
     named = os.environ.get("MEDDDPM_LESIONS")
-    return Path(named) if named else Path.home() / ".medddpm" / "lesions"
+    folder = Path(named) if named else own_folder("lesions")
+    if folder is None:
+        raise ResourceError(
+            "This user has no home folder to keep shapes in.", "Set MEDDDPM_LESIONS, or give --library."
+        )
+    return folder
 
 
 def saved_shapes(folder: Path | None = None) -> dict[str, Path]:

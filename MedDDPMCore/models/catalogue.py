@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from ..base.errors import ModelError
-from ..base.resources import resource
+from ..base.errors import ModelError, shown
+from ..base.resources import own_folder, resource
 
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -17,7 +18,8 @@ DEFAULT = "default"
 def model_folders() -> list[Path]:
     """Where models are looked for, in order: $MEDDDPM_MODELS, the user's folder, and what came with the program."""
     named = os.environ.get("MEDDDPM_MODELS", "")
-    return [*(Path(p) for p in named.split(os.pathsep) if p), Path.home() / ".medddpm" / "models", bundled_folder()]
+    own = own_folder("models")
+    return [*(Path(p) for p in named.split(os.pathsep) if p), *([own] if own else []), bundled_folder()]
 
 
 def bundled_folder() -> Path:
@@ -29,9 +31,9 @@ def find_models() -> dict[str, Path]:
     """Name -> folder of every model; an earlier folder wins over a later one of the same name."""
     folders: dict[str, Path] = {}
     for folder in model_folders():
-        if folder.is_dir():
+        with contextlib.suppress(OSError):  # as in a home folder that this user may not look into
             for path in sorted(folder.iterdir()):
-                if (path / SPEC_FILE).is_file():
+                if os.path.isfile(path / SPEC_FILE):
                     folders.setdefault(path.name, path)
     return folders
 
@@ -42,10 +44,10 @@ def find_model(name_or_path: str | Path) -> Path:
     if str(name_or_path) in models:
         return models[str(name_or_path)]
     path = Path(name_or_path)
-    if (path / SPEC_FILE).is_file():
+    if os.path.isfile(path / SPEC_FILE):
         return path
     known = ", ".join(models) or "none"
     raise ModelError(
-        f"There is no model {str(name_or_path)!r}.",
+        f"There is no model {shown(name_or_path)!r}.",
         f"Known models: {known}. A path to a folder with {SPEC_FILE} works too.",
     )

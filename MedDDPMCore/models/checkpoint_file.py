@@ -7,6 +7,7 @@ import pickle
 import pickletools
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import torch
@@ -49,25 +50,31 @@ def _plain(path: Path) -> dict[str, Tensor]:
 def _unpickled(path: Path) -> object:
     """What torch.save wrote. A file that holds more than tensors in plain containers is refused before it is read."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
-            compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-            if len(pickles) != 1 or compressed or sum(e.file_size for e in entries) > path.stat().st_size:
-                raise ModelError(f"{path} is a zip file, but not one that PyTorch wrote.")
-            _refuse_code(archive.read(pickles[0]), path)
+        _refuse_code(require_archive(path), path)
         with memory_explained():
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{path} cannot be read as a PyTorch checkpoint: {reason[:200]}.", "Download it again."
         ) from error
 
 
-_DAMAGE = (
-    OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError, AssertionError,
-    zipfile.BadZipFile, pickle.UnpicklingError,
+def require_archive(path: Path) -> bytes:
+    """The pickle in a zip file as torch.save writes it: nothing in it is packed, so nothing can claim to be larger than
+    it is. ModelError for any other."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
+        compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        if len(pickles) != 1 or compressed or sum(e.file_size for e in entries) > path.stat().st_size:
+            raise ModelError(f"{path} is a zip file, but not one that PyTorch wrote.")
+        return archive.read(pickles[0])
+
+
+DAMAGE = (
+    OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError, AssertionError, OverflowError,
+    zipfile.BadZipFile, zlib.error, pickle.UnpicklingError,
 )  # fmt: skip
 """What the readers of zip files and pickles raise for bytes that make no sense."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import require_writable
 from ..base.overlap import Behind, ahead
 from ..base.parallel import cores_each
+from ..base.reading import read_json
 from ..volumes.folder import distinct_names, require_content, volume_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
@@ -41,7 +41,7 @@ def mask_names(masks: Sequence[Path]) -> dict[Path, str]:
 
 def _is_synthetic(path: Path) -> bool:
     try:
-        record = json.loads(sidecar(path).read_text(encoding="utf-8"))
+        record = read_json(sidecar(path))
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and record.get("synthetic") is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import zlib
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from ..base.errors import VolumeError
 from ..base.files import sha256_of, together, write_json
 from ..base.pictures import overview, save_png
+from ..base.reading import read_json
 from ..models.spec import ModelSpec
 from ..version import __version__
 from ..volumes.folder import is_volume_file
@@ -191,7 +191,7 @@ def record_beside(path: Path) -> dict | None:
     Records of the first versions hold no hash: they are believed.
     """
     try:
-        record, digest = json.loads(sidecar(path).read_text(encoding="utf-8")), sha256_of(path)
+        record, digest = read_json(sidecar(path)), sha256_of(path)
         return record if record.get("image_sha256", digest) == digest else None
     except (OSError, ValueError, AttributeError):
         return None

@@ -24,6 +24,7 @@ from ..models.spec import ModelSpec
 from .data.atlas import bend_into_cases, build_atlas, read_atlas, read_cases, write_atlas
 from .data.cases import SPLITS
 from .data.dataset import ABOUT, PackedDataset, check_fits
+from .data.digest import set_digest
 from .stages.checkpoint import load_checkpoint
 from .stages.config import TrainingConfig
 from .stages.distributed import join, wait_for_all
@@ -65,6 +66,7 @@ def train(
     join(pick_device(options.device))
     with only_writer(run):
         config, notes = _settled(config, data, run)
+        digest = set_digest(data, run)
         wait_for_all()
         if rank_and_world()[0] == 0:
             write_json(run / CONFIG_FILE, config.to_dict())
@@ -73,10 +75,20 @@ def train(
             if config.model.atlas:
                 _prepare_atlas(config, data, run)
         wait_for_all()
-        atlas = read_cases(run) if config.model.atlas else None
+        atlas = read_cases(run, data) if config.model.atlas else None
         weights = _start_weights(config, run)
         for index in range(len(config.stages)) if stage is None else [stage]:
-            train_stage(config, index, data, run=run, options=options, report=report, start=weights[index], atlas=atlas)
+            train_stage(
+                config,
+                index,
+                data,
+                run=run,
+                options=options,
+                report=report,
+                start=weights[index],
+                atlas=atlas,
+                digest=digest,
+            )
         return write_model(config, run) if rank_and_world()[0] == 0 else None
 
 

@@ -24,6 +24,7 @@ from ..models.spec import DIFFUSION, ModelSpec
 from .baselines.discogan import DiscoGANRun
 from .baselines.pix2pix import Pix2PixRun
 from .data.dataset import PackedDataset, check_fits
+from .data.digest import require_same
 from .data.samples import Batches, Samples
 from .interrupt import StopRequest
 from .log import TrainingLog
@@ -87,13 +88,14 @@ def train_stage(
     report: Report,
     start: dict[str, Tensor] | None = None,
     atlas: np.ndarray | None = None,
+    digest: dict[str, str] | None = None,
 ) -> ModelSpec:
     """Trains one stage to its last step, or for options.stop_after steps; resumes from the run folder's checkpoint.
 
-    start: weights to begin with where there is no checkpoint. atlas: each case's bent atlas, as bytes. Returns the spec
-    with the stage's band statistics.
-    TrainingError where data or configuration do not fit or the loss is not a number, ResourceError without memory or
-    disk, Interrupted after a signal: a good checkpoint stays.
+    start: weights to begin with where there is no checkpoint. atlas: each case's bent atlas, as bytes. digest: of the
+    data, which the checkpoint keeps. Returns the spec with the stage's band statistics.
+    TrainingError where data or configuration do not fit or have changed, or the loss is not a number, ResourceError
+    without memory or disk, Interrupted after a signal: a good checkpoint stays.
     """
     training = config.stages[index]
     check_fits(data, config.model)
@@ -120,7 +122,9 @@ def train_stage(
         else:
             state = BASELINES[spec.kind](spec, index, training, config.seed, device, start=start)
         if checkpoint_path(run, index).exists():
-            state.load(load_checkpoint(checkpoint_path(run, index)))
+            kept = load_checkpoint(checkpoint_path(run, index))
+            require_same(kept.get("data"), digest or {}, index)
+            state.load(kept)
         batches = Batches(
             samples,
             data.indices("train"),
@@ -134,7 +138,17 @@ def train_stage(
         writer = None
         if rank == 0:
             writer = stack.enter_context(
-                _Writer(run, state, spec, data=data, options=options, report=report, atlas=atlas, batches=batches)
+                _Writer(
+                    run,
+                    state,
+                    spec,
+                    data=data,
+                    options=options,
+                    report=report,
+                    atlas=atlas,
+                    batches=batches,
+                    digest=digest,
+                )  # fmt: skip
             )
         _train(state, batches, writer, stop, options.stop_after)
     return spec
@@ -180,12 +194,13 @@ class _Writer:
         report: Report,
         atlas: np.ndarray | None,
         batches: Batches,
+        digest: dict[str, str] | None,
     ):
         self.run, self.state, self.options, self.report = run, state, options, report
         held_out = Validation(spec, state.index, data, state.training, state.precision, atlas)
         self.held_out = held_out if data.has("validation") else None
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
-        self.batches, self.validations = batches, 0
+        self.batches, self.digest, self.validations = batches, digest, 0
         self.first_step, self.started, self.computed = state.step, time.monotonic(), time.process_time()
         self.sharpness = drawn_sharpness(data, state.training.augmentation, state.stage.domain)
         self.saved_at, self.saved_step = self.started, state.step
@@ -222,7 +237,8 @@ class _Writer:
     def save(self) -> None:
         """Writes the checkpoint, if there has been a step since the last one."""
         if self.state.step > self.saved_step:
-            save_checkpoint(checkpoint_path(self.run, self.state.index), self.state.state())
+            state = {**self.state.state(), **({"data": self.digest} if self.digest else {})}
+            save_checkpoint(checkpoint_path(self.run, self.state.index), state)
         self.saved_at, self.saved_step = time.monotonic(), self.state.step
 
 

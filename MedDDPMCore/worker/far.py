@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base.errors import BusyError, ModelError, ResourceError
-from ..base.files import make_folder, new_folder, sha256_of
+from ..base.files import make_folder, new_folder, require_writable, sha256_of
+from ..base.resources import own_folder
 from ..models.catalogue import SPEC_FILE, WEIGHTS_FILE
 from ..version import __version__
 from .channel import VERSION, Arrivals, Channel, LineError, swapped
@@ -32,7 +33,6 @@ FILES = ("mask", "mri", "source", "edit_mask")
 ENDED = ("done", "cancelled", "error")
 OUTPUT = "<output>"
 """Stands for the output folder in what is told; file_mark for a file that was sent."""
-_LAST_SECONDS = 8
 
 
 def file_mark(number: int) -> str:
@@ -62,6 +62,8 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> None:
 
 class FarWorker(Worker):
     """Serves the requests of a channel; folder: a private one."""
+
+    last_seconds = 8.0
 
     def __init__(self, channel: Channel, folder: Path):
         super().__init__(self._lines(), sys.stderr)
@@ -96,9 +98,9 @@ class FarWorker(Worker):
                 self.arrivals.take(message, data)
             elif message.get("request") != "alive":
                 yield json.dumps(message)
-        timer = threading.Timer(_LAST_SECONDS, self._leave)
-        timer.daemon = True
-        timer.start()
+
+    def _previews(self) -> Path:
+        return self.folder
 
     def _leave(self) -> None:
         """Ends the process now: what it works on is for nobody."""
@@ -112,7 +114,7 @@ class FarWorker(Worker):
             own = {key: str(self.arrivals.path(request[key]["file"])) for key in FILES if request.get(key)}
             names = {own[key]: file_mark(request[key]["file"]) for key in own} | {str(output): OUTPUT}
             if isinstance(request.get("model"), dict):
-                folder = received_model(request["model"]["sha256"])
+                folder = self._received(request["model"]["sha256"])
                 own["model"], names[str(folder)] = str(folder), folder.name
             self.delivery = Delivery(self, request["id"], output, names)
             super()._make({**request, **own, "output": str(output)})
@@ -127,9 +129,19 @@ class FarWorker(Worker):
         finally:
             self.delivery = None
 
+    def _received(self, sha256: str) -> Path:
+        """Where a model lies that was sent here: among the user's, or, where this one can keep none, for this time."""
+        if not isinstance(sha256, str) or len(sha256) != 64 or not sha256.isalnum():
+            raise LineError("A model's hash was expected.")
+        kept = own_folder("received")
+        try:
+            return require_writable(kept or self.folder / "received") / sha256
+        except ResourceError:
+            return self.folder / "received" / sha256
+
     def _take_model(self, request: dict) -> None:
         """Says whether a model is here, after it was put there where the request brings its files."""
-        folder, files = received_model(request["sha256"]), request.get("files") or {}
+        folder, files = self._received(request["sha256"]), request.get("files") or {}
         if files and not folder.is_dir():
             make_folder(folder.parent)
             try:
@@ -193,10 +205,3 @@ class Delivery:
             self.worker.channel.send({"event": "progress", **self._latest, "preview": number})
         except (Cancelled, OSError):  # the run ends, or removed it as the image is there
             return
-
-
-def received_model(sha256: str) -> Path:
-    """Where a model lies that was sent here."""
-    if not isinstance(sha256, str) or len(sha256) != 64 or not sha256.isalnum():
-        raise LineError("A model's hash was expected.")
-    return Path.home() / ".medddpm" / "received" / sha256

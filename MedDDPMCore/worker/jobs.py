@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import warnings as python_warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import MedDDPMError
+from ..base.errors import shown
+from ..base.files import require_writable
+from .lines import ProtocolError
 
 if TYPE_CHECKING:
     from ..synthesis.output import Making
@@ -16,13 +20,10 @@ if TYPE_CHECKING:
     from ..volumes.volume import Volume
 
 PREVIEW_SECONDS = 1.0
+_CANCEL_SECONDS = 0.1
+_READING = threading.Lock()
+"""Python's warnings are caught for all threads at once."""
 LIMITS = {"samples": (1, 1000), "steps": (1, 10000), "seed": (0, 2**63 - 1)}
-
-
-class ProtocolError(MedDDPMError):
-    """A request that does not follow the protocol."""
-
-    code = "protocol"
 
 
 class Cancelled(Exception):
@@ -32,10 +33,18 @@ class Cancelled(Exception):
 class Job:
     """One request that makes images: what all of them say, and what is told of their progress.
 
-    emit(event, **values) writes an event; cancelled(id) says whether the request was; load(name, device) gives a model.
+    emit(event, **values) writes an event; cancelled(id) says whether the request was; load(name, device) gives a model;
+    place() says where previews are put.
     """
 
-    def __init__(self, request: dict, emit: Callable, cancelled: Callable[[str], bool], load: Callable):
+    def __init__(
+        self,
+        request: dict,
+        emit: Callable,
+        cancelled: Callable[[str], bool],
+        load: Callable,
+        place: Callable[[], Path],
+    ):
         from ..synthesis.synthesize import Settings
 
         identity = request.get("id")
@@ -55,7 +64,8 @@ class Job:
         self.model_name = self.optional_text("model") or "default"
         self.device = self.optional_text("device") or "auto"
         self.previews = request.get("preview", True)
-        self.load, self.started = load, time.monotonic()
+        self.load, self.place, self.started = load, place, time.monotonic()
+        self._shown: list[Path] = []
         self.file_warnings: list[str] = []
         """What the readers of files warned of."""
 
@@ -83,11 +93,15 @@ class Job:
 
         path = self.text(key)
         self.progress(f"reading the {key.replace('_', ' ')}")
-        with python_warnings.catch_warnings(record=True) as caught:
-            python_warnings.simplefilter("always")
-            volume = Volume.read(Path(path), labels=labels)
-        self.file_warnings += [str(one.message) for one in caught]
-        return volume
+
+        def read() -> Volume:
+            with python_warnings.catch_warnings(record=True) as caught:
+                python_warnings.simplefilter("always")
+                volume = Volume.read(Path(path), labels=labels)
+            self.file_warnings += [str(one.message) for one in caught]
+            return volume
+
+        return self._unless_cancelled(read)
 
     def model(self) -> Model:
         """The model asked for."""
@@ -97,9 +111,9 @@ class Job:
     def walk(self, states: Iterator[tuple[Any, Any]], warnings: Sequence[str], notes: Sequence[str]) -> Iterator[Any]:
         """Passes on what comes with each finished state (`Progress`) of a walk, and tells of every one."""
         self.progress("synthesizing", warnings=[*self.file_warnings, *warnings], notes=notes)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        previews, shown = [self.folder / f"preview-{k}.nii" for k in (0, 1)], 0.0
-        walk_started = time.monotonic()
+        require_writable(self.folder)
+        self._shown = [self.place() / f"preview-{k}.nii" for k in (0, 1)] if self.previews else []
+        walk_started, told = time.monotonic(), 0.0
         for state, result in states:
             elapsed = time.monotonic() - walk_started
             values = {
@@ -110,14 +124,19 @@ class Job:
             }
             if state.finished:
                 yield result
-            elif self.previews and (shown == 0 or time.monotonic() - shown > PREVIEW_SECONDS):
-                _write_preview(state, previews[0])
-                values["preview"] = str(previews[0])
-                previews.reverse()  # the reader may still be at the one before
-                shown = time.monotonic()
+            elif self._shown and (told == 0 or time.monotonic() - told > PREVIEW_SECONDS):
+                _write_preview(state, self._shown[0])
+                values["preview"] = str(self._shown[0])
+                self._shown.reverse()  # the reader may still be at the one before
+                told = time.monotonic()
             self.progress("synthesizing", **values)
-        for preview in previews:
-            preview.unlink(missing_ok=True)
+        self.remove_previews()
+
+    def remove_previews(self) -> None:
+        """Whatever came of the request, its previews are for nobody any more."""
+        for preview in self._shown:
+            with contextlib.suppress(OSError):
+                preview.unlink(missing_ok=True)
 
     def described(self, path: Path, modality: str, seed: int) -> dict:
         """An image in the `done` event."""
@@ -159,7 +178,7 @@ class Job:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ProtocolError(f"'{key}' must be a number, not {value!r}.")
+            raise ProtocolError(f"'{key}' must be a number, not {shown(repr(value))}.")
         return float(value)
 
     def _number(self, key: str, default: int | None) -> int | None:
@@ -168,7 +187,7 @@ class Job:
             return default
         low, high = LIMITS[key]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ProtocolError(f"'{key}' must be a whole number from {low} to {high}, not {value!r}.")
+            raise ProtocolError(f"'{key}' must be a whole number from {low} to {high}, not {shown(repr(value))}.")
         return value
 
     def _mapping(self) -> dict | None:
@@ -180,6 +199,28 @@ class Job:
         ):
             raise ProtocolError("'labels' must map label names to whole numbers.")
         return value
+
+    def _unless_cancelled(self, work: Callable[[], Any]) -> Any:
+        """What work() gives, done by another thread: a slow disk keeps nobody from cancelling. One reads at a time."""
+        outcome: list[tuple[Any, BaseException | None]] = []
+
+        def run() -> None:
+            with _READING:
+                try:
+                    outcome.append((work(), None))
+                except BaseException as error:
+                    outcome.append((None, error))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_CANCEL_SECONDS)
+            if self.cancelled(self.identity):
+                raise Cancelled
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result
 
 
 def synthesize(job: Job) -> None:

@@ -23,7 +23,8 @@ from ..models.catalogue import DEFAULT, SPEC_FILE, WEIGHTS_FILE, find_models
 from .channel import Arrivals, LineError, own_name, plain_name, swapped
 from .connection import Connection
 from .far import ENDED, FILES, OUTPUT, file_mark, model_hash
-from .jobs import Cancelled, ProtocolError
+from .jobs import Cancelled
+from .lines import ProtocolError, lines_of
 from .private import private_folder
 from .server import Worker, as_text
 from .ssh import Host
@@ -45,7 +46,7 @@ class FarError(MedDDPMError):
 def serve(reader: BinaryIO, writer: BinaryIO, host: Host) -> None:
     """Works until `shutdown` or the end of the input."""
     with private_folder() as folder:
-        worker = NearWorker(as_text(reader, "r"), as_text(writer, "w"), host, folder)
+        worker = NearWorker(lines_of(reader), as_text(writer), host, folder)
         try:
             worker.serve()
         finally:

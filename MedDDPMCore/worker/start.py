@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import BinaryIO
 
 from ..base.errors import MedDDPMError
+from ..base.interrupts import ended_in_order
+from .lines import Unheard, lines_of
 from .server import Worker, as_text
 
 DESCRIPTION = (
@@ -25,7 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Works until the input ends or asks for it."""
+    """Works until the input ends or asks for it; Ctrl-C and SIGTERM end it in order. Returns the exit code."""
+    with ended_in_order():
+        try:
+            return _run(args)
+        except KeyboardInterrupt:
+            return 130
+
+
+def _run(args: argparse.Namespace) -> int:
     reader, writer = _standard_streams()
     try:
         if args.on:
@@ -41,11 +52,20 @@ def run(args: argparse.Namespace) -> int:
 
             serve(reader, writer)
         else:
-            Worker(as_text(reader, "r"), as_text(writer, "w")).serve()
+            Worker(lines_of(reader), as_text(writer)).serve()
     except MedDDPMError as error:
-        print(f"medddpm: {error}", file=sys.stderr)
+        _say(str(error))
+        return 1
+    except Unheard as error:
+        _say(f"nobody takes the events any more ({error})")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer.fileno())  # what could not be written is not tried again
         return 1
     return 0
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"medddpm: {text}", file=sys.stderr)
 
 
 def _standard_streams() -> tuple[BinaryIO, BinaryIO]:

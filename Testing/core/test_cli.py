@@ -237,3 +237,19 @@ def test_models_are_told_to_programs_as_json(capsys):
 def test_a_name_that_the_terminal_cannot_show_is_escaped_and_stops_nothing(tmp_path):
     done = run("MedDDPMCore.cli", "synthesize", str(tmp_path / "Köpfe.nii.gz"), "o", PYTHONIOENCODING="ascii")
     assert done.returncode == 1 and "K\\xf6pfe" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("kind", ["a full disk", "a closed pipe"])
+def test_words_that_nobody_takes_end_a_command_with_a_sentence(kind):
+    if kind == "a full disk":
+        output = os.open("/dev/full", os.O_WRONLY)
+    else:
+        unread, output = os.pipe()
+        os.close(unread)
+    done = subprocess.run(
+        [sys.executable, "-m", "MedDDPMCore.cli", "models"], cwd=ROOT, stdout=output, stderr=subprocess.PIPE, text=True
+    )
+    os.close(output)
+    assert done.returncode == 1 and "nobody takes what is printed" in done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...base.errors import EvaluationError, MedDDPMError
 from ...base.files import make_folder, replacing, sha256_of
+from ...base.reading import read_arrays
 from ...synthesis.output import stem
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Volume
@@ -81,8 +82,8 @@ class ImageCache:
             save_arrays(image_path, {"image": image.astype(np.float16), "head": np.packbits(head)})
         if not features_path.exists():
             image = self.image(file)
-            with np.load(image_path, allow_pickle=False) as stored:
-                head = np.unpackbits(stored["head"], count=image.size).reshape(image.shape).astype(bool)
+            packed = load_array(image_path, "head")
+            head = np.unpackbits(packed, count=image.size).reshape(image.shape).astype(bool)
             spacing = self.grid.spacing
             features = self.network.features(image, spacing)
             save_arrays(
@@ -108,9 +109,11 @@ def settings_key(settings: dict) -> str:
 
 
 def load_array(path: Path, name: str) -> np.ndarray:
-    """One array of a file that `save_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        return stored[name]
+    """One array of a file that `save_arrays` wrote; EvaluationError where it is damaged."""
+    try:
+        return read_arrays(path)[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise EvaluationError(f"{path} cannot be read: {error}.", "Delete it: it is made again.") from error
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

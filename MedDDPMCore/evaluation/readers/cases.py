@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from ...base.errors import EvaluationError
 from ...base.files import make_folder, only_writer, sha256_of, write_json, write_text
 from ...base.pictures import save_png, three_planes
+from ...base.reading import read_json
 from ...synthesis.output import says_synthetic, sidecar
 from ...volumes.grid import ModelGrid
 from ...volumes.volume import Geometry, Volume, direction_of_axes
@@ -118,8 +119,8 @@ def key_path(out: str | Path) -> Path:
 def seed_of(key: str | Path) -> int | None:
     """The seed of a study that was begun, or None."""
     try:
-        return int(json.loads(Path(key).read_text(encoding="utf-8"))["seed"])
-    except (OSError, ValueError, TypeError, KeyError):
+        return int(read_json(key)["seed"])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
 
 
@@ -132,7 +133,7 @@ def read_key(path: str | Path, study_id: str) -> dict[str, str]:
     """Case -> real or synthetic. EvaluationError if it cannot be read, or is another study's."""
     path = Path(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         order, identity = values["order"], values["id"]
         truths = {name: truth for name, (truth, _) in zip(case_names(len(order)), order, strict=True)}
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -171,7 +172,9 @@ def _begin(plan: ReaderStudyPlan, out: Path, key: Path, keep_names: bool) -> str
     hashed = {**named, "order": [[truth, sha256_of(path)] for truth, path in plan.order]}
     wanted = named if keep_names else hashed
     try:
-        values = json.loads(key.read_text(encoding="utf-8"))
+        values = read_json(key)
+        if not isinstance(values, dict):
+            raise ValueError("it is no object")
     except FileNotFoundError:
         values = None
     except (OSError, ValueError) as error:

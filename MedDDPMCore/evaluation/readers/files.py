@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import EvaluationError
 from ...base.files import write_text
+from ...base.reading import read_json, read_text
 from ...base.tables import csv_text
 
 STUDY_FILE, FORM_FILE = "study.json", "form.csv"
 FORMAT_VERSION = 1
+_CASE = re.compile(r"\w[\w.-]{0,99}")
 SLICES = ("centre", "volume")
 """What a reader is shown of a case: a picture of three central slices, or all of it."""
 TRUTHS = ("real", "synthetic")
@@ -52,7 +54,7 @@ def read_study(folder: str | Path) -> Study:
     folder = Path(folder)
     path = folder / STUDY_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         study = Study(folder, str(values["id"]), values["slices"], tuple(map(str, values["cases"])))
         version = values["format_version"]
     except FileNotFoundError as error:
@@ -62,6 +64,8 @@ def read_study(folder: str | Path) -> Study:
         ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EvaluationError(f"{path} cannot be read as a reader study ({error}).", "Copy it again.") from error
+    if not all(_CASE.fullmatch(case) for case in study.cases):
+        raise EvaluationError(f"{path} names cases that no file can be called.", "Copy it again.")
     if version != FORMAT_VERSION or study.slices not in SLICES or not study.cases:
         raise EvaluationError(f"{path} is of a kind that this version does not know.", "Use a newer version.")
     gone = [case for case in study.cases if not study.path(case).is_file()]
@@ -140,8 +144,8 @@ def answer_from(case: str, answer: str, confidence: str, seconds: str) -> Answer
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The lines of a form that hold anything, with their numbers; every column as a text."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, "utf-8-sig")
+    except (OSError, ValueError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}.", "Save it as CSV (UTF-8).") from error
     lines = text.splitlines()
     header = lines[0] if lines else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -103,4 +104,4 @@ def slug(name: str) -> str:
 def _beside(path: Path, value: str) -> str:
     """The path beside the configuration, where there is something; a model's name stays as it is."""
     beside = path.parent / value
-    return str(beside.resolve()) if beside.exists() else value
+    return str(beside.resolve()) if os.path.exists(beside) else value

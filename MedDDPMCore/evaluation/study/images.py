@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ...anatomy.brain import brain_region
 from ...base.errors import TrainingError
 from ...base.files import make_folder, together, write_json
 from ...base.randomness import generator_for
+from ...base.reading import map_array, read_json
 from ...lesions.simulation import LesionSettings
 from ...synthesis.output import FULL_SCALE
 from ...training.data.augment import Augmentation
@@ -41,10 +41,8 @@ class ImageSet:
     @classmethod
     def open(cls, folder: Path) -> ImageSet:
         """A set that `write_set` has written, memory-mapped."""
-        images, masks = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")
-        )
-        return cls(images, masks, tuple(json.loads((folder / "ids.json").read_text(encoding="utf-8"))))
+        images, masks = (map_array(folder / f"{name}.npy") for name in ("images", "masks"))
+        return cls(images, masks, tuple(read_json(folder / "ids.json")))
 
 
 def write_set(folder: Path, count: int, pairs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import torch
 
 from ...base.files import make_folder, write_text
 from ...base.pictures import overview, save_figure, save_png
+from ...base.reading import read_text
 from ...base.tables import csv_text
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
@@ -139,8 +141,10 @@ def _seconds(out: Path) -> dict[str, float]:
     """What was done -> the seconds that it took, summed over processes."""
     seconds: dict[str, float] = {}
     for path in sorted(out.glob("times-*.jsonl")):
-        for entry in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            seconds[entry["what"]] = seconds.get(entry["what"], 0.0) + entry["seconds"]
+        for line in read_text(path, errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # the last line of a killed process
+                entry = json.loads(line)
+                seconds[str(entry["what"])] = seconds.get(str(entry["what"]), 0.0) + float(entry["seconds"])
     return seconds
 
 

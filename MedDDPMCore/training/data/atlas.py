@@ -13,7 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ...base.errors import TrainingError
 from ...base.files import replacing
+from ...base.reading import map_array, read_arrays
 from ...diffusion.domain import shrink
 from ...models.atlas import Atlas
 from ...models.atlas_fit import fit
@@ -54,8 +56,14 @@ def read_atlas(run: Path) -> Atlas | None:
     """The mean head that a run folder keeps; None where there is none."""
     if not (run / MEAN_FILE).exists():
         return None
-    with np.load(run / MEAN_FILE, allow_pickle=False) as kept:
-        return Atlas(torch.from_numpy(kept["image"]), torch.from_numpy(kept["head"]))
+    try:
+        kept = read_arrays(run / MEAN_FILE)
+        image, head = (torch.from_numpy(kept[name].astype(np.float32)) for name in ("image", "head"))
+        if image.ndim != 4 or head.shape != image.shape[1:] or not (image.isfinite().all() and head.isfinite().all()):
+            raise ValueError("it holds no mean head")
+        return Atlas(image, head)
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(run / MEAN_FILE, error) from error
 
 
 def bend_into_cases(run: Path, atlas: Atlas, data: PackedDataset) -> None:
@@ -73,7 +81,20 @@ def bend_into_cases(run: Path, atlas: Atlas, data: PackedDataset) -> None:
         np.save(file, cases)
 
 
-def read_cases(run: Path) -> np.ndarray | None:
-    """What `bend_into_cases` has written, memory-mapped; None where there is nothing."""
+def read_cases(run: Path, data: PackedDataset) -> np.ndarray | None:
+    """What `bend_into_cases` has written for the data, memory-mapped; None where there is nothing. TrainingError where
+    it is damaged or of other data."""
     path = run / CASES_FILE
-    return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+    try:
+        if not path.exists():
+            return None
+        cases = map_array(path)
+        if cases.shape != data.images.shape or cases.dtype != np.uint8:
+            raise ValueError(f"it holds {cases.dtype} {cases.shape}, not uint8 {data.images.shape}")
+        return cases
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> TrainingError:
+    return TrainingError(f"{path} cannot be read: {error}.", "Name a new run folder, or restore that file.")

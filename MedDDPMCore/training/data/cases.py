@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -120,7 +121,7 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
     for file in (*images, mask, tumor, head, brain):
         if file is not None:
             require_content(file)
-        if file is not None and not file.exists():
+        if file is not None and not os.path.exists(file):  # not Path.exists, which raises where a name is too long
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
     return Case(id=values["id"], images=images, mask=mask, tumor=tumor, head=head, brain=brain, split=values["split"])
 

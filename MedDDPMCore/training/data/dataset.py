@@ -1,8 +1,9 @@
 """A packed training set: a folder that trains with torch and numpy alone.
 
 dataset.json    grid, labels (the label scheme), modalities, intensity (a convention of `training.intensity`), cases,
-                left_out and outliers (id -> reason), and about (what the user says of the images; see ABOUT).
-                 A case has an id, a split ("train" or "validation") and
+                left_out and outliers (id -> reason), about (what the user says of the images; see ABOUT), and arrays
+                (of each its hash; see `digest`).
+                A case has an id, a split ("train" or "validation") and
                 white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
 images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
 labels.npy      (cases, z, y, x) uint8, in the label scheme's values
@@ -15,6 +16,7 @@ dataset.json is written last: a folder without it is not a training set.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ import torch
 
 from ...base.errors import MedDDPMError, TrainingError, shown
 from ...base.files import together, write_json
+from ...base.reading import map_array
 from ...base.typed_json import from_json, read_json
 from ...models.spec import ModelSpec
 from ...volumes.grid import ModelGrid
@@ -57,6 +60,7 @@ class _Description:
     intensity: str = ""
     registration: str = ""
     about: dict = field(default_factory=dict)
+    arrays: dict = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     outliers: dict[str, str] = field(default_factory=dict)
 
@@ -74,6 +78,8 @@ class PackedDataset:
     brain: np.ndarray
     intensity: str = ""
     about: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, dict] = field(default_factory=dict)
+    """Of each array the SHA-256 of its values, as its writer noted it; see `digest`."""
 
     @classmethod
     def open(cls, folder: str | Path) -> PackedDataset:
@@ -81,7 +87,7 @@ class PackedDataset:
         folder = Path(folder)
         try:
             described = from_json(_Description, read_json(folder / DESCRIPTION), DESCRIPTION)
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+            arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAYS}
         except (OSError, ValueError, MedDDPMError) as error:
             reason = error.message if isinstance(error, MedDDPMError) else error
             raise TrainingError(
@@ -95,7 +101,14 @@ class PackedDataset:
                 raise TrainingError(f"{folder / name}.npy holds {array.dtype} {array.shape}, not uint8 {wanted[name]}.")
         about = {name: str(text) for name, text in described.about.items()}
         return cls(
-            grid, described.labels, described.modalities, cases, **arrays, intensity=described.intensity, about=about
+            grid,
+            described.labels,
+            described.modalities,
+            cases,
+            **arrays,
+            intensity=described.intensity,
+            about=about,
+            notes=described.arrays,
         )
 
     def has(self, split: str) -> bool:
@@ -132,6 +145,7 @@ class PackedWriter:
 
     def __init__(self, folder: Path, grid: ModelGrid, modalities: int):
         self.folder, self.cases = folder, 0
+        self.hashes = {name: hashlib.sha256() for name in ARRAYS}
         self.shapes = {"images": (modalities, *grid.shape), "labels": grid.shape, "brain": grid.shape}
 
     def __enter__(self) -> PackedWriter:
@@ -151,7 +165,9 @@ class PackedWriter:
     def add(self, image: np.ndarray, labels: np.ndarray, brain: np.ndarray) -> None:
         """image (modality, z, y, x) -1..1, labels and brain (z, y, x), all on the grid."""
         for name, array in (("images", to_bytes(image)), ("labels", labels), ("brain", brain)):
-            self.files[name].write(array.astype(np.uint8).tobytes())
+            values = array.astype(np.uint8).tobytes()
+            self.hashes[name].update(values)
+            self.files[name].write(values)
             self.files[name].flush()
         self.cases += 1
 
@@ -160,7 +176,15 @@ class PackedWriter:
         for name, file in self.files.items():
             file.seek(0)
             file.write(_npy_header((self.cases, *self.shapes[name])))
-        write_json(self.part / DESCRIPTION, description)
+            file.flush()
+        notes = {name: noted(self.part / f"{name}.npy", self.hashes[name].hexdigest()) for name in ARRAYS}
+        write_json(self.part / DESCRIPTION, {**description, "arrays": notes})
+
+
+def noted(path: Path, sha256: str) -> dict:
+    """A note of an array's hash, for the file as it is now."""
+    found = path.stat()
+    return {"size": found.st_size, "changed_ns": found.st_mtime_ns, "sha256": sha256}
 
 
 def _npy_header(shape: Sequence[int]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import torch
 
 from ...base.errors import ModelError, TrainingError
 from ...base.files import replacing
+from ...base.reading import require_regular
 from ...base.shortage import memory_explained
+from ...models.checkpoint_file import DAMAGE, require_archive
 
 RESUME = "Then resume: the last checkpoint is kept."
 ENTRIES = {"network", "ema", "optimizer", "scaler", "step", "seed"}
@@ -29,14 +30,16 @@ def save_checkpoint(path: Path, state: dict) -> None:
 def load_checkpoint(path: Path) -> dict:
     """The state that was saved; TrainingError where the file is damaged or is no checkpoint of this program."""
     try:
+        require_regular(path)
+        require_archive(path)
         with memory_explained():
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (ModelError, *DAMAGE) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TrainingError(
             f"{path} cannot be read as a checkpoint: {reason}.", "Delete it to train this stage from its beginning."
         ) from error
-    if not isinstance(state, dict) or not set(state) >= ENTRIES:
+    if not isinstance(state, dict) or not set(state) >= ENTRIES or type(state["step"]) is not int or state["step"] < 0:
         raise TrainingError(f"{path} is not a training checkpoint.")
     return state
 
@@ -50,9 +53,9 @@ def fitting(state: dict, index: int, seed: int) -> Iterator[None]:
         if state["seed"] != seed:
             raise ValueError(f"its seed is {state['seed']}, not {seed}")
         yield
-    except (ModelError, RuntimeError, ValueError, KeyError) as error:
-        reason = error.message if isinstance(error, ModelError) else str(error)
+    except (ModelError, *DAMAGE) as error:
+        lines = (error.message if isinstance(error, ModelError) else str(error)).splitlines()
         raise TrainingError(
-            f"The checkpoint of stage {index} does not fit the configuration: {reason.splitlines()[0]}",
+            f"The checkpoint of stage {index} does not fit the configuration: {lines[0] if lines else error!r}",
             "Resume with the configuration that started the run, or name a new run folder.",
         ) from error

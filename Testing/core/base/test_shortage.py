@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from MedDDPMCore.base.errors import ResourceError
-from MedDDPMCore.base.shortage import lacks_memory, memory_explained
+from MedDDPMCore.base.shortage import lacks_memory, memory_explained, refusals_explained
 
 SAID = [
     RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB"),
@@ -79,3 +79,11 @@ def test_under_a_limit_of_address_space_each_library_is_understood():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
     assert done.stdout.splitlines() == ["The computer ran out of memory."] * 5, done.stderr
+
+
+def test_what_the_system_says_of_a_path_is_told_with_the_path(tmp_path):
+    for path in (tmp_path / ("x" * 300), tmp_path / "no such file", tmp_path):
+        with pytest.raises(ResourceError, match=str(tmp_path)), refusals_explained():
+            path.read_bytes()
+    with pytest.raises(OSError, match="nobody"), refusals_explained():
+        raise OSError("nobody's path")
