@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +25,7 @@ def pick_device(name: str = "auto") -> torch.device:
         if torch.cuda.is_available():
             free = [torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())]
             return torch.device("cuda", free.index(max(free)))
-        return torch.device("mps") if torch.backends.mps.is_available() else torch.device("cpu")
+        return torch.device("mps") if _mps_works() else torch.device("cpu")
     try:
         device = torch.device(name)
         if device.type == "meta":
@@ -56,6 +58,19 @@ def _cpu_multiplies_bfloat16() -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
+@functools.cache
+def _mps_works() -> bool:
+    """Whether Apple's GPU convolves volumes, which it learned with torch 2.3 and not on every macOS: one is tried."""
+    if not torch.backends.mps.is_available() or tuple(map(int, torch.__version__.split(".")[:2])) < (2, 3):
+        return False
+    try:
+        ones = torch.ones((1, 1, 4, 4, 4), device="mps")
+        return float(torch.nn.functional.conv3d(ones, ones[..., :3, :3, :3].contiguous()).sum()) == 8 * 27
+    except (RuntimeError, NotImplementedError) as error:
+        logging.warning("Apple's GPU is left out: %s", error)
+        return False
+
+
 def describe_devices() -> list[dict]:
     """Every usable device: id, name, free and total memory in bytes (0 where unknown)."""
     devices = []
@@ -63,7 +78,7 @@ def describe_devices() -> list[dict]:
         for i in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(i)
             devices.append({"id": f"cuda:{i}", "name": torch.cuda.get_device_name(i), "free": free, "total": total})
-    if torch.backends.mps.is_available():
+    if _mps_works():
         devices.append({"id": "mps", "name": "Apple GPU", "free": 0, "total": 0})
     return [*devices, {"id": "cpu", "name": f"CPU, {torch.get_num_threads()} threads", "free": 0, "total": 0}]
 

@@ -52,7 +52,7 @@ def _unpickled(path: Path) -> object:
     try:
         _refuse_code(require_archive(path), path)
         with memory_explained():
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(

@@ -28,7 +28,7 @@ class Conv3d(nn.Conv3d):
         if x.device.type != "cpu":
             return super().forward(x)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            if x.shape[2] == 2 and torch.is_autocast_enabled("cpu"):
+            if x.shape[2] == 2 and _autocast_on_cpu():
                 with torch.autocast("cpu", enabled=False):
                     return super().forward(x.float())
         elif _plain_float32(x, self.weight):
@@ -46,11 +46,18 @@ class Conv3d(nn.Conv3d):
         return super().forward(x)
 
 
+def _autocast_on_cpu() -> bool:
+    try:
+        return torch.is_autocast_enabled("cpu")
+    except TypeError:  # torch < 2.4
+        return torch.is_autocast_cpu_enabled()
+
+
 def _plain_float32(x: Tensor, weight: Tensor) -> bool:
     return (
         x.dtype == weight.dtype == torch.float32
         and x.dim() == 5
-        and not torch.is_autocast_enabled("cpu")
+        and not _autocast_on_cpu()
         and torch.backends.mkldnn.is_available()
         and bool(torch.backends.mkldnn.enabled)
     )

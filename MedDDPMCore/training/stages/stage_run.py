@@ -60,7 +60,10 @@ class StageRun:
         self.ema.requires_grad_(False).load_state_dict(self.network.state_dict())
         self.optimizer = make_optimizer(training.optimizer, self.network, training.learning_rate)
         self.precision = pick_precision(training.precision, device)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
+        scaler = getattr(torch.amp, "GradScaler", None) or (
+            lambda _device, enabled: torch.cuda.amp.GradScaler(enabled=enabled)
+        )
+        self.scaler = scaler(device.type, enabled=self.precision == torch.float16)
         self.schedule = Schedule.cosine(self.stage.timesteps)
         self.parallel = wrap(self.network, device)
         self.step = 0

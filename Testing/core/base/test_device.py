@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from MedDDPMCore.base import device
 from MedDDPMCore.base.device import PRECISIONS, describe_devices, pick_device, pick_precision
 from MedDDPMCore.base.errors import ResourceError
 
@@ -30,3 +31,34 @@ def test_a_device_that_is_not_there_is_refused():
 
 def test_the_cpu_is_always_among_the_devices():
     assert describe_devices()[-1]["id"] == "cpu"
+
+
+@pytest.fixture
+def apple(monkeypatch):
+    """A torch that claims to have Apple's GPU; returns a function that lets it compute in truth (on the CPU)."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "__version__", "2.9.0")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    device._mps_works.cache_clear()
+    ones = torch.ones
+    yield lambda: monkeypatch.setattr(torch, "ones", lambda size, **_device: ones(size))
+    device._mps_works.cache_clear()
+
+
+@pytest.mark.usefixtures("apple")
+def test_apples_gpu_is_left_out_where_a_convolution_of_volumes_fails(caplog):
+    assert device.pick_device().type == "cpu"
+    assert [found["id"] for found in device.describe_devices()] == ["cpu"]
+    assert "Apple" in caplog.text
+
+
+def test_apples_gpu_is_chosen_once_it_convolved_a_volume(apple):
+    apple()
+    assert device.pick_device().type == "mps"
+    assert [found["id"] for found in device.describe_devices()] == ["mps", "cpu"]
+
+
+def test_apples_gpu_is_not_even_tried_before_torch_2_3(apple, monkeypatch):
+    apple()
+    monkeypatch.setattr(torch, "__version__", "2.2.2")
+    assert device.pick_device().type == "cpu"
