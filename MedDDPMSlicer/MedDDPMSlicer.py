@@ -8,7 +8,6 @@ import vtk
 from MedDDPMSlicerLib import model_info, panels, paths, report, roles
 from MedDDPMSlicerLib.mrml import loading, parameters, samples, scene, views
 from MedDDPMSlicerLib.panels import annotation
-from MedDDPMSlicerLib.processes import dependencies
 from MedDDPMSlicerLib.processes.qt_transport import QtTransport
 from MedDDPMSlicerLib.processes.run import SynthesisRun
 from MedDDPMSlicerLib.processes.synthesis_process import SynthesisProcess
@@ -47,8 +46,6 @@ class MedDDPMSlicer(ScriptedLoadableModule):
 
     def _started(self):
         registerSampleData(os.path.dirname(self.parent.path))
-        if dependencies.is_to_continue() and slicer.util.mainWindow() is not None:
-            slicer.util.selectModule(self.moduleName)
 
 
 def registerSampleData(folder):
@@ -307,6 +304,13 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panels["synthesize"].refresh()
         if self.run.status.phase != "running":
             self.refresh()
+
+    @property
+    def has_muon(self):
+        return self.panels["setup"].has_muon
+
+    def install(self, commands, then):
+        self.panels["setup"].install(commands, then)
 
     def show_setup(self):
         self.panels["setup"].show()

@@ -114,26 +114,60 @@ def test_what_cannot_be_exported_is_said_and_nothing_starts(window, box, tmp_pat
     assert "transform" in box.exportStatus.text and list(tmp_path.glob("*DICOM")) == []
 
 
-def test_a_missing_package_is_installed_on_consent_alone_and_never_in_testing_mode(window, box, monkeypatch):
-    import qt
-    from MedDDPMSlicerLib.processes import dependencies
+def lacking(monkeypatch, **versions):
+    """These packages are not there, or in these versions."""
+    from importlib import metadata
 
-    monkeypatch.setattr(dependencies, "missing_dicom", lambda: ["highdicom"])
-    window.host.pretend_missing("highdicom")
+    version = metadata.version
+
+    def pretend(name):
+        if name not in versions:
+            return version(name)
+        if not versions[name]:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(metadata, "version", pretend)
+
+
+def test_missing_packages_for_dicom_are_installed_on_consent_alone(window, box, monkeypatch):
+    import qt
+
+    lacking(monkeypatch, highdicom="", pydicom="2.4.4")
     window.parameters.result = synthetic_volume()
     window.host.process_events()
     window.host.dialogs.answer(qt.QMessageBox.Cancel)
     window.click(box.dicomButton)
-    assert "highdicom" in window.host.dialogs.shown[-1].text and not window.host.installs
-    window.host.dialogs.answer(qt.QMessageBox.Ok, "")  # and no folder chosen
+    question = window.host.dialogs.shown[-1].text
+    assert "highdicom" in question and "pydicom 2.4.4" in question and "restarted" in question
+    assert window.host.installs == []
+    window.host.dialogs.answer(qt.QMessageBox.Ok)
     window.click(box.dicomButton)
-    assert "highdicom" in str(window.host.installs)
+    window.wait(lambda: "there now" in box.exportStatus.text)
+    (asked,) = window.host.installs
+    assert {"highdicom>=0.25", "pydicom>=3.0"} <= set(asked)
+
+
+def test_a_failed_installation_for_dicom_is_said_in_the_box(window, box, monkeypatch):
+    import qt
+
+    lacking(monkeypatch, highdicom="")
+    window.parameters.result = synthetic_volume()
+    window.host.process_events()
+    window.host.pip.answer(errors=["ERROR: Could not find a version that satisfies the requirement highdicom>=0.25"])
+    window.host.dialogs.answer(qt.QMessageBox.Ok)
+    window.click(box.dicomButton)
+    window.wait(lambda: "could not be installed" in box.exportStatus.text)
+    assert "Could not find a version" in box.exportStatus.text and box.dicomButton.enabled
+
+
+def test_nothing_is_installed_for_dicom_in_testing_mode(window, box, monkeypatch):
+    lacking(monkeypatch, highdicom="")
+    window.parameters.result = synthetic_volume()
+    window.host.process_events()
     window.host.testing(True)
-    try:
-        with pytest.raises(dependencies.InstallError, match="testing mode"):
-            dependencies.install_dicom()
-    finally:
-        window.host.testing(False)
+    window.click(box.dicomButton)
+    assert window.host.installs == []
 
 
 def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_path):

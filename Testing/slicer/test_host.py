@@ -286,16 +286,13 @@ def test_dialogs_are_recorded_and_answered(host):
     assert slicer.app.testingEnabled() and len(host.dialogs.shown) == 3
 
 
-def test_nothing_is_ever_installed(host):
-    import slicer.packaging
-
-    slicer.util.pip_install("monai")
-    slicer.packaging.pip_ensure(["numpy", "pytest"], prompt_install=False)
-    host.pretend_missing("numpy")
-    slicer.packaging.pip_ensure(["numpy", "pytest"], prompt_install=False)
-    host.testing(True)
-    slicer.packaging.pip_ensure(["absent"], prompt_install=False)
-    assert host.installs == ["monai", ["numpy"]]
+def test_child_processes_find_a_pip_that_records_and_installs_nothing(host):
+    host.pip.answer("Collecting monai", errors=["ERROR: no such host"])
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "monai"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "Collecting monai\n", "ERROR: no such host\n")
+    assert host.installs == [["install", "monai"]]
+    host.reset()
+    assert host.installs == []
 
 
 @pytest.mark.skipif("SLICER_PYTHON_SOURCE" in os.environ, reason="these tests run over the real sources already")

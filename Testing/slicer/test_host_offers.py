@@ -75,7 +75,6 @@ def test_qt_holds_only_what_pythonqt_wraps(host):
         "slicer.packaging",
         "slicer.i18n",
         "slicer.testing",
-        "PyTorchUtils",
     ],
 )
 def test_python_stand_ins_hold_only_names_of_the_real_modules(host, module_name):

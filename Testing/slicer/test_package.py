@@ -54,15 +54,14 @@ def test_every_file_of_the_module_is_installed():
 
 
 def test_the_packages_that_setup_installs_are_the_cores_requirements():
+    from MedDDPMSlicerLib.processes.requirements import DICOM, SYNTHESIS, requirement
+
     text = (project.ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    required = {
-        re.match(r"[\w-]+", line).group(0).lower()
-        for line in ast.literal_eval(re.search(r"^dependencies = (\[.*?\])", text, re.DOTALL | re.MULTILINE).group(1))
-    }
-    source = (project.MODULE.parent / "MedDDPMSlicerLib" / "processes" / "dependencies.py").read_text(encoding="utf-8")
-    installed = set(ast.literal_eval(re.search(r"^PACKAGES = (\{.*?\})", source, re.MULTILINE).group(1)))
-    in_slicer = {"numpy", "simpleitk"}
-    assert required - in_slicer == installed | {"torch"}
+    needed = ast.literal_eval(re.search(r"^dependencies = (\[.*?\])", text, re.DOTALL | re.MULTILINE).group(1))
+    for_dicom = ast.literal_eval(re.search(r"^dicom = (\[.*?\])", text, re.DOTALL | re.MULTILINE).group(1))
+    in_slicer = {"numpy", "SimpleITK"}
+    assert set(needed) - in_slicer == {requirement(name, SYNTHESIS) for name in SYNTHESIS}
+    assert set(for_dicom) == {requirement(name, DICOM) for name in DICOM}
 
 
 def test_the_icon_and_the_catalogue_entry_are_as_the_index_wants_them():

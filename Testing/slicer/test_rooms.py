@@ -10,7 +10,6 @@ LIBRARY = project.MODULE.parent / "MedDDPMSlicerLib"
 FLOORS = ("", "mrml", "processes", "panels")
 """From the ground up; "" is what lies in the library itself: plain Python, without Slicer."""
 FORBIDDEN = {"": {"slicer", "vtk", "qt", "ctk"}, "mrml": {"qt", "ctk"}, "processes": {"ctk"}, "panels": set()}
-QT_IN_PROCESSES = {"qt_transport.py", "dependencies.py"}
 
 
 def files():
@@ -71,7 +70,7 @@ def test_an_import_upwards_or_of_qt_is_found():
 
 def test_of_the_processes_only_the_transport_knows_qt():
     knowing = {path.name for path in files() if floor_of(path) == "processes" and "qt" in imports_of(path)}
-    assert knowing == QT_IN_PROCESSES
+    assert knowing == {"qt_transport.py"}
 
 
 def test_no_module_of_the_library_imports_itself_in_a_circle():

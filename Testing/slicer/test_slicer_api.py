@@ -111,5 +111,7 @@ def test_python_that_uses_what_is_not_there_is_found(tmp_path, code, said):
 def test_what_came_with_a_later_slicer_is_found(tmp_path):
     code = "from slicer.packaging import pip_ensure"
     assert python_findings(tmp_path, code, (5, 12)) == []
+    careful = f"try:\n    {code}\nexcept ImportError:\n    pip_ensure = None"
+    assert python_findings(tmp_path, careful, (5, 10)) == []
     [found] = python_findings(tmp_path, code, (5, 10))
     assert "came with Slicer 5.12" in found

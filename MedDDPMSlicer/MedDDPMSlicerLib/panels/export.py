@@ -12,8 +12,9 @@ from slicer.i18n import tr as _
 from .. import paths
 from ..mrml import results
 from ..pieces import Pieces
-from ..processes import dependencies, export
+from ..processes import export, installation
 from ..processes.qt_transport import QtTransport
+from ..processes.requirements import DICOM, lacking
 from .panel import Panel, Window
 
 LAYOUTS = {"nnunet": "nnU-Net", "bids": "BIDS"}
@@ -184,16 +185,25 @@ class ExportPanel(Panel):
         self.refresh()
 
     def _dicom_is_there(self) -> bool:
-        """Whether the DICOM packages are there, perhaps after an installation that the user agreed to."""
-        missing = dependencies.missing_dicom()
-        if not missing:
+        """Whether the DICOM packages are there; if not, they are installed in the background where the user agrees."""
+        lacks = lacking(DICOM)
+        if not lacks:
             return True
-        question = _("DICOM export needs {names} (a few megabytes). Install now?").format(names=", ".join(missing))
-        if not slicer.util.confirmOkCancelDisplay(question, _("DICOM export")):
-            return False
-        try:
-            dependencies.install_dicom()
-        except (dependencies.InstallError, OSError, RuntimeError) as error:
-            self._refuse(error)
-            return False
-        return True
+        question = _("DICOM export needs {names} (a few megabytes). Install now?").format(names=", ".join(lacks))
+        replaced = [f"{name} {version}" for name, version in lacks.items() if version]
+        if replaced:
+            question += "\n\n" + _(
+                "{names}, which Slicer has now, will be replaced by a newer version. Slicer should then be restarted."
+            ).format(names=", ".join(replaced))
+        if slicer.util.confirmOkCancelDisplay(question, _("DICOM export")):
+            self.window.install(installation.dicom_commands(), self._dicom_installed)
+        return False
+
+    def _dicom_installed(self, problem: str) -> None:
+        self._is_done = False
+        self._problem = (
+            _("The packages for DICOM could not be installed: {problem}").format(problem=problem)
+            if problem
+            else _("The packages for DICOM are there now: export once more.")
+        )
+        self.refresh()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import qt
@@ -56,6 +57,10 @@ class Window(Protocol):
         """The chosen model's labels as segments."""
 
     @property
+    def has_muon(self) -> bool:
+        """Whether torch has that optimizer, as far as is known."""
+
+    @property
     def can_synthesize(self) -> bool:
         """Whether the packages for it are there, as far as is known."""
 
@@ -72,6 +77,9 @@ class Window(Protocol):
         """Close every box but one; returns the widgets of those that were open."""
 
     def show_setup(self) -> None: ...
+
+    def install(self, commands: list[list[str]], then: Callable[[str], None]) -> None:
+        """Run pip's commands in the background; `then` hears what went wrong, or ""."""
 
     def show_devices(self, devices: list[dict]) -> None:
         """Offer what torch can compute on."""

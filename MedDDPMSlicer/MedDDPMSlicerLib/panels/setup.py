@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 
 import slicer
 from slicer.i18n import tr as _
 
 from .. import paths
-from ..processes import dependencies
+from ..processes import dependencies, installation
+from ..processes.qt_transport import QtTransport
+from ..processes.requirements import SYNTHESIS, requirement
 from .panel import Panel, Window
 
 
@@ -19,9 +21,15 @@ class SetupPanel(Panel):
         super().__init__(window)
         self.state: dependencies.State | None = None
         self._entered = False
-        self._probe = dependencies.Probe(self._found, paths.python())
+        self._problem = ""
+        self._then: Callable[[str], None] = lambda _problem: None
+        python, folder = paths.python(), str(paths.core_folder())
+        self._probe = dependencies.Probe(QtTransport(), self._found, python)
+        self._installation = installation.Installation(QtTransport(), python, folder, self._heard, self._installed)
         self.ui.installButton.connect("clicked()", self._install)
-        self.ui.checkButton.connect("clicked()", self.check)
+        self.ui.installCancelButton.connect("clicked()", self._installation.stop)
+        self.ui.checkButton.connect("clicked()", self._check_again)
+        self.ui.installProgress.maximum = 0  # nobody knows how long it takes
         self.ui.helpLabel.text = _(
             "Behind a proxy, set the environment variable HTTPS_PROXY before you start Slicer. Without internet, "
             "install PyTorch and safetensors from downloaded files with pip's --find-links, then press “Check again”. "
@@ -45,28 +53,51 @@ class SetupPanel(Panel):
         """False only when it is known that something is missing."""
         return self.state is None or self.state.is_complete
 
+    @property
+    def has_muon(self) -> bool:
+        """False only when it is known that torch is too old for that optimizer."""
+        return self.state is None or self.state.has_muon
+
     def show(self) -> None:
         self.widget.collapsed = False
 
     def refresh(self) -> None:
-        state = self.state
-        self.ui.installButton.visible = state is not None and not state.is_complete
-        self.ui.checkButton.enabled = not self._probe.is_running
-        self.ui.helpLabel.visible = state is not None and not state.is_complete
-        self.ui.downloadLabel.visible = state is not None and not state.is_complete
+        state, busy = self.state, self._installation.is_running
+        lacking = state is not None and not state.is_complete
+        self.ui.installButton.visible = lacking and not busy
+        self.ui.checkButton.enabled = not self._probe.is_running and not busy
+        self.ui.installProgress.visible = self.ui.installCancelButton.visible = busy
+        self.ui.installLog.visible = busy or bool(self._problem)
+        self.ui.helpLabel.visible = lacking or bool(self._problem)
+        self.ui.downloadLabel.visible = lacking
         self.ui.deviceLabel.visible = state is not None and not state.failure
+        if busy:
+            self.widget.text = _("Setup: installing…")
+            return
         if state is None:
             self.widget.text = _("Setup")
             self.ui.stateLabel.text = _("Looking for the packages that synthesis needs…")
             return
         self.widget.text = _("Setup: ready") if state.is_complete else _("Setup: something is missing")
-        self.ui.stateLabel.text = self._text(state)
+        self.ui.stateLabel.text = "\n".join(part for part in (self._problem, self._text(state)) if part)
         self.ui.deviceLabel.text = state.device_text()
         self.ui.downloadLabel.text = state.download_text()
-        self.ui.installButton.text = _("Continue installing") if dependencies.is_to_continue() else _("Install")
 
     def close(self) -> None:
         self._probe.close()
+        self._installation.close()
+
+    def install(self, commands: list[list[str]], then: Callable[[str], None]) -> None:
+        """Run pip's commands in the background; `then` hears what went wrong, or ""."""
+        refusal = self._installation.install(commands)
+        if refusal:
+            then(refusal)
+            return
+        self._then, self._problem = then, ""
+        self.ui.installLog.plainText = ""
+        self.ui.stateLabel.text = _("Starting pip…")
+        self.show()
+        self.window.refresh()
 
     def _text(self, state: dependencies.State) -> str:
         if state.failure:
@@ -74,6 +105,12 @@ class SetupPanel(Panel):
         parts = []
         if state.missing:
             parts.append(_("Missing: {names}.").format(names=", ".join(state.missing)))
+        for name, version in state.old:
+            parts.append(
+                _("{name} {version} is too old: {needed} is needed.").format(
+                    name=name, version=version, needed=requirement(name, SYNTHESIS)
+                )
+            )
         for name, reason in state.broken:
             parts.append(
                 _("{name} is installed by half and does not start: {reason}").format(name=name, reason=reason[:300])
@@ -85,32 +122,34 @@ class SetupPanel(Panel):
 
     def _found(self, state: dependencies.State) -> None:
         self.state = state
-        if state.is_complete:
-            dependencies.remember_to_continue(False)
-        self.widget.collapsed = state.is_complete
+        self.widget.collapsed = state.is_complete and not self._problem
         if state.devices and not self.window.process.is_elsewhere:
             self.window.show_devices(state.devices)
         self.window.refresh()
 
-    def _install(self) -> None:
-        """The one place where anything is installed: PyTorch's installer raises whatever pip raises."""
-        try:
-            must_restart = dependencies.install(self.state)
-        except Exception as error:  # noqa: BLE001: shown to the user
-            logging.exception("Installation failed")
-            slicer.util.errorDisplay(
-                _("The installation did not work:\n{error}\n\nSee “Setup” for other ways.").format(error=error)
-            )
-            self.check()
-            return
-        if must_restart:
-            dependencies.remember_to_continue(True)
-            if slicer.util.confirmYesNoDisplay(
-                _(
-                    "The PyTorch extension is there. Slicer must restart before PyTorch itself can be "
-                    "installed; this panel will come back. Restart now?"
-                )
-            ):
-                slicer.util.restart()
-            return
+    def _check_again(self) -> None:
+        self._problem = ""
         self.check()
+
+    def _install(self) -> None:
+        self.install(installation.commands(self.state), self._tell)
+
+    def _tell(self, problem: str) -> None:
+        self._problem = _("The installation did not work: {problem}").format(problem=problem) if problem else ""
+        self.refresh()
+
+    def _heard(self, line: str) -> None:
+        self.ui.installLog.appendPlainText(line)
+        self.ui.stateLabel.text = line[:200]
+
+    def _installed(self, problem: str) -> None:
+        then, self._then = self._then, lambda _problem: None
+        then(problem)
+        self.check()
+        replaced = self._installation.replaced_while_loaded()
+        question = _(
+            "This Slicer still works with what was replaced ({names}) and should be restarted before you go on. "
+            "Restart now?"
+        ).format(names=", ".join(replaced))
+        if replaced and slicer.util.confirmYesNoDisplay(question, _("MedDDPM")):
+            slicer.util.restart()

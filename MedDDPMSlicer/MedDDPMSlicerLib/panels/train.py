@@ -16,6 +16,9 @@ from .panel import Panel, Window
 
 _INTERVAL_MS = 1000
 _PICTURE_WIDTH = 360
+WITHOUT_MUON = _(
+    "This PyTorch has no optimizer Muon (2.9 and newer have it): Adam will be used, which learns less in a step."
+)
 
 
 class TrainPanel(Panel):
@@ -59,7 +62,7 @@ class TrainPanel(Panel):
         ):
             widget.enabled = not running
         self.ui.useModelButton.enabled = not running and training.made_model(Path(p.trainingRun.strip())) is not None
-        self.ui.trainStatus.text = self._status()
+        self.ui.trainStatus.text = self._status() or ("" if self.window.has_muon else WITHOUT_MUON)
 
     def forget_scene(self) -> None:
         """The scene is being closed: its plot is gone, the training goes on."""
@@ -92,7 +95,7 @@ class TrainPanel(Panel):
             return
         tune = p.model if p.trainingFineTune else ""
         try:
-            todo = training.commands(data, run, p.trainingSteps, p.trainingBatch, tune)
+            todo = training.commands(data, run, p.trainingSteps, p.trainingBatch, tune, self.window.has_muon)
         except OSError as error:
             self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
             self.refresh()

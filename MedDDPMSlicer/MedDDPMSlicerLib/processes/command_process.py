@@ -10,17 +10,20 @@ from collections.abc import Callable
 
 from .synthesis_process import LineReader
 
+NOT_STARTED = "it could not be started"
+"""How a transport describes the end of a program that never began."""
 STOP_GRACE_MS = 60_000
-_CHILD = ["-u", "-X", "utf8", "-m", "MedDDPMCore.child"]
 _OWN_WORDS = "medddpm: "
 
 
 class CommandProcess:
-    """Owns one process at a time.
+    """Owns one process at a time. CHILD: what stands before each command's arguments.
 
     on_line(text): each line that is written, but for the errors. on_end(problem): the last command has ended; "" means
     that all went well or that it was asked to stop, else what the command said of its failure.
     """
+
+    CHILD: tuple[str, ...] = ("-u", "-X", "utf8", "-m", "MedDDPMCore.child")
 
     def __init__(self, transport, python: str, core_folder: str, on_line: Callable, on_end: Callable):
         self._transport, self._python, self._core_folder = transport, python, core_folder
@@ -58,7 +61,7 @@ class CommandProcess:
 
     def _next(self) -> None:
         self._begin()
-        self._transport.start(self._python, [*_CHILD, *self._todo.pop(0)], self._core_folder)
+        self._transport.start(self._python, [*self.CHILD, *self._todo.pop(0)], self._core_folder)
 
     def _kill_if_still(self, stop: int) -> None:
         if self.is_stopping and stop == self._stops and self.is_running:

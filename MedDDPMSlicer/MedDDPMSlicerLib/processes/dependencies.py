@@ -1,45 +1,51 @@
-"""What synthesis needs beyond Slicer, whether it is there, and how it gets there: on the user's click only."""
+"""What synthesis needs beyond Slicer, and whether it is there."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import qt
-import slicer
 from slicer.i18n import tr as _
 
 from .. import paths
+from .command_process import NOT_STARTED
+from .requirements import MUON, SYNTHESIS, is_enough
 
-PACKAGES = {"safetensors": "safetensors>=0.4", "nibabel": "nibabel", "tqdm": "tqdm", "psutil": "psutil"}
-DICOM_PACKAGES = ("pydicom", "highdicom")
-TORCH = ">=2.4"
-NEEDED = ("torch", *PACKAGES)
-RESUME_KEY = "MedDDPM/ContinueInstallation"
-_PROBE = ["-m", "MedDDPMSlicerLib.processes.probe"]
+_PROBE = ["-X", "utf8", "-m", "MedDDPMSlicerLib.processes.probe"]
 
 
 @dataclass(frozen=True)
 class State:
-    """What a probe found. broken: package -> what its import said. devices: what torch can compute on, as the worker's
-    `ready` tells it. cards: NVIDIA cards seen without torch."""
+    """What a probe found.
+
+    broken: package -> what its import said. old, versions: package -> version, where it will not do and where it will.
+    devices: what torch can compute on, as the worker's `ready` tells it. cards: NVIDIA cards seen without torch.
+    torch_build: which of PyTorch's builds suits them ("cpu", "cu126", …). machine: "Darwin arm64" and its like.
+    """
 
     missing: tuple[str, ...] = ()
     broken: tuple[tuple[str, str], ...] = ()
+    old: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     devices: tuple[dict, ...] = ()
     cards: tuple[str, ...] = ()
+    torch_build: str = "cpu"
     machine: str = ""
     failure: str = ""
 
     @property
     def is_complete(self) -> bool:
-        return not (self.missing or self.broken or self.failure)
+        return not (self.missing or self.broken or self.old or self.failure)
 
     @property
     def lacks_torch(self) -> bool:
-        return "torch" in self.missing or any(name == "torch" for name, _reason in self.broken)
+        return "torch" in {*self.missing, *dict(self.broken), *dict(self.old)}
+
+    @property
+    def has_muon(self) -> bool:
+        """False only where torch is known to be too old for it."""
+        return is_enough(dict(self.versions).get("torch", MUON), MUON)
 
     def device_text(self) -> str:
         """Which device will do the work, in words; says so where a GPU lies idle."""
@@ -51,6 +57,10 @@ class State:
                 "The installed PyTorch cannot use the GPU ({cards}); synthesis will run on the processor. "
                 "To change that, reinstall PyTorch with the PyTorch module."
             ).format(cards="; ".join(self.cards))
+        if self.cards and self.torch_build == "cpu":
+            return _(
+                "The driver of the GPU ({cards}) is too old for PyTorch: synthesis will run on the processor."
+            ).format(cards="; ".join(self.cards))
         if self.cards:
             return _("Will use the GPU: {cards}").format(cards="; ".join(self.cards))
         return _("No GPU was found: synthesis will run on the processor.")
@@ -58,9 +68,8 @@ class State:
     def download_text(self) -> str:
         if not self.lacks_torch:
             return _("Download: a few megabytes.")
-        size = (
-            _("about 3 GB (PyTorch for NVIDIA GPUs)") if self.cards else _("about 250 MB (PyTorch for the processor)")
-        )
+        on_gpu = self.torch_build != "cpu"
+        size = _("about 3 GB (PyTorch for NVIDIA GPUs)") if on_gpu else _("about 250 MB (PyTorch for the processor)")
         return _("Download: {size}. It is kept inside Slicer and needed once.").format(size=size)
 
 
@@ -69,12 +78,18 @@ def parse(output: str) -> State:
     try:
         report = json.loads(output.strip().splitlines()[-1])
         packages = report["packages"]
+
+        def told(key: str) -> tuple[tuple[str, str], ...]:
+            return tuple((name, found[key]) for name, found in packages.items() if key in found)
+
         return State(
             tuple(name for name, found in packages.items() if found.get("missing")),
-            tuple((name, found["broken"]) for name, found in packages.items() if "broken" in found),
-            tuple((name, found["version"]) for name, found in packages.items() if "version" in found),
+            told("broken"),
+            told("old"),
+            told("version"),
             tuple(report["devices"]),
             tuple(report["graphics_cards"]),
+            report["torch_build"],
             report["machine"],
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
@@ -84,108 +99,27 @@ def parse(output: str) -> State:
 class Probe:
     """Looks for the packages in a child process and hands a State to `on_state`; the window stays free."""
 
-    def __init__(self, on_state, python: str):
-        self._on_state, self._python, self._process = on_state, python, None
+    def __init__(self, transport, on_state: Callable[[State], None], python: str):
+        self._transport, self._on_state, self._python = transport, on_state, python
+        self._said = bytearray()
+        transport.on_output, transport.on_end = self._said.extend, self._ended
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None
+        return self._transport.is_running()
 
     def start(self) -> None:
-        if self._process is not None:
-            return
-        self._process = qt.QProcess(slicer.app)  # owned by Qt: it must outlive the signal in which it is let go
-        self._process.connect("finished(int,QProcess::ExitStatus)", self._finished)
-        self._process.connect("errorOccurred(QProcess::ProcessError)", self._failed)
-        self._process.setWorkingDirectory(str(paths.module_folder()))
-        self._process.start(self._python, [*_PROBE, *NEEDED])
+        if not self.is_running:
+            self._said.clear()
+            self._transport.start(self._python, [*_PROBE, *SYNTHESIS], str(paths.module_folder()))
 
     def close(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.waitForFinished(2000)
-            process.deleteLater()
+        self._on_state = lambda _state: None
+        self._transport.kill()
 
-    def _finished(self, _code, _status) -> None:
-        if self._process is not None:
-            self._answer(parse(bytes(self._process.readAllStandardOutput().data()).decode("utf-8", "replace")))
-
-    def _failed(self, error) -> None:
-        if self._process is not None and error == qt.QProcess.FailedToStart:
-            self._answer(State(failure=_("Slicer's Python could not be started ({path}).").format(path=self._python)))
-
-    def _answer(self, state: State) -> None:
-        process, self._process = self._process, None
-        process.deleteLater()
-        self._on_state(state)
-
-
-class InstallError(Exception):
-    """An installation that did not work; the text tells what to do."""
-
-
-def install(state: State) -> bool:
-    """Install what `state` says is missing; returns whether Slicer must restart first. Never in testing mode."""
-    if slicer.app.testingEnabled():
-        raise InstallError(_("Nothing is installed in testing mode."))
-    if state.lacks_torch:
-        try:
-            import PyTorchUtils
-        except ModuleNotFoundError:
-            return _install_pytorch_extension()
-        logic = PyTorchUtils.PyTorchUtilsLogic()
-        if any(name == "torch" for name, _reason in state.broken):
-            logic.uninstallTorch()
-        if logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH) is None:
-            raise InstallError(_("PyTorch was not installed."))
-    requirements = [PACKAGES[name] for name in PACKAGES if name not in dict(state.versions)]
-    if requirements:
-        _install_packages(requirements)
-    return False
-
-
-def missing_dicom() -> list[str]:
-    """The packages for DICOM export that are not there."""
-    return [name for name in DICOM_PACKAGES if importlib.util.find_spec(name) is None]
-
-
-def install_dicom() -> None:
-    """Install what DICOM export needs. Never in testing mode."""
-    if slicer.app.testingEnabled():
-        raise InstallError(_("Nothing is installed in testing mode."))
-    _install_packages(missing_dicom())
-
-
-def _install_packages(requirements: list[str]) -> None:
-    try:
-        from slicer import packaging
-    except ImportError:  # Slicer < 5.12
-        slicer.util.pip_install(requirements)
-        return
-    packaging.pip_ensure(requirements, requester="MedDDPM", prompt_install=False)  # slicer-api: ignore
-
-
-def _install_pytorch_extension() -> bool:
-    manager = slicer.app.extensionsManagerModel()
-    manager.interactive = False
-    if not manager.installExtensionFromServer("PyTorch", False):
-        raise InstallError(
-            _(
-                "The PyTorch extension could not be fetched. Install “PyTorch” in the Extensions Manager, "
-                "restart Slicer and come back."
-            )
-        )
-    return True
-
-
-def remember_to_continue(remember: bool) -> None:
-    """Keep over a restart that an installation was under way."""
-    if remember:
-        qt.QSettings().setValue(RESUME_KEY, "true")
-    else:
-        qt.QSettings().remove(RESUME_KEY)
-
-
-def is_to_continue() -> bool:
-    return slicer.util.settingsValue(RESUME_KEY, False, converter=slicer.util.toBool)
+    def _ended(self, description: str) -> None:
+        if description == NOT_STARTED:
+            failure = _("Slicer's Python could not be started ({path}).").format(path=self._python)
+            self._on_state(State(failure=failure))
+        else:
+            self._on_state(parse(self._said.decode("utf-8", "replace")))

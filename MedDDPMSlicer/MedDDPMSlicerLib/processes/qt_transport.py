@@ -5,6 +5,8 @@ from __future__ import annotations
 import qt
 import slicer
 
+from .command_process import NOT_STARTED
+
 
 def _nothing(*_arguments) -> None:
     pass
@@ -64,7 +66,7 @@ class QtTransport:
 
     def _failed(self, error) -> None:
         if error == qt.QProcess.FailedToStart and self._process is not None:
-            self._end("it could not be started")
+            self._end(NOT_STARTED)
 
     def _end(self, description: str) -> None:
         process, self._process = self._process, None

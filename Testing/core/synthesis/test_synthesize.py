@@ -167,7 +167,7 @@ def test_a_device_that_is_not_there_is_named(tmp_path):
 
 def test_a_lack_of_memory_before_the_first_step_is_explained_too(model, mask, monkeypatch):
     def lacking(self, labels):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(type(model.spec.labels), "to_condition", lacking)
     with pytest.raises(ResourceError, match="ran out of memory"):

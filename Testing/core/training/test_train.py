@@ -193,7 +193,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_last_good_checkp
 @pytest.mark.parametrize(
     "error",
     [
-        torch.OutOfMemoryError("CUDA out of memory"),
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
         MemoryError(),
     ],

@@ -11,7 +11,7 @@ import types
 
 import slicer
 
-from . import python_sources, qt_module, signals
+from . import pip_stand_in, python_sources, qt_module, signals
 from .dialogs import dialogs
 
 _DEFERRED_DELETE = 52  # QEvent's
@@ -34,6 +34,7 @@ class Host:
         self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="Slicer-"))
         atexit.register(shutil.rmtree, self.temporary, ignore_errors=True)
         self.dialogs = dialogs
+        self.pip = pip_stand_in.Pip(self.temporary)
         self.failures = signals.failures
         slicer.modules = sys.modules["slicer.modules"] = types.ModuleType("slicer.modules")
         slicer.moduleNames = sys.modules["slicer.moduleNames"] = types.ModuleType("slicer.moduleNames")
@@ -78,20 +79,15 @@ class Host:
 
     @property
     def installs(self):
-        """What the module asked to have installed; nothing was."""
-        return importlib.import_module("slicer.packaging")._installs
-
-    def pretend_missing(self, *packages):
-        """Until the next reset slicer.packaging and PyTorchUtils find these packages not installed."""
-        importlib.import_module("slicer.packaging")._absent.update(packages)
+        """What pip was asked for: lists of arguments. Nothing was installed."""
+        return self.pip.asked
 
     def reset(self):
         """An empty scene and nothing recorded, for the next test."""
         slicer.mrmlScene.Clear(0)
         self.dialogs.clear()
         self.failures.clear()
-        self.installs.clear()
-        importlib.import_module("slicer.packaging")._absent.clear()
+        self.pip.reset()
         self.testing(False)
         self.process_events()
 

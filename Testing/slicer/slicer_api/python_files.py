@@ -8,6 +8,7 @@ is not seen.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from pathlib import Path
 
@@ -70,6 +71,20 @@ class _Checker(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._attribute(node, "set" if isinstance(node.ctx, ast.Store) else "get")
         self.generic_visit(node)
+
+    def visit_Try(self, node: ast.Try) -> None:
+        """What is imported where an ImportError is caught may have come with any version."""
+        careful = any(
+            "ImportError" in map(_dotted, ast.walk(handler.type)) for handler in node.handlers if handler.type
+        )
+        oldest = self._oldest
+        if careful:
+            self._oldest = (math.inf,)
+        for child in node.body:
+            self.visit(child)
+        self._oldest = oldest
+        for child in (*node.handlers, *node.orelse, *node.finalbody):
+            self.visit(child)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.module in manifest("python")["modules"]:
