@@ -1,6 +1,7 @@
 """MedDDPM in 3D Slicer: paint a tumor, press Synthesize, see the MRI."""
 
 import os
+import sys
 
 import qt
 import slicer
@@ -86,6 +87,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = MedDDPMSlicerLogic()
         self.parameters = None
+        self._gui_tags = []
         self._found_for = None
         self._shown_choice = None
         self._closed = False
@@ -123,6 +125,12 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for panel in self.panels.values():
             panel.close()
 
+    def onReload(self):
+        """The developer's Reload button: all of the extension's Python is read again, not this file alone."""
+        for name in [name for name in sys.modules if name.split(".")[0] in ("MedDDPMSlicerLib", "MedDDPMCore")]:
+            del sys.modules[name]
+        super().onReload()
+
     def enter(self):
         self.initializeParameterNode()
         self.run.outlines.resume()
@@ -144,7 +152,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def onSceneStartImport(self, _caller=None, _event=None):
-        self.setParameterNode(None)
+        self._disconnectGui()
 
     def onSceneEndImport(self, _caller=None, _event=None):
         self.initializeParameterNode()
@@ -189,11 +197,15 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             p.segmentation = loading.drawn_on(scene.segmentations(slicer.mrmlScene), p.mri)
         self.panels["input"].refresh()
 
-    def setParameterNode(self, node):
-        if self.parameters is not None:
+    def _disconnectGui(self):
+        """Let the window no longer follow the settings; what is bound to them stays so."""
+        if self._gui_tags:
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onSettingsChanged)
-            for tag in self._gui_tags:
-                self.parameters.disconnectGui(tag)
+        while self._gui_tags:
+            self.parameters.disconnectGui(self._gui_tags.pop())
+
+    def setParameterNode(self, node):
+        self._disconnectGui()
         self.parameters, self._shown_choice = node, None
         for panel in self.panels.values():
             panel.bind(node)
@@ -243,7 +255,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def refresh(self):
         """Show the present state in every box."""
-        if self.parameters is None or self._refreshing:
+        if self.parameters is None or self._refreshing or slicer.mrmlScene.IsImporting():
             return
         self._refreshing = True
         try:

@@ -19,7 +19,7 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ def together(folder: str | Path, last: str, hint: str = "") -> Iterator[Path]:
                 _flush(part / name)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with in_turn(_lock_of(folder / last)):
-                (folder / last).unlink(missing_ok=True)
+                _patiently((folder / last).unlink, missing_ok=True)
                 for name in names:
                     _replace(part / name, _target(folder / name))
             for parent in {folder / name.parent for name in names}:
@@ -305,15 +305,19 @@ def _give_rights(part: Path, mode: int) -> None:
 
 
 def _replace(part: Path, target: Path) -> None:
-    """Renames; on Windows again and again for two seconds, while another program has the target open."""
+    _patiently(os.replace, part, target)
+
+
+def _patiently(action: Callable[..., Any], *arguments: Path, **options: bool) -> None:
+    """Renames or removes; on Windows again and again for two seconds, while another program has the file open."""
     for tries_left in reversed(range(_REPLACE_TRIES)):
         try:
-            return os.replace(part, target)
+            action(*arguments, **options)
+            return
         except PermissionError:
             if not tries_left:
                 raise
             time.sleep(_REPLACE_PAUSE)
-    return None
 
 
 def _flush(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Training in the background: its log, its plot, stop and resume, and the commands that are run."""
 
 import json
-import runpy
 import sys
 import time
 
@@ -11,7 +10,7 @@ import pytest
 pytest.importorskip("slicer")
 import slicer
 from MedDDPMSlicerLib.mrml import loss_plot
-from MedDDPMSlicerLib.processes import headless, training
+from MedDDPMSlicerLib.processes import training
 from subprocess_transport import SubprocessTransport
 
 TRAINER = """
@@ -118,30 +117,6 @@ def test_the_loss_becomes_a_plot(host):
     assert slicer.app.applicationLogic().GetSelectionNode().GetActivePlotChartID() == plot.chart.GetID()
     slicer.mrmlScene.Clear(False)
     assert not plot.is_in_scene
-
-
-@pytest.mark.parametrize("arguments", [["--", "--help"], ["--help"]])
-def test_the_command_line_runs_without_a_window(arguments, capfd):
-    assert headless.run("synthesize", arguments) == 0
-    assert "--seed" in capfd.readouterr().out
-
-
-@pytest.mark.parametrize("name, option", [("synthesize", "--seed"), ("train", "--stop-after")])
-@pytest.mark.parametrize("wrong", [False, True])
-def test_slicers_python_scripts_end_with_the_exit_code(host, monkeypatch, capfd, name, option, wrong):
-    """As `Slicer --no-main-window --python-script NAME.py -- …` runs them."""
-    codes = []
-    monkeypatch.setattr(slicer.util, "exit", codes.append)
-    script = project.MODULE.parent / "Scripts" / f"{name}.py"
-    monkeypatch.setattr(sys, "argv", [str(script), "--", "--no-such-option" if wrong else "--help"])
-    runpy.run_path(str(script), run_name="__main__")
-    said = capfd.readouterr()
-    assert codes == [2 if wrong else 0] and ("usage" in said.err if wrong else option in said.out)
-
-
-def test_headless_failures_have_an_exit_code(capfd, tmp_path):
-    assert headless.run("synthesize", [str(tmp_path / "no-mask.nii.gz"), str(tmp_path)]) != 0
-    assert "no-mask" in capfd.readouterr().err
 
 
 def optimizers(run):

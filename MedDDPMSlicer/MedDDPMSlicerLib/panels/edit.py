@@ -22,18 +22,17 @@ class EditPanel(Panel):
     def __init__(self, window: Window):
         super().__init__(window)
         self.ui.editor.setMRMLScene(slicer.mrmlScene)
+        self._effects = slicer.qSlicerSegmentEditorEffectFactory.instance()
+        self._effects.connect("effectRegistered(QString)", self._effect_registered)
         self.ui.canvasButton.connect("clicked()", self._make_canvas)
         self.widget.connect("contentsCollapsed(bool)", self._opened_or_closed)
 
     def bind(self, parameters: MedDDPMParameters | None) -> None:
         super().bind(parameters)
-        if parameters is None:
-            self.ui.editor.setMRMLSegmentEditorNode(None)
-        else:
+        if parameters is not None:
             self.ui.editor.setMRMLSegmentEditorNode(_editor_node())
 
     def enter(self) -> None:
-        self.ui.editor.setupViewObservations()
         self.ui.editor.installKeyboardShortcuts()
 
     def leave(self) -> None:
@@ -84,9 +83,20 @@ class EditPanel(Panel):
     def redo(self) -> None:
         self.ui.editor.redo()
 
+    def forget_scene(self) -> None:
+        """The editor does not look at its node while the scene is closed: it must let go of the views itself."""
+        self.ui.editor.setActiveEffectByName("")
+        self.ui.editor.setSegmentationNode(None)
+        self.ui.editor.removeViewObservations()
+
     def close(self) -> None:
         self.leave()
+        self._effects.disconnect("effectRegistered(QString)", self._effect_registered)
         self.ui.editor.setMRMLSegmentEditorNode(None)
+
+    def _effect_registered(self, _name: str) -> None:
+        """Extensions may register their effects after this window was made."""
+        self.ui.editor.updateEffectList()
 
     def _make_canvas(self) -> None:
         try:

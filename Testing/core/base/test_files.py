@@ -369,6 +369,26 @@ def test_a_target_that_another_program_reads_is_tried_again(tmp_path, monkeypatc
     assert (tmp_path / "a").read_bytes() == b"at last" and names(tmp_path) == ["a"]
 
 
+def test_a_record_that_another_program_reads_is_removed_when_it_lets_go(tmp_path, monkeypatch):
+    tries = []
+
+    def busy_twice(path, missing_ok=False):
+        if path.name == "record":
+            tries.append(path)
+            if len(tries) < 3:
+                raise PermissionError(13, "in use")
+        unlink(path, missing_ok)
+
+    unlink = type(tmp_path).unlink
+    monkeypatch.setattr(files, "_REPLACE_TRIES", 5)
+    monkeypatch.setattr(files, "_REPLACE_PAUSE", 0)
+    (tmp_path / "record").write_bytes(b"old")
+    monkeypatch.setattr(type(tmp_path), "unlink", busy_twice)
+    with together(tmp_path, "record") as part:
+        (part / "record").write_bytes(b"new")
+    assert len(tries) == 3 and (tmp_path / "record").read_bytes() == b"new"
+
+
 def test_the_writer_is_imported_without_torch():
     heavy = "{'torch', 'numpy', 'filelock', 'psutil'}"
     in_process(f"import sys, MedDDPMCore.base.files; assert not {heavy} & set(sys.modules)")

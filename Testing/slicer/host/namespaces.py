@@ -19,6 +19,7 @@ from . import (
     qmrml_numbers,
     qmrml_segment_editor,
     qmrml_segments,
+    segment_editor_effects,
     slice_view,
     three_d_view,
 )
@@ -35,6 +36,7 @@ SLICER = (
     qmrml_numbers,
     qmrml_segment_editor,
     qmrml_segments,
+    segment_editor_effects,
     slice_view,
     three_d_view,
 )

@@ -1,7 +1,12 @@
-"""The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints."""
+"""The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints.
 
+What it does by itself is as in Slicer: it watches the views while an effect is active, and in those it shows its source
+volume anew with every layout; while the scene is closed or loaded it does not look at its node.
+"""
+
+import shiboken6
 import slicer
-from PySide6.QtCore import Property, QObject, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -16,66 +21,11 @@ from PySide6.QtWidgets import (
 from .observing import Observations
 from .qmrml_nodes import qMRMLNodeComboBox, qMRMLWidget
 from .qmrml_segments import qMRMLSegmentsTableView, segment_events, segment_ids
+from .segment_editor_effects import qSlicerSegmentEditorAbstractEffect, qSlicerSegmentEditorEffectFactory
 from .stand_in import designer, stored
 
-EFFECTS = (
-    "Threshold",
-    "Paint",
-    "Draw",
-    "Erase",
-    "Level tracing",
-    "Grow from seeds",
-    "Fill between slices",
-    "Margin",
-    "Hollow",
-    "Smoothing",
-    "Scissors",
-    "Islands",
-    "Logical operators",
-    "Mask volume",
-)
-_UNDO_STATES = 10
+_UNDO_STATES = 5
 _COLUMNS = 3
-
-
-class qSlicerSegmentEditorAbstractEffect(QObject):
-    def __init__(self, editor, name):
-        super().__init__(editor)
-        self._editor, self._name = editor, name
-
-    def active(self):
-        return self._editor.activeEffect() is self
-
-    def scene(self):
-        return self._editor.mrmlScene()
-
-    def parameterSetNode(self):
-        return self._editor.mrmlSegmentEditorNode()
-
-    def parameter(self, name):
-        return self.parameterSetNode().GetAttribute(f"{self._name}.{name}") or ""
-
-    def integerParameter(self, name):
-        return int(self.parameter(name) or 0)
-
-    def doubleParameter(self, name):
-        return float(self.parameter(name) or 0.0)
-
-    def parameterDefined(self, name):
-        return self.parameterSetNode().GetAttribute(f"{self._name}.{name}") is not None
-
-    def setParameter(self, name, value):
-        self.parameterSetNode().SetAttribute(f"{self._name}.{name}", str(value))
-
-    def setParameterDefault(self, name, value):
-        if not self.parameterDefined(name):
-            self.setParameter(name, value)
-
-    def saveStateForUndo(self):
-        self._editor.saveStateForUndo()
-
-    name = Property(str, lambda self: self._name)
-    title = Property(str, lambda self: self._name)
 
 
 @designer
@@ -91,13 +41,16 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._editor_node, self._segmentation, self._source, self._effect = None, None, None, None
-        self._updating = False
+        self._updating, self._views_observed = False, False
+        self._scene_observations = Observations(self)
         self._node_observations, self._segment_observations = Observations(self), Observations(self)
         self._history = slicer.vtkSegmentationHistory()
         self._history.SetMaximumNumberOfStates(_UNDO_STATES)
-        self._effects = {name: qSlicerSegmentEditorAbstractEffect(self, name) for name in EFFECTS}
+        self._effects = {}
         self._build()
+        self.updateEffectList()
         self._show()
+        slicer.app.layoutManager().layoutChanged.connect(self._layout_changed)
 
     def _build(self):
         layout = QVBoxLayout(self)
@@ -145,18 +98,25 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def _effect_buttons(self):
         frame = QFrame(self)
         frame.setObjectName("EffectsGroupBox")
-        grid = QGridLayout(frame)
-        grid.setContentsMargins(0, 0, 0, 0)
+        self._grid = QGridLayout(frame)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)
-        for index, name in enumerate(EFFECTS):
-            button = QToolButton(frame)
+        return frame
+
+    def updateEffectList(self):
+        """Buttons for the effects that were registered since."""
+        for name in qSlicerSegmentEditorEffectFactory.instance()._names:
+            if name in self._effects:
+                continue
+            self._effects[name] = qSlicerSegmentEditorAbstractEffect(self, name)
+            button = QToolButton(self._grid.parentWidget())
             button.text, button.checkable = name, True
             button.setObjectName(name)
             button.connect("clicked()", lambda button=button: self._effect_clicked(button))
+            index = len(self._group.buttons())
             self._group.addButton(button)
-            grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
-        return frame
+            self._grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
 
     def _effect_clicked(self, button):
         self.setActiveEffectByName(button.text if button.checked else "")
@@ -164,27 +124,55 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def _scene_changed(self):
         for part in (self._nodes, self._volumes, self._table):
             part.setMRMLScene(self._scene)
+        self._scene_observations.clear()
+        if self._scene is not None:
+            events = [slicer.vtkMRMLScene.EndCloseEvent, slicer.vtkMRMLScene.EndBatchProcessEvent]
+            self._scene_observations.add(self._scene, events, self.updateWidgetFromMRML)
 
     def mrmlSegmentEditorNode(self):
         return self._editor_node
 
     def setMRMLSegmentEditorNode(self, node):
+        """Without a node the widget goes on showing what it showed, the active effect too."""
+        if node is self._editor_node:
+            return
         self._node_observations.clear()
         self._editor_node = node
         if node is not None:
             self._node_observations.add(node, ["ModifiedEvent"], self.updateWidgetFromMRML)
-        self.updateWidgetFromMRML()
+            self.updateWidgetFromMRML()
 
     def updateWidgetFromMRML(self):
         node = self._editor_node
-        if self._updating:
+        if self._updating or node is None or node.GetScene() is None:
+            return
+        if self._scene is None or self._scene.IsClosing() or self._scene.IsBatchProcessing():
             return
         self._updating = True
-        self._follow_segmentation(node.GetSegmentationNode() if node else None)
-        self._follow_source(node.GetSourceVolumeNode() if node else None)
-        self._effect = self._effects.get(node.GetActiveEffectName()) if node else None
+        self._follow_segmentation(node.GetSegmentationNode())
+        self._follow_source(node.GetSourceVolumeNode())
+        self._activate(self._effects.get(node.GetActiveEffectName()))
         self._show()
         self._updating = False
+
+    def _activate(self, effect):
+        if effect is not self._effect:
+            self._effect = effect
+            self.setupViewObservations() if effect is not None else self.removeViewObservations()
+
+    def _layout_changed(self, _layout):
+        if shiboken6.isValid(self) and self._views_observed and self.autoShowSourceVolumeNode:
+            self._show_source()
+
+    def _show_source(self):
+        """The source volume alone in each slice view that does not show it yet."""
+        for name in slicer.app.layoutManager().sliceViewNames():
+            composite = slicer.app.layoutManager().sliceWidget(name).mrmlSliceCompositeNode()
+            shown = (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
+            if self._source is not None and self._source.GetID() not in shown:
+                composite.SetBackgroundVolumeID(self._source.GetID())
+                composite.SetForegroundVolumeID(None)
+                composite.SetLabelVolumeID(None)
 
     def _follow_segmentation(self, segmentation):
         if segmentation is self._segmentation:
@@ -202,6 +190,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def _follow_source(self, source):
         if source is not self._source:
             self._source = source
+            if self.autoShowSourceVolumeNode:
+                self._show_source()
             self.sourceVolumeNodeChanged.emit(source)
 
     def segmentationNode(self):
@@ -252,16 +242,15 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if self._editor_node is None:
             return
         self._editor_node.SetActiveEffectName(effectName if effectName in self._effects else "")
-        self.updateWidgetFromMRML()
 
     def effectByName(self, name):
         return self._effects.get(name)
 
     def availableEffectNames(self):
-        return EFFECTS
+        return tuple(self._effects)
 
     def effectCount(self):
-        return len(EFFECTS)
+        return len(self._effects)
 
     def saveStateForUndo(self):
         if self._segmentation is not None:
@@ -289,10 +278,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         """Shortcuts need the application's window."""
 
     def setupViewObservations(self):
-        """No effect follows the mouse in the views."""
+        """No effect follows the mouse, but the widget knows that it should."""
+        self._views_observed = True
 
     def removeViewObservations(self):
-        """No effect follows the mouse in the views."""
+        self._views_observed = False
 
     def _add_segment(self):
         self.saveStateForUndo()

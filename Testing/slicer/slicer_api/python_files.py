@@ -74,11 +74,9 @@ class _Checker(ast.NodeVisitor):
 
     def visit_Try(self, node: ast.Try) -> None:
         """What is imported where an ImportError is caught may have come with any version."""
-        careful = any(
-            "ImportError" in map(_dotted, ast.walk(handler.type)) for handler in node.handlers if handler.type
-        )
+        caught = [name for handler in node.handlers if handler.type for name in map(_dotted, ast.walk(handler.type))]
         oldest = self._oldest
-        if careful:
+        if "ImportError" in caught:
             self._oldest = (math.inf,)
         for child in node.body:
             self.visit(child)
