@@ -23,6 +23,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 IMPORTED_MODELS_KEY = "MedDDPM/ImportedModels"
+PAGES = "https://github.com/SlicerMedDDPM/SlicerMedDDPM/blob/main/Documentation"
 
 
 class MedDDPMSlicer(ScriptedLoadableModule):
@@ -34,9 +35,13 @@ class MedDDPMSlicer(ScriptedLoadableModule):
         parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences", "SubjectHierarchy"]
         parent.contributors = ["SlicerMedDDPM developers"]
-        parent.helpText = _(
-            "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D diffusion "
-            "model. Choose or paint a segmentation and press Synthesize. Research only, not for diagnosis."
+        parent.helpText = "<p>{text}</p><p>{links}</p>".format(
+            text=_(
+                "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D "
+                "diffusion model. Choose or paint a segmentation and press Synthesize. "
+                "Research only, not for diagnosis."
+            ),
+            links=" · ".join(f'<a href="{PAGES}/{page}">{title}</a>' for page, title in helpPages().items()),
         )
         parent.acknowledgementText = _(
             "The method is Med-DDPM: Z. Dorjsembe, H.-K. Pao, S. Odonchimed, F. Xiao, “Conditional Diffusion Models "
@@ -47,6 +52,16 @@ class MedDDPMSlicer(ScriptedLoadableModule):
 
     def _started(self):
         registerSampleData(os.path.dirname(self.parent.path))
+
+
+def helpPages():
+    """Page of the documentation -> its title."""
+    return {
+        "tutorial.md": _("Tutorial"),
+        "troubleshooting.md": _("Troubleshooting"),
+        "model_card.md": _("What the model can and cannot do"),
+        "slicer.md": _("What was checked in Slicer"),
+    }
 
 
 def registerSampleData(folder):

@@ -15,6 +15,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 def pytest_configure(config):
     # exec_ is PythonQt's name for exec, and slicer.util uses it
     config.addinivalue_line("filterwarnings", "ignore:'exec_' will be removed:DeprecationWarning")
+    if not _missing:  # what is collected imports the module's library, and that Slicer's Python
+        from host import python_sources
+
+        python_sources.install()
 
 
 def pytest_collection_modifyitems(items):

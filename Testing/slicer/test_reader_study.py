@@ -199,6 +199,8 @@ CRASH = """
 import os, sys
 sys.path[:0] = sys.argv[1:3]
 import project, slicer
+from host import python_sources
+python_sources.install()
 slicer.mrmlScene = None
 from MedDDPMSlicerLib.mrml.reader_study import ReaderStudy
 reading = ReaderStudy(sys.argv[3], "Ann")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import VolumeError
 
@@ -29,7 +30,9 @@ class Geometry:
 
 def geometry_of_volume(volume_node) -> Geometry:
     if volume_node.GetImageData() is None:
-        raise VolumeError(f"The volume “{volume_node.GetName()}” holds no image.", "Choose another volume.")
+        raise VolumeError(
+            _("The volume “{name}” holds no image.").format(name=volume_node.GetName()), _("Choose another volume.")
+        )
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
     return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
@@ -40,8 +43,10 @@ def array_of_volume(volume_node) -> np.ndarray:
     array = slicer.util.arrayFromVolume(volume_node)
     if array.ndim != 3:
         raise VolumeError(
-            f"The volume “{volume_node.GetName()}” holds several values a voxel, as a colour image does.",
-            "Choose an MRI of one contrast.",
+            _("The volume “{name}” holds several values a voxel, as a colour image does.").format(
+                name=volume_node.GetName()
+            ),
+            _("Choose an MRI of one contrast."),
         )
     return array
 
@@ -54,8 +59,10 @@ def geometry_of_segmentation(segmentation_node) -> Geometry:
     image = slicer.vtkOrientedImageData()
     if not text or not converter.DeserializeImageGeometry(text, image, False) or 0 in image.GetDimensions():
         raise VolumeError(
-            f"The segmentation “{segmentation_node.GetName()}” does not say which voxel grid it lies on.",
-            "Choose the MRI it was drawn on, or paint something in it first.",
+            _("The segmentation “{name}” does not say which voxel grid it lies on.").format(
+                name=segmentation_node.GetName()
+            ),
+            _("Choose the MRI it was drawn on, or paint something in it first."),
         )
     ijk_to_ras, extent = image_to_world(image), image.GetExtent()
     ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
@@ -85,8 +92,8 @@ def between(segmentation_node, geometry: Geometry) -> np.ndarray:
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, segmentation_node.GetParentTransformNode(), general)
     if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
         raise VolumeError(
-            "The segmentation and the MRI are related by a warping transform.",
-            "Harden the transform first (Transforms module).",
+            _("The segmentation and the MRI are related by a warping transform."),
+            _("Harden the transform first (Transforms module)."),
         )
     return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
@@ -49,12 +50,14 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
     from MedDDPMCore.volumes.volume import Volume
 
     surfaces.require_voxels(segmentation_node)
-    head, *_ = (role for role in roles if role.rank == 0)
+    head = next(role for role in roles if role.rank == 0)
     heads = [s for s in found.get(head.label, ()) if not scene.is_empty(segmentation_node, s)]
     if not heads:
         raise LabelError(
-            f"“{segmentation_node.GetName()}” has no {head.title.lower()} segment with anything in it.",
-            "The tools keep a lesion inside the head: make the head first, under Head and tumor.",
+            _("“{name}” has no {title} segment with anything in it.").format(
+                name=segmentation_node.GetName(), title=head.title.lower()
+            ),
+            _("The tools keep a lesion inside the head: make the head first, under Head and tumor."),
         )
     ids = lesion_segments(roles, found)
     names = scene.segments_of(segmentation_node)
@@ -78,7 +81,7 @@ def lesion_segments(roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) 
 def require_painted(lesions: Lesions) -> None:
     """LabelError where no lesion has a voxel."""
     if not (lesions.mask.array > HEAD).any():
-        raise LabelError("There is no lesion yet.", "Paint one, or place one from the library.")
+        raise LabelError(_("There is no lesion yet."), _("Paint one, or place one from the library."))
 
 
 def piece_at(lesions: Lesions, ras) -> int:
@@ -125,7 +128,7 @@ def save_shape(lesions: Lesions, number: int, name: str):
 
     pieces = list_lesions(lesions.mask, lesions.scheme)
     if not pieces:
-        raise LabelError("There is no lesion to save.", "Paint one first.")
+        raise LabelError(_("There is no lesion to save."), _("Paint one first."))
     piece = pieces[number - 1]
     tumor = WHOLE_HEAD.values[WHOLE_HEAD.lesions[0]]
     labels = replace(piece.labels, array=np.where(piece.labels.array > 0, tumor, 0).astype(np.uint8))
@@ -201,7 +204,7 @@ def _to_world(node) -> np.ndarray:
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(node.GetParentTransformNode(), None, general)
     if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(general, linear):
         raise MedDDPMError(
-            "The segmentation lies under a warping transform.", "Harden the transform first (Transforms module)."
+            _("The segmentation lies under a warping transform."), _("Harden the transform first (Transforms module).")
         )
     matrix = linear.GetMatrix()
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
 from MedDDPMCore.base.errors import VolumeError
@@ -40,7 +41,9 @@ def read_in_pieces(path: str) -> Generator[None, None, Image]:
         with _opened(path) as file:
             return (yield from _read(file, path))
     except (OSError, EOFError, zlib.error) as error:
-        raise VolumeError(f"The image file {path} could not be read: {error}.", "Run again.") from error
+        raise VolumeError(
+            _("The image file {path} could not be read: {error}.").format(path=path, error=error), _("Run again.")
+        ) from error
 
 
 def read(path: str) -> Image:
@@ -67,7 +70,9 @@ def _read(file: BinaryIO, path: str) -> Generator[None, None, Image]:
     known = header["size"] == _HEADER.itemsize and header["magic"] == b"n+1" and int(header["datatype"]) in _TYPES
     flat = dims[0] in range(3, 8) and min(dims[1:4]) > 0 and max(dims[4 : dims[0] + 1], default=1) <= 1
     if not (known and flat and plain and header["sform_code"] > 0):
-        raise VolumeError(f"The image file {path} could not be read: it is not a plain 3D image.", "Run again.")
+        raise VolumeError(
+            _("The image file {path} could not be read: it is not a plain 3D image.").format(path=path), _("Run again.")
+        )
     dtype = np.dtype(_TYPES[int(header["datatype"])])
     file.read(int(header["offset"]) - _HEADER.itemsize)
     image = vtk.vtkImageData()

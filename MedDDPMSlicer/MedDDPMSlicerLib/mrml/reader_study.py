@@ -14,6 +14,7 @@ from pathlib import Path
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import EvaluationError
 from MedDDPMCore.evaluation.readers.files import Answer, answer_from, read_study, write_answers
@@ -30,7 +31,7 @@ class ReaderStudy:
         """EvaluationError where there is no study, no name, or no right to write the answers into its folder."""
         name = "".join(letter if letter.isalnum() else "-" for letter in reader.strip()).strip("-")
         if not name:
-            raise EvaluationError("The reader has no name yet.", "Enter one: it names the file of answers.")
+            raise EvaluationError(_("The reader has no name yet."), _("Enter one: it names the file of answers."))
         self.study = read_study(folder)
         self.reader = name
         self.answers: dict[str, Answer] = {}
@@ -40,8 +41,10 @@ class ReaderStudy:
             self._append({"study": self.study.id, "reader": name, "opened": _now()})
         except OSError as error:
             raise EvaluationError(
-                f"The answers cannot be kept in {self.study.folder}: {error.strerror}.",
-                "Copy the study to a folder that you may write to.",
+                _("The answers cannot be kept in {folder}: {reason}.").format(
+                    folder=self.study.folder, reason=error.strerror
+                ),
+                _("Copy the study to a folder that you may write to."),
             ) from error
 
     @property
@@ -80,7 +83,10 @@ class ReaderStudy:
         try:
             write_answers(Path(path), self.study.cases, self.answers)
         except OSError as error:
-            raise EvaluationError(f"{path} could not be written: {error.strerror}.", "Choose another place.") from error
+            raise EvaluationError(
+                _("{path} could not be written: {reason}.").format(path=path, reason=error.strerror),
+                _("Choose another place."),
+            ) from error
 
     def _read_log(self) -> None:
         """Take up the answers of an earlier sitting; a line that a crash cut short is cut off."""
@@ -102,8 +108,10 @@ class ReaderStudy:
                     self.answers[entry["case"]] = answer_from(*fields)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise EvaluationError(
-                    f"Line {number} of {self._log} cannot be understood ({error}).",
-                    "Move that file away to start anew, or correct the line.",
+                    _("Line {number} of {log} cannot be understood ({error}).").format(
+                        number=number, log=self._log, error=error
+                    ),
+                    _("Move that file away to start anew, or correct the line."),
                 ) from error
 
     def _keep(self, entry: dict) -> None:
@@ -111,8 +119,8 @@ class ReaderStudy:
             self._append(entry)
         except OSError as error:
             raise EvaluationError(
-                f"The answer could not be written to {self._log}: {error.strerror}.",
-                "Free space or connect the disk again, then answer once more.",
+                _("The answer could not be written to {log}: {reason}.").format(log=self._log, reason=error.strerror),
+                _("Free space or connect the disk again, then answer once more."),
             ) from error
 
     def _append(self, entry: dict) -> None:
@@ -207,7 +215,9 @@ def _load_picture(node, path: Path) -> None:
     reader.Update()
     image = reader.GetOutput()
     if not image.GetNumberOfPoints():
-        raise EvaluationError(f"{path} is not a picture that can be read.", "Copy the study again.")
+        raise EvaluationError(
+            _("{path} is not a picture that can be read.").format(path=path), _("Copy the study again.")
+        )
     node.SetAndObserveImageData(image)
     matrix = vtk.vtkMatrix4x4()
     matrix.SetElement(0, 0, -1)

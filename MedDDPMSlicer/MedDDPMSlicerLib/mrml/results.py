@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from MedDDPMCore.base.errors import VolumeError
@@ -65,7 +66,7 @@ def _require_on(geometry: Geometry, image: nifti.Image) -> None:
     shift = max(np.abs((image.ijk_to_ras - geometry.ijk_to_ras) @ corner).max() for corner in corners)
     if tuple(image.vtk_image.GetDimensions()) != geometry.dimensions or shift > _TOLERANCE:
         raise VolumeError(
-            "The result does not lie on the grid of the mask.", "Copy the error report and send it to us."
+            _("The result does not lie on the grid of the mask."), _("Copy the error report and send it to us.")
         )
 
 

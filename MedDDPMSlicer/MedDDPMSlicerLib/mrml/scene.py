@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from MedDDPMCore.base.errors import LabelError
@@ -157,8 +158,12 @@ def mask_in_pieces(
     absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
     if absent:
         raise LabelError(
-            f"“{segmentation_node.GetName()}” has no {absent[0].lower()} segment with anything in it.",
-            f"Under Input, choose the segment that is the {absent[0].lower()}, or make one from the MRI.",
+            _("“{name}” has no {absent} segment with anything in it.").format(
+                name=segmentation_node.GetName(), absent=absent[0].lower()
+            ),
+            _("Under Input, choose the segment that is the {absent}, or make one from the MRI.").format(
+                absent=absent[0].lower()
+            ),
         )
     target = oriented(geometry, between(segmentation_node, geometry))
     yield
@@ -209,7 +214,7 @@ def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geo
     if not logic.SetBinaryLabelmapToSegment(
         image, segmentation_node, segment_id, logic.MODE_REPLACE, image.GetExtent()
     ):
-        raise LabelError("The segment could not be stored.", "Try again in a new segmentation.")
+        raise LabelError(_("The segment could not be stored."), _("Try again in a new segmentation."))
 
 
 def _merge(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
@@ -262,7 +267,10 @@ def _resampled(node, pairs: list[tuple[str, int]], target) -> np.ndarray:
         values.InsertNextValue(value)
     mode = slicer.vtkSegmentation.EXTENT_REFERENCE_GEOMETRY
     if not node.GenerateMergedLabelmapForAllSegments(image, mode, target, ids, values):
-        raise LabelError(f"The segments of “{node.GetName()}” could not be read.", "Save the scene and load it again.")
+        raise LabelError(
+            _("The segments of “{name}” could not be read.").format(name=node.GetName()),
+            _("Save the scene and load it again."),
+        )
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
 
 
@@ -284,7 +292,7 @@ def _part(image, box: tuple[slice, slice, slice]):
 def _note_overlaps(mask: Mask, slab: slice, node, filled: list[tuple[Role, list[str]]], target) -> None:
     """Count, in a slab, inside each winner's bounding box only, the voxels that a lower role had claimed too."""
     array = mask.array[slab]
-    for index, (winner, _) in enumerate(filled):
+    for index, (winner, _segments) in enumerate(filled):
         box = _bounding_box(array == winner.value) if index else None
         if box is None:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 
 from MedDDPMCore.base.errors import LabelError
@@ -29,8 +30,8 @@ def require_voxels(segmentation_node) -> None:
     """LabelError where segments cannot be changed because they are surfaces."""
     if not is_made_of_voxels(segmentation_node):
         raise LabelError(
-            f"“{segmentation_node.GetName()}” is made of surfaces.",
-            "In the Segmentations module, make the binary labelmap the source representation.",
+            _("“{name}” is made of surfaces.").format(name=segmentation_node.GetName()),
+            _("In the Segmentations module, make the binary labelmap the source representation."),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from slicer.util import arrayFromVolume
 from vtk.util.numpy_support import vtk_to_numpy
 
@@ -92,7 +93,9 @@ def boxed(lesion: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, ...] |
 def maps(mrml_scene, samples: Samples) -> Generator[None, None, list]:
     """Add the voxel-wise mean and standard deviation (n - 1) of the samples as volumes, yielding between slabs."""
     if len(samples.volumes) < 2:
-        raise VolumeError("A mean needs several images.", "Under Advanced, set Images to 2 or more, and synthesize.")
+        raise VolumeError(
+            _("A mean needs several images."), _("Under Advanced, set Images to 2 or more, and synthesize.")
+        )
     arrays = [arrayFromVolume(volume) for volume in samples.volumes]
     images = [_image(arrays[0].shape) for _ in range(2)]
     mean, deviation = (array for _image_of, array in images)
@@ -146,14 +149,18 @@ def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], h
     """
     painted = [s for s in lesion_ids if not scene.is_empty(segmentation, s)]
     if not painted:
-        raise LabelError("There is no lesion to measure.", "Paint one, or add one with the lesion tools.")
+        raise LabelError(_("There is no lesion to measure."), _("Paint one, or add one with the lesion tools."))
     grid = grids.geometry_of_volume(samples.shown)
     head, lesion = (scene.merged(segmentation, [(s, 1) for s in ids], grid) > 0 for ids in (head_ids, painted))
     if not lesion.any():
-        raise LabelError("The lesion lies outside the synthetic image.", "Choose the segmentation it was made from.")
+        raise LabelError(
+            _("The lesion lies outside the synthetic image."), _("Choose the segmentation it was made from.")
+        )
     figures = _figures(samples.volumes, head | lesion, lesion, _spacing(samples.shown))
     if figures is None:
-        raise LabelError("There is no head around the lesion to compare it with.", "Make the head segment larger.")
+        raise LabelError(
+            _("There is no head around the lesion to compare it with."), _("Make the head segment larger.")
+        )
     rows = [(f"{number + 1}", samples.seed(number), *values) for number, values in enumerate(figures)]
     if patient is not None:
         grid, known = grids.geometry_of_volume(patient), original.original_of(segmentation, patient)
@@ -221,14 +228,14 @@ def _matched(shown, source) -> Generator[None, None, tuple[np.ndarray, float, fl
     same = first.dimensions == second.dimensions and first.transform_id == second.transform_id
     if not same or np.abs(first.ijk_to_ras - second.ijk_to_ras).max() > 1e-3:
         raise VolumeError(
-            "The MRI and the synthetic image do not lie on the same voxels.",
-            "Under Advanced, set the output grid to that of the MRI, and synthesize again with this MRI chosen.",
+            _("The MRI and the synthetic image do not lie on the same voxels."),
+            _("Under Advanced, set the output grid to that of the MRI, and synthesize again with this MRI chosen."),
         )
     own, other = arrayFromVolume(shown), arrayFromVolume(source)
     yield
     (low, high), (other_low, other_high) = (_levels(array) for array in (own, other))
     if other_high <= other_low:
-        raise VolumeError(f"“{source.GetName()}” has no contrast.", "Choose an MRI.")
+        raise VolumeError(_("“{name}” has no contrast.").format(name=source.GetName()), _("Choose an MRI."))
     if _are_mostly_equal(own, other, other_low + 0.05 * (other_high - other_low)):
         return own, 1.0, 0.0
     scale = (high - low) / (other_high - other_low)

@@ -54,7 +54,11 @@ class ExportPanel(Panel):
         running = self.is_busy
         image = p.result is not None and results.is_synthetic(p.result)
         self.ui.dicomButton.enabled = image and not running
-        self.ui.dicomButton.toolTip = "" if image else _("Only images made here are exported: make one, or choose one.")
+        self.ui.dicomButton.toolTip = (
+            _("Writes the image as a DICOM series into a new folder. Nothing is written over.")
+            if image
+            else _("Only images made here are exported: make one, or choose one.")
+        )
         self.ui.datasetButton.enabled = self.window.can_synthesize and self.window.model is not None and not running
         self.ui.exportStopButton.enabled = running and not self.process.is_stopping
         self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(p.exportLayout)))

@@ -153,8 +153,8 @@ class LesionToolsPanel(Panel):
         point = lesions.crosshair(slicer.mrmlScene)
         if not lesions.in_head(of, point):
             raise LabelError(
-                "The crosshair (R {:.0f}, A {:.0f}, S {:.0f} mm) is not in the head.".format(*point),
-                "Hold Shift and move the mouse over the head in a slice view, then try again.",
+                _("The crosshair (R {:.0f}, A {:.0f}, S {:.0f} mm) is not in the head.").format(*point),
+                _("Hold Shift and move the mouse over the head in a slice view, then try again."),
             )
         return self._place(of, (-point[0], -point[1], point[2]))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import qt
 import slicer
 
+from .icons import set_icons
+
 if TYPE_CHECKING:
     from ..model_info import ModelInfo
     from ..mrml.parameters import MedDDPMParameters
@@ -117,6 +119,7 @@ class Panel:
         self.window = window
         self.widget = slicer.util.loadUI(window.resourcePath(f"UI/{self.FILE}.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
+        set_icons(self.ui)
         self.widget.collapsed = self.COLLAPSED
         for widget in vars(self.ui).values():
             if widget.className() in _SHRINKABLE:

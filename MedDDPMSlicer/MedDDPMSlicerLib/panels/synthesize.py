@@ -53,7 +53,7 @@ class SynthesizePanel(Panel):
         run = self.window.run
         reason = self._reason_not_to()
         self.ui.synthesizeButton.enabled = not reason and not run.is_active
-        self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head.")
+        self.ui.synthesizeButton.toolTip = reason or _("Makes an MRI of the segmented head (Ctrl+Enter).")
         self.ui.cancelButton.enabled = run.is_active and run.status.phase != "cancelling"
         self.ui.outputSelector.enabled = not run.is_active
         self.ui.progressBar.value = run.status.percent

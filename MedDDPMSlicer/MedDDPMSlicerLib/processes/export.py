@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 
+from slicer.i18n import tr as _
+
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 
 from ..mrml import grids, nrrd, results, scene
@@ -45,7 +47,9 @@ def record_of(volume) -> dict:
     """A synthetic volume's provenance, from its attributes, as the file beside an image holds it. VolumeError for
     any other volume."""
     if not results.is_synthetic(volume):
-        raise VolumeError(f"“{volume.GetName()}” is no synthetic image.", "Choose one that was made here.")
+        raise VolumeError(
+            _("“{name}” is no synthetic image.").format(name=volume.GetName()), _("Choose one that was made here.")
+        )
     names = [name for name in volume.GetAttributeNames() if name.startswith(results.PREFIX)]
     facts = {name.removeprefix(results.PREFIX): volume.GetAttribute(name) for name in names}
     facts = {key: int(value) if key in _NUMBERS else value for key, value in facts.items() if key != "segmentation"}
@@ -63,8 +67,8 @@ def prepare_dicom(
     """
     if volume.GetParentTransformNode() is not None:
         raise VolumeError(
-            f"“{volume.GetName()}” lies under a transform, which a DICOM series cannot hold.",
-            "Harden the transform first (right click in the Data module).",
+            _("“{name}” lies under a transform, which a DICOM series cannot hold.").format(name=volume.GetName()),
+            _("Harden the transform first (right click in the Data module)."),
         )
     image, mask = folder / "image.nrrd", folder / "mask.nrrd"
     (folder / "image.json").write_text(json.dumps(record_of(volume)), encoding="utf-8")
@@ -92,8 +96,8 @@ def masks_of_scene(mrml_scene, roles, folder: Path) -> Generator[None, None, lis
         yield from scene.write_mask(mask, str(folder / f"mask{number}.nrrd"))
     if len(left_out) == len(segmentations):
         raise LabelError(
-            "The scene holds no segmentation with a head to make images from.",
-            " ".join(left_out) or "Paint one, or choose a folder of masks.",
+            _("The scene holds no segmentation with a head to make images from."),
+            " ".join(left_out) or _("Paint one, or choose a folder of masks."),
         )
     return left_out
 
@@ -131,7 +135,9 @@ class ExportProcess(CommandProcess):
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="MedDDPM-export-", dir=self._temporary))
         except OSError as error:
-            raise ResourceError(f"The temporary folder cannot be written to: {error}.", "Make room on it.") from error
+            raise ResourceError(
+                _("The temporary folder cannot be written to: {error}.").format(error=error), _("Make room on it.")
+            ) from error
         return self.folder
 
     def export(self, arguments: list[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import vtk
+from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
@@ -121,8 +122,8 @@ class SynthesisRun:
                 kind, files = "edit", (yield from self._write_edit(mask.geometry, source))
         except OSError as error:
             raise MedDDPMError(
-                f"The temporary folder could not be written to: {error}.",
-                "Make room on the disk, or choose another temporary folder in Slicer's settings.",
+                _("The temporary folder could not be written to: {error}.").format(error=error),
+                _("Make room on the disk, or choose another temporary folder in Slicer's settings."),
             ) from error
         self.report = "\n".join(part for part in (mask.overlap_text(), self._said_of(source)) if part)
         if settings.preview:
@@ -175,8 +176,8 @@ class SynthesisRun:
             files["edit_mask"] = str(self._folder / "region.nrrd")
             if scene.is_empty(settings.segmentation, edit.region):
                 raise LabelError(
-                    "There is nothing in the segment that says what is to be made anew.",
-                    "Paint the region, or choose “Around the tumor”.",
+                    _("There is nothing in the segment that says what is to be made anew."),
+                    _("Paint the region, or choose “Around the tumor”."),
                 )
             region = yield from scene.merged_in_pieces(settings.segmentation, [(edit.region, 1)], geometry)
             yield from nrrd.write_array(region, geometry, files["edit_mask"])

@@ -3,6 +3,7 @@
 What could install packages is a recording stand-in in either case.
 """
 
+import functools
 import os
 import pathlib
 import sys
@@ -12,6 +13,7 @@ import slicer
 _HERE = pathlib.Path(__file__).parent / "python"
 
 
+@functools.cache
 def install():
     """Make slicer.ScriptedLoadableModule and its like importable; returns "real" or "stand-ins"."""
     _add(_HERE / "always", _HERE / "always" / "slicer")

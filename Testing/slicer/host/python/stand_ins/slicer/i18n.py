@@ -10,7 +10,10 @@ def translate(context, text):
 
 
 def getContext(sourceFile):
-    return os.path.splitext(os.path.basename(sourceFile))[0]
+    """The file's name, with its package's before it where it lies in one."""
+    folder, name = os.path.split(sourceFile)
+    package = f"{os.path.basename(folder)}." if os.path.isfile(os.path.join(folder, "__init__.py")) else ""
+    return package + os.path.splitext(name)[0]
 
 
 def tr(text):

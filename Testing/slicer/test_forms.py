@@ -1,0 +1,125 @@
+"""The boxes as forms: labels that lead to their fields, a word on each control, a key, words to translate."""
+
+import ast
+import importlib.util
+import xml.etree.ElementTree as ElementTree
+
+import project
+import pytest
+
+pytest.importorskip("slicer")
+import slicer
+from test_window import drawn_head
+from window import open_window, packages_are_there  # noqa: F401
+
+FORMS = sorted((project.MODULE.parent / "Resources" / "UI").glob("*.ui"))
+SILENT = ("QLabel", "QWidget", "QProgressBar", "ctkCollapsibleButton", "ctkCollapsibleGroupBox", "QGroupBox",
+          "qMRMLSegmentEditorWidget", "QFrame")  # fmt: skip
+ERRORS = ("MedDDPMError", "LabelError", "VolumeError", "ResourceError", "EvaluationError", "ModelError")
+
+
+def properties(widget):
+    """Name -> text of a widget's own properties in a .ui file."""
+    return {entry.get("name"): entry[0].text for entry in widget.findall("property") if len(entry)}
+
+
+def rows(form):
+    """The label and the fields of each row of a form's layouts that has both."""
+    for layout in (layout for layout in form.iter("layout") if layout.get("class") == "QFormLayout"):
+        cells = {}
+        for item in layout.findall("item"):
+            cells.setdefault(item.get("row"), {})[item.get("column")] = item
+        for cell in cells.values():
+            label = cell["0"].find("widget") if "0" in cell else None
+            if label is not None and label.get("class") == "QLabel" and "1" in cell:
+                yield label, [part for part in cell["1"].iter("widget") if part.get("class") != "QLabel"]
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_the_label_of_a_field_leads_to_it_and_each_control_says_what_it_does(path):
+    form = ElementTree.parse(path).getroot()
+    strangers, mute = [], []
+    for label, fields in rows(form):
+        if fields and properties(label).get("buddy") not in [field.get("name") for field in fields]:
+            strangers.append(label.get("name"))
+    for widget in form.iter("widget"):
+        if widget.get("class") not in SILENT and not properties(widget).get("toolTip"):
+            mute.append(widget.get("name"))
+    assert (strangers, mute) == ([], [])
+
+
+def test_ctrl_and_enter_synthesize(window):
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    drawn_head(window)
+    window.widget.panels["synthesize"].widget.collapsed = False
+    main = slicer.util.mainWindow()
+    main.activateWindow()
+    window.host.process_events()
+    assert window.synthesize_button.enabled and "Ctrl+Enter" in window.synthesize_button.toolTip
+    pressed = []
+    window.synthesize_button.connect("clicked()", lambda: pressed.append(1))
+    QTest.keyClick(main, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    window.wait(lambda: pressed)  # a button that a key pressed stays down for a moment
+    window.run.cancel()
+    assert pressed == [1]
+    window.wait(lambda: not window.run.is_active)
+
+
+def test_buttons_that_start_and_stop_have_icons(window):
+    for button in (window.synthesize_button, window.cancel_button, window.train.stopButton, window.train.dataButton):
+        assert not button.icon.isNull()
+
+
+def test_help_leads_to_pages_that_are_there(window):
+    links = [part.split('"')[0] for part in window.module.helpText.split('href="')[1:]]
+    assert len(links) >= 4
+    for link in links:
+        assert (project.ROOT / "Documentation" / link.rpartition("/")[2]).is_file()
+
+
+def raised(source):
+    """The texts of errors for users that a source raises as they are, not through tr."""
+    for node in ast.walk(ast.parse(source)):
+        call = node.exc if isinstance(node, ast.Raise) else None
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ERRORS:
+            for argument in call.args:
+                plain = isinstance(argument, ast.Constant) and argument.value
+                if plain or isinstance(argument, ast.JoinedStr):
+                    yield node.lineno
+
+
+def test_errors_that_the_module_words_can_be_translated():
+    library = project.MODULE.parent / "MedDDPMSlicerLib"
+    found = {path.name: list(raised(path.read_text(encoding="utf-8"))) for path in sorted(library.rglob("*.py"))}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert list(raised('raise LabelError("No.", hint)')) and not list(raised("raise LabelError(_('No.'), hint)"))
+
+
+@pytest.fixture
+def translation():
+    """The script that writes the template."""
+    spec = importlib.util.spec_from_file_location("t", project.ROOT / "Resources" / "translation_template.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_translation_template_holds_what_is_said_in_the_context_that_slicer_asks_for(translation):
+    from slicer.i18n import getContext
+
+    found = {(message.context, message.source): message for message in translation.messages(project.MODULE.parent)}
+    assert ("panels.synthesize", "Ready.") in found and ("Synthesize", "Cancel") in found
+    for (context, _text), message in found.items():
+        if message.file.suffix == ".py" and context != "qSlicerAbstractCoreModule":
+            assert context == getContext(str(message.file))
+    tree = ElementTree.fromstring(translation.template(list(found.values()), project.MODULE.parent))
+    assert len(tree.findall("context/message")) == len(found) > 300
+    assert not any("notr" in message.source or message.source == "Ctrl+Return" for message in found.values())
+
+
+def test_a_text_that_is_made_when_it_runs_cannot_be_translated(translation, tmp_path):
+    (tmp_path / "code.py").write_text('_(f"{count} images")', encoding="utf-8")
+    with pytest.raises(ValueError, match="plain text"):
+        translation.messages(tmp_path)
