@@ -8,7 +8,7 @@ import slicer
 import vtk
 from MedDDPMSlicerLib import model_info, panels, paths, report, roles
 from MedDDPMSlicerLib.mrml import loading, parameters, samples, scene, views
-from MedDDPMSlicerLib.panels import annotation
+from MedDDPMSlicerLib.panels import about, annotation
 from MedDDPMSlicerLib.processes.qt_transport import QtTransport
 from MedDDPMSlicerLib.processes.run import SynthesisRun
 from MedDDPMSlicerLib.processes.synthesis_process import SynthesisProcess
@@ -23,7 +23,6 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 IMPORTED_MODELS_KEY = "MedDDPM/ImportedModels"
-PAGES = "https://github.com/SlicerMedDDPM/SlicerMedDDPM/blob/main/Documentation"
 
 
 class MedDDPMSlicer(ScriptedLoadableModule):
@@ -35,50 +34,11 @@ class MedDDPMSlicer(ScriptedLoadableModule):
         parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences", "SubjectHierarchy"]
         parent.contributors = ["SlicerMedDDPM developers"]
-        parent.helpText = "<p>{text}</p><p>{links}</p>".format(
-            text=_(
-                "Turns a segmentation of head and tumor into a synthetic whole-head MRI with a conditional 3D "
-                "diffusion model. Choose or paint a segmentation and press Synthesize. "
-                "Research only, not for diagnosis."
-            ),
-            links=" · ".join(f'<a href="{PAGES}/{page}">{title}</a>' for page, title in helpPages().items()),
-        )
-        parent.acknowledgementText = _(
-            "The method is Med-DDPM: Z. Dorjsembe, H.-K. Pao, S. Odonchimed, F. Xiao, “Conditional Diffusion Models "
-            "for Semantic 3D Brain MRI Synthesis”, IEEE Journal of Biomedical and Health Informatics 28(7), 2024. "
-            "Bundled weights: IXI dataset (brain-development.org), CC BY-SA 4.0."
-        )
+        parent.helpText, parent.acknowledgementText = about.help_text(), about.acknowledgement()
         slicer.app.connect("startupCompleted()", self._started)
 
     def _started(self):
-        registerSampleData(os.path.dirname(self.parent.path))
-
-
-def helpPages():
-    """Page of the documentation -> its title."""
-    return {
-        "tutorial.md": _("Tutorial"),
-        "troubleshooting.md": _("Troubleshooting"),
-        "model_card.md": _("What the model can and cannot do"),
-        "slicer.md": _("What was checked in Slicer"),
-    }
-
-
-def registerSampleData(folder):
-    """List the bundled heads in the Sample Data module."""
-    import SampleData
-
-    for path in samples.sample_files():
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category="MedDDPM",
-            sampleName=samples.title(path),
-            uris=path.as_uri(),
-            fileNames=path.name,
-            nodeNames=samples.title(path),
-            checksums=samples.checksum(path),
-            thumbnailFileName=os.path.join(folder, "Resources", "Icons", "MedDDPMSlicer.png"),
-            customDownloader=lambda _source, path=path: samples.load_sample(slicer.mrmlScene, path),
-        )
+        samples.register(os.path.join(os.path.dirname(self.parent.path), "Resources", "Icons", "MedDDPMSlicer.png"))
 
 
 class MedDDPMSlicerLogic(ScriptedLoadableModuleLogic):

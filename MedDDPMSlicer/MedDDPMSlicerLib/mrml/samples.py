@@ -32,6 +32,23 @@ def checksum(path: Path) -> str:
     return "SHA256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def register(picture: str) -> None:
+    """List the bundled heads in the Sample Data module; picture: what it shows of each."""
+    import SampleData
+
+    for path in sample_files():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="MedDDPM",
+            sampleName=title(path),
+            uris=path.as_uri(),
+            fileNames=path.name,
+            nodeNames=title(path),
+            checksums=checksum(path),
+            thumbnailFileName=picture,
+            customDownloader=lambda _source, path=path: load_sample(slicer.mrmlScene, path),
+        )
+
+
 def load_sample(mrml_scene, path: Path):
     """Add a sample as a segmentation with its canvas; returns the segmentation."""
     volume = slicer.vtkMRMLScalarVolumeNode()
