@@ -28,6 +28,6 @@ if [ $# -gt 0 ]; then
   exec "$python" -m pytest "$@"
 fi
 status=0
-"$python" -m pytest Testing/project Testing/core Testing/gpu || status=$?
+"$python" -m pytest Testing/project Testing/core Testing/gpu Testing/faults || status=$?
 "$python" -m pytest Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
 exit $status
