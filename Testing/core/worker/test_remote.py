@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conversation import Conversation
-from loopback import Loopback
+from loopback import Cable, Loopback
 from phantoms import box, head
 from small_models import write_model
 
@@ -188,6 +188,29 @@ def test_a_connection_lost_in_mid_run_keeps_what_is_finished_and_is_made_anew(ta
     assert worker.hear("done", "error")["event"] == "done"
     worker.say({"request": "shutdown"})
     assert worker.process.wait(60) == 0
+
+
+def test_a_cable_drawn_in_mid_run_is_said_and_nothing_is_left_there(models, talk, request_of, tmp_path):
+    with Cable() as cable:
+        own = Loopback(tmp_path / "own", cable.address, cable.within)
+        try:
+            here = {"PATH": f"{own.bin}:{os.environ['PATH']}"}
+            worker = talk("--remote-command", own.program(models / "there"), here=here)
+            worker.say(request_of("long", samples=500))
+            while worker.hear("progress", "error")["sample"] < 3:
+                pass
+            cable.put("down")
+            error = worker.hear("error", "done")
+            assert error["event"] == "error" and error["code"] == "connection" and "lost" in error["message"]
+            assert len(whole(tmp_path / "out")) >= 2
+            cable.put("up")
+            worker.say(request_of("again", output=str(tmp_path / "again")))
+            assert worker.hear("done", "error")["event"] == "done"
+            worker.say({"request": "shutdown"})
+            assert worker.process.wait(60) == 0
+            own.wait_until_clean()
+        finally:
+            own.stop()
 
 
 @pytest.mark.parametrize("end", ["killed", "shut down", "input ended"])
