@@ -17,10 +17,11 @@ from ..lesions.shapes import bounding_box, shifted
 from ..synthesis.synthesize import Model, Progress, Settings
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume, resample_image, where_labels
+from .check import EditOptions
 from .fill import at_grid_size, filling
 from .match import levelled, matched
 from .output import Edited
-from .plan import EditOptions, EditPlan, plan_edit
+from .plan import EditPlan, plan_edit
 from .texture import SHELL_MM, texture
 
 FINER = 0.75
