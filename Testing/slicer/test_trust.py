@@ -9,7 +9,6 @@ import slicer
 import slicer.util
 from MedDDPMSlicerLib import model_info
 from MedDDPMSlicerLib.mrml import views
-from MedDDPMSlicerLib.processes import dependencies
 from test_window import HEAD_SHAPE, combo, drawn_head, head_volume  # noqa: F401
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -72,6 +71,8 @@ def no_duration_is_known(running_host):
 
 
 def test_without_a_gpu_the_time_of_the_last_run_is_said_before_the_click(no_duration_is_known, window):
+    from MedDDPMSlicerLib.processes import dependencies
+
     drawn_head(window)
     setup = window.widget.panels["setup"]
     setup.state = dependencies.State(versions=(("torch", "2.9"),), machine="Linux x86_64")
