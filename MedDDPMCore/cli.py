@@ -26,7 +26,7 @@ from .commands import (
     training,
     worker,
 )
-from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, Parser
+from .commands.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, Parser, print_result
 from .commands.console import console
 from .version import __version__
 
@@ -74,6 +74,8 @@ def _run(args: argparse.Namespace) -> int:
             return code
     except MedDDPMError as error:
         _say(str(error))
+        if getattr(args, "json", False):
+            print_result(args, {"error": {"code": error.code, "message": error.message, "hint": error.hint}}, [])
         return EXIT_INTERRUPTED if error.code == "interrupted" else EXIT_ERROR
     except KeyboardInterrupt:
         _say("interrupted")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
@@ -89,6 +91,38 @@ def add_dry_run(p: argparse.ArgumentParser, *names: str) -> None:
     p.add_argument(
         *names, "--dry-run", dest="dry_run", action="store_true", help="only check what is given, and say what would be"
     )
+
+
+def add_json(p: argparse.ArgumentParser) -> None:
+    """Adds --json, which `print_result` heeds."""
+    p.add_argument("--json", action="store_true", help="print what came of it as one JSON document, for programs")
+
+
+def print_result(args: argparse.Namespace, values: dict, lines: Iterable[object]) -> None:
+    """Prints what came of a command: lines for people, or with --json the values, plain data, paths and numbers."""
+    if args.json:
+        print(json.dumps(_plain(values), indent=1, default=str))
+    else:
+        for line in lines:
+            print(line)
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for numbers that are not one, which JSON does not know."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def image_written(path: Path) -> dict:
+    """What a program is told of an image that was written with its record: its files, and what the record says."""
+    from ..synthesis.output import picture_beside, record_beside, sidecar
+
+    record = record_beside(path) or {}
+    said = {key: record.get(key) for key in ("modality", "seed", "model", "device", "warnings")}
+    return {"path": path, "record": sidecar(path), "picture": picture_beside(path), **said}
 
 
 def at_least_one(text: str) -> int:

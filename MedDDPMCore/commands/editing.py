@@ -12,10 +12,13 @@ from .command import (
     Commands,
     add_command,
     add_dry_run,
+    add_json,
     add_label_options,
     add_mri,
     at_least_one,
+    image_written,
     label_mapping,
+    print_result,
     require_new,
 )
 
@@ -44,6 +47,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
     add_dry_run(p, "--check")
+    add_json(p)
 
 
 def edit(args: argparse.Namespace) -> int:
@@ -77,17 +81,24 @@ def edit(args: argparse.Namespace) -> int:
         spec, mri, mask, source=source, edit_mask=edit_mask, mapping=mapping, options=options
     )
     if args.dry_run:
-        console.tell([*checked.notes, *checked.report.notes], checked.report.warnings)
+        notes, warnings = [*checked.notes, *checked.report.notes], checked.report.warnings
+        console.tell(notes, warnings)
+        print_result(args, {"warnings": warnings, "notes": notes}, [])
         return 0
     require_writable(out.parent if names_a_file(out) else out)
     model = load_model(args.model, args.device)
     plan = plan_checked(model, checked)
     console.tell(plan.notes, plan.warnings)
     settings = Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples)
+    written = []
     with console.bar(args) as bar:
         for progress, result in run_edit(model, plan, settings):
             bar.total, bar.n = progress.total, progress.index
             bar.refresh()
             if result:
-                print(result.write(out, stem(args.mri)))
+                written.append(result.write(out, stem(args.mri)))
+                if not args.json:
+                    print(written[-1])
+    images = [image_written(path) for path in written] if args.json else []
+    print_result(args, {"images": images, "warnings": plan.warnings, "notes": plan.notes}, [])
     return 0

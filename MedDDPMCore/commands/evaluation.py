@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from ..base.errors import EvaluationError
 from . import console
-from .command import Commands, add_command, require_apart
+from .command import Commands, add_command, add_json, print_result, require_apart
 
 
 def add(commands: Commands) -> None:
@@ -24,6 +25,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--pairs", type=int, default=200, help="random pairs of MS-SSIM within a set (default 200)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="auto", help="of the feature network: auto, cpu, cuda:0 …")
+    add_json(p)
 
     p = add_command(commands, "figures", figures, "Draw a figure for a reader: planes with sides named and a scale.")
     kinds = p.add_subparsers(dest="kind", required=True, metavar="KIND")
@@ -92,7 +94,7 @@ def evaluate(args: argparse.Namespace) -> int:
             device=args.device,
             progress=progress,
         )
-    print((out / MARKDOWN_FILE).read_text(encoding="utf-8"))
-    for path in result.files:
-        print(path)
+    metrics = [dataclasses.asdict(row) for row in result.rows]
+    report = (out / MARKDOWN_FILE).read_text(encoding="utf-8")
+    print_result(args, {"metrics": metrics, "notes": result.notes, "files": result.files}, [report, *result.files])
     return 0

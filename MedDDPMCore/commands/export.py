@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
 from . import console
-from .command import EXIT_ERROR, Commands, add_command, add_dry_run, label_mapping
+from .command import EXIT_ERROR, Commands, add_command, add_dry_run, add_json, label_mapping, print_result
 from .synthesis import add_synthesis_options, check_masks, picked_device
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
     add_dry_run(p, "--check")
+    add_json(p)
 
     p = add_command(
         commands, "dicom", dicom, "Write synthetic images of a head as a DICOM study, their mask as a DICOM SEG."
@@ -71,7 +73,7 @@ def dataset(args: argparse.Namespace) -> int:
     scheme = ModelSpec.read(find_model(args.model)).labels
     mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
     if args.dry_run:
-        return check_masks(masks, scheme, mapping)
+        return check_masks(args, masks, scheme, mapping)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -93,7 +95,7 @@ def dataset(args: argparse.Namespace) -> int:
         close()
     holds = f"holds {made.cases} cases" if made.cases is not None else "is completed by the last process to end"
     counts = f"{len(made.made)} made, {len(made.there_before)} there before, {len(made.failed)} masks left out"
-    print(f"{counts}; {args.out} {holds}")
+    print_result(args, {"folder": args.out, **dataclasses.asdict(made)}, [f"{counts}; {args.out} {holds}"])
     return EXIT_ERROR if made.failed else 0
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from .command import Commands, add_command
+from .command import Commands, add_command, add_json, print_result
 
 
 def add(commands: Commands) -> None:
     """Adds the commands to the command line's."""
     p = add_command(commands, "models", models, "List the models that can be named.")
-    p.add_argument("--json", action="store_true", help="as JSON, with all that each model says of itself")
+    add_json(p)
 
     p = add_command(commands, "import-model", import_model, "Turn a published Med-DDPM checkpoint into a model folder.")
     p.add_argument("checkpoint", help="model_128.pt or model_brats.pt, as downloaded")
@@ -25,15 +24,12 @@ def models(args: argparse.Namespace) -> int:
     from ..models.spec import ModelSpec
 
     models = {name: (folder, ModelSpec.read(folder)) for name, folder in find_models().items()}
-    if args.json:
-        listed = {
-            name: {"folder": str(folder), "weights_sha256": spec.weights_sha256, **spec.to_dict()}
-            for name, (folder, spec) in models.items()
-        }
-        print(json.dumps(listed, indent=1))
-        return 0
-    for name, (folder, spec) in models.items():
-        print(f"{name}\t{spec.title}\t{', '.join(spec.modalities)}\t{folder}")
+    listed = {
+        name: {"folder": folder, "weights_sha256": spec.weights_sha256, **spec.to_dict()}
+        for name, (folder, spec) in models.items()
+    }
+    lines = [f"{name}\t{s.title}\t{', '.join(s.modalities)}\t{folder}" for name, (folder, s) in models.items()]
+    print_result(args, listed, lines)
     return 0
 
 

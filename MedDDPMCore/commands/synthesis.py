@@ -16,10 +16,13 @@ from .command import (
     Commands,
     add_command,
     add_dry_run,
+    add_json,
     add_label_options,
     add_mri,
     at_least_one,
+    image_written,
     label_mapping,
+    print_result,
     read_mri,
     require_new,
 )
@@ -44,6 +47,7 @@ def add(commands: Commands) -> None:
     add_synthesis_options(p)
     add_mri(p)
     add_dry_run(p, "--check")
+    add_json(p)
 
     p = add_command(commands, "head-mask", head_mask, "Make a head mask from an MRI, with a tumour where there is one.")
     p.add_argument("image")
@@ -90,7 +94,7 @@ def synthesize(args: argparse.Namespace) -> int:
     names = mask_names(masks)
     rank, world = rank_and_world()
     if args.dry_run:
-        return check_masks(masks, scheme, mapping, mri)
+        return check_masks(args, masks, scheme, mapping, mri)
     if len(masks) == 1:  # before a model is loaded; masks of a folder are told of one by one
         completed(Volume.read(masks[0], labels=True), scheme, mapping, mri)
     model = load_model(args.model, picked_device(args.device), args.precision)
@@ -102,12 +106,14 @@ def synthesize(args: argparse.Namespace) -> int:
         batch_size=1,
         output_grid=args.grid,
     )
+    messages = []
     mine, out, made = masks[rank::world], Path(args.out), 0
     with console.bar(args, len(masks[rank::world]) * args.samples, "image") as bar:
 
         def report(mask: Path, what: Progress | str) -> None:
             nonlocal made
             if isinstance(what, str):
+                messages.append({"mask": mask, "words": what})
                 bar.clear()
                 bad = what.startswith(("left out", "warning: "))
                 console.tell(**{"warnings" if bad else "notes": [what.removeprefix("warning: ")]}, of=mask.name)
@@ -121,8 +127,8 @@ def synthesize(args: argparse.Namespace) -> int:
         written, failed = synthesize_files(
             model, mine, out, settings=settings, mapping=mapping, report=report, names=names, mri=mri
         )
-    for path in written:
-        print(path)
+    images = [image_written(path) for path in written] if args.json else []
+    print_result(args, {"images": images, "failed": failed, "messages": messages}, written)
     return EXIT_ERROR if failed else 0
 
 
@@ -137,23 +143,34 @@ def picked_device(name: str) -> str:
     return name
 
 
-def check_masks(masks: list[Path], scheme: LabelScheme, mapping: LabelMapping | None, mri: Volume | None = None) -> int:
+def check_masks(
+    args: argparse.Namespace,
+    masks: list[Path],
+    scheme: LabelScheme,
+    mapping: LabelMapping | None,
+    mri: Volume | None = None,
+) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
     from ..anatomy.completed import completed
     from ..synthesis.batch import mask_names
     from ..volumes.volume import Volume
 
-    worst, names = 0, mask_names(masks)
+    worst, names, checked = 0, mask_names(masks), []
     for path in masks:
         name = path.name if len(masks) == 1 else f"{names[path]} ({shown(path)})"
         try:
             _, report = completed(Volume.read(path, labels=True), scheme, mapping, mri)
         except MedDDPMError as error:
-            print(f"{name}: {error}")
-            worst = EXIT_ERROR
-            continue
-        present = ", ".join(f"{name} {count} voxels" for name, count in report.present.items())
-        print("\n  ".join([f"{name}: {present}", *report.warnings, *report.notes]))
+            checked.append({"mask": path, "error": error.message, "hint": error.hint})
+            lines, worst = [f"{name}: {error}"], EXIT_ERROR
+        else:
+            told = {"labels": report.present, "warnings": report.warnings, "notes": report.notes}
+            checked.append({"mask": path, **told})
+            present = ", ".join(f"{name} {count} voxels" for name, count in report.present.items())
+            lines = ["\n  ".join([f"{name}: {present}", *report.warnings, *report.notes])]
+        if not args.json:
+            print(*lines)
+    print_result(args, {"masks": checked}, [])
     return worst
 
 
