@@ -8,6 +8,7 @@ import io
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 """What numpy, torch and ITK read when they are loaded."""
+_LINE_SECONDS = 30
 _LOUD = "medddpm: "
 """How errors and warnings begin; --quiet leaves nothing else on stderr."""
 
@@ -33,11 +35,56 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), of: str = "") 
         print(f"{name}{text}", file=sys.stderr)
 
 
-def bar(args: argparse.Namespace, total: float | None = None, unit: str = "step") -> tqdm:
-    """A tqdm bar of a whole job, with the time left; drawn on a terminal alone, and not with --quiet."""
+def bar(args: argparse.Namespace, total: float | None = None, unit: str = "step") -> tqdm | _Lines:
+    """A tqdm bar of a whole job, with the time left; where stderr is no terminal a line every _LINE_SECONDS instead;
+    neither with --quiet."""
+    if not args.quiet and not sys.stderr.isatty():
+        return _Lines(total, unit)
     from tqdm import tqdm
 
-    return tqdm(total=total, disable=True if args.quiet else None, unit=unit)
+    return tqdm(total=total, disable=args.quiet, unit=unit)
+
+
+class _Lines:
+    """What stands for a bar in a pipe or file, with as much of tqdm's doors as commands use."""
+
+    def __init__(self, total: float | None, unit: str):
+        self.total, self.n, self._unit, self._what = total, 0.0, unit, ""
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def update(self, done: float = 1) -> None:
+        self.n += done
+        self.refresh()
+
+    def set_description(self, text: str, refresh: bool = True) -> None:
+        self._what = text
+        if refresh:
+            self.refresh()
+
+    def refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._told < _LINE_SECONDS:
+            return
+        self._told, left = now, ""
+        if self.total and self.n:
+            minutes, seconds = divmod(round((now - self._began) * (self.total / self.n - 1)), 60)
+            left = f" of {self.total:g} {self._unit}s, {minutes} min {seconds} s left"
+        print(f"{self._what}: {self.n:g}{left}", file=sys.stderr, flush=True)
+
+    def write(self, text: str) -> None:
+        print(text, flush=True)
+
+    def clear(self) -> None:
+        """There is nothing to clear, as nothing is drawn over itself."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 import pytest
@@ -47,10 +48,20 @@ def test_the_log_holds_whole_lines_and_of_a_bar_the_last_that_was_drawn(tmp_path
     assert "90%" in (tmp_path / "screen").read_text()
 
 
+def test_where_no_bar_is_seen_a_line_now_and_then_says_how_far_the_work_is(capsys, monkeypatch):
+    times = iter([0.0, 10.0, 20.0, 31.0, 62.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(times))
+    with console.bar(argparse.Namespace(quiet=False), 8, "case") as bar:
+        for name in "abcd":
+            bar.set_description(name, refresh=False)
+            bar.update(1)
+    assert capsys.readouterr().err == "c: 3 of 8 cases, 0 min 52 s left\nd: 4 of 8 cases, 1 min 2 s left\n"
+
+
 def test_threads_are_limited_while_the_command_runs(mask, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     seen = []
-    monkeypatch.setattr("MedDDPMCore.commands.models.json.dumps", lambda *_, **__: seen.append(dict(os.environ)) or "")
+    monkeypatch.setattr("MedDDPMCore.commands.command.json.dumps", lambda *_, **__: seen.append(dict(os.environ)) or "")
     assert main(["models", "--json", "--threads", "1"]) == 0
     assert seen[0]["OMP_NUM_THREADS"] == seen[0]["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] == "1"
     assert os.environ.get("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS") != "1"
