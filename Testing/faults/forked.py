@@ -109,6 +109,11 @@ def _child(work: Callable, log: Path, limits: dict[int, int], stdin: int | None,
     return int(code or 0)
 
 
+def addresses() -> int:
+    """Bytes of addresses that this process has: a library of its own may need many of them."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def load_everything() -> None:
     """Imports what the commands import, so that their forks start at once and need no memory for it."""
     import nibabel  # noqa: F401

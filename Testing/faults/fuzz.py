@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from .forked import Forked
+from .forked import Forked, addresses
 from .targets import Target, all_targets, silence
 
 SECONDS = 10
@@ -21,7 +21,7 @@ _WALL = 180
 """Seconds without any use of the processor: it waits for something that never comes."""
 _MEMORY = 1 << 30
 """Bytes by which memory may grow for one small file."""
-_ADDRESSES = 6 << 30
+_ADDRESSES = 4 << 30
 _STATE = struct.Struct("qq")
 
 
@@ -92,7 +92,7 @@ def _watched(child: Forked, shared: mmap.mmap) -> str:
 
 def _work(target: Target, seed: int, first: int, last: int, shared: mmap.mmap, until: float) -> int:
     silence()
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (addresses() + _ADDRESSES, resource.RLIM_INFINITY))
     empty = target.files[0].parent.parent / f"cwd-{os.getpid()}"
     empty.mkdir()
     os.chdir(empty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -72,7 +73,8 @@ def _killed(work: Work, draw: random.Random, log: Path, usual: float) -> tuple[f
         skipped = draw.randrange(6)
         seen: set[Path] = set()
         while process.poll() is None and len(seen) <= skipped:
-            seen |= set(work.out.rglob("*.part"))
+            with contextlib.suppress(FileNotFoundError):  # they come and go
+                seen |= set(work.out.rglob("*.part"))
     else:
         end = started + draw.random() * 1.2 * usual
         while process.poll() is None and time.monotonic() < end:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .forked import Forked, command
+from .forked import Forked, addresses, command
 from .kills import Work, left_over, make_way, prepared, torn
 from .targets import small_head
 
@@ -32,14 +32,10 @@ def scarce(folder: Path, seed: int, each: int | None, until: float) -> Iterator[
         work, draw = works[number % len(works)], random.Random(f"{seed} scarce {number}")
         limits = {resource.RLIMIT_FSIZE: draw.choice(_DISK)}
         yield from (("disk full (files of limited size)", kind) for kind in _with(work, folder, limits, "disk"))
-        limits = {resource.RLIMIT_AS: _addresses() + (draw.choice(_MEMORY) << 20)}
+        limits = {resource.RLIMIT_AS: addresses() + (draw.choice(_MEMORY) << 20)}
         yield from (("memory capped", kind) for kind in _with(work, folder, limits, "memory"))
         number += 1
     yield from ((f"{masks} masks, some of them damaged", kind) for kind in _many_masks(folder, masks))
-
-
-def _addresses() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[str]:
