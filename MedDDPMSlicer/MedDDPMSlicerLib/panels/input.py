@@ -28,7 +28,6 @@ class InputPanel(Panel):
         self.notice = ""
         for selector in (self.ui.mriSelector, self.ui.segmentationSelector):
             selector.setMRMLScene(slicer.mrmlScene)
-        self.ui.mriSelector.connect("nodeActivated(vtkMRMLNode*)", self._mri_chosen)
         for path in samples.sample_files():
             self.ui.sampleCombo.addItem(samples.title(path), str(path))
         self.ui.sampleButton.connect("clicked()", self._load_sample)
@@ -151,11 +150,6 @@ class InputPanel(Panel):
         identity = scene.create_segment(self._parameters.segmentation, role)
         self.window.refresh()
         self.window.editor.edit_segment(identity)
-
-    def _mri_chosen(self, node: object) -> None:
-        """Show the MRI that the user has chosen: the Segment Editor does not."""
-        if node is not None:
-            self.window.show_source()
 
     def _load_sample(self) -> None:
         path = Path(self.ui.sampleCombo.itemData(self.ui.sampleCombo.currentIndex))
