@@ -10,7 +10,7 @@ import pytest
 import tiny_models
 
 SCREENSHOTS = os.environ.get("MEDDDPM_SCREENSHOTS", "")
-PATIENCE = float(os.environ.get("MEDDDPM_PATIENCE", "120"))  # seconds; more on a machine that is busy
+PATIENCE = float(os.environ.get("MEDDDPM_PATIENCE", "600"))  # seconds; more on a machine that is busy
 GPU = {"id": "cuda:0", "name": "NVIDIA RTX A4000", "free": 14_200_000_000, "total": 16_900_000_000}
 FIGURES = os.environ.get("MEDDDPM_FIGURES", "")
 
