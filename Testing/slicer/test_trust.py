@@ -117,6 +117,6 @@ def test_numbers_with_sides_are_not_cut_off(window):
 def test_overlaps_are_said_in_millilitres():
     from MedDDPMSlicerLib.mrml import grids, scene
 
-    geometry = grids.Geometry((4, 4, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
+    geometry = grids.NodeGrid((4, 4, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
     mask = scene.Mask(np.zeros((4, 4, 4), np.uint8), geometry, {}, {("Head", "Tumor"): 500})
     assert mask.overlap_text() == "4.0 ml of Head lie in Tumor and count as Tumor."

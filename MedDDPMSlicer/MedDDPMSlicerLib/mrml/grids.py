@@ -13,7 +13,7 @@ from MedDDPMCore.base.errors import VolumeError
 
 
 @dataclass(frozen=True)
-class Geometry:
+class NodeGrid:
     """A voxel grid in MRML terms.
 
     dimensions: (i, j, k). ijk_to_ras: 4x4 array, millimetres, in the space of `transform_id`'s node (None: world).
@@ -28,14 +28,14 @@ class Geometry:
         return int(np.prod(self.dimensions))
 
 
-def geometry_of_volume(volume_node) -> Geometry:
+def geometry_of_volume(volume_node) -> NodeGrid:
     if volume_node.GetImageData() is None:
         raise VolumeError(
             _("The volume “{name}” holds no image.").format(name=volume_node.GetName()), _("Choose another volume.")
         )
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
-    return Geometry(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
+    return NodeGrid(tuple(volume_node.GetImageData().GetDimensions()), _array(matrix), volume_node.GetTransformNodeID())
 
 
 def array_of_volume(volume_node) -> np.ndarray:
@@ -51,7 +51,7 @@ def array_of_volume(volume_node) -> np.ndarray:
     return array
 
 
-def geometry_of_segmentation(segmentation_node) -> Geometry:
+def geometry_of_segmentation(segmentation_node) -> NodeGrid:
     """The grid on which the segmentation was made, with its first voxel at index 0."""
     segmentation = segmentation_node.GetSegmentation()
     converter = slicer.vtkSegmentationConverter
@@ -66,14 +66,14 @@ def geometry_of_segmentation(segmentation_node) -> Geometry:
         )
     ijk_to_ras, extent = image_to_world(image), image.GetExtent()
     ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
-    return Geometry(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
+    return NodeGrid(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
 
 
 def _array(matrix) -> np.ndarray:
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
-def oriented(geometry: Geometry, ijk_to_local: np.ndarray):
+def oriented(geometry: NodeGrid, ijk_to_local: np.ndarray):
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(list(ijk_to_local.ravel()))
     image = slicer.vtkOrientedImageData()
@@ -82,7 +82,7 @@ def oriented(geometry: Geometry, ijk_to_local: np.ndarray):
     return image
 
 
-def between(segmentation_node, geometry: Geometry) -> np.ndarray:
+def between(segmentation_node, geometry: NodeGrid) -> np.ndarray:
     """The grid's IJK to RAS in the segmentation's own space; parent transforms must be linear."""
     if geometry.transform_id == segmentation_node.GetTransformNodeID():
         return geometry.ijk_to_ras

@@ -37,7 +37,7 @@ class Lesions:
     scheme: object
     segments: dict[int, str]
     head_segment: str
-    geometry: grids.Geometry
+    geometry: grids.NodeGrid
 
 
 def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], only: str = "") -> Lesions:

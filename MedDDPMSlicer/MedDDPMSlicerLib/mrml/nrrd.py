@@ -7,7 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from ..pieces import slabs
-from .grids import Geometry
+from .grids import NodeGrid
 
 _NRRD_TYPES = {
     "u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "u8": "uint64",
@@ -15,7 +15,7 @@ _NRRD_TYPES = {
 }  # fmt: skip
 
 
-def write_array(array: np.ndarray, geometry: Geometry, path: str) -> Generator[None, None, None]:
+def write_array(array: np.ndarray, geometry: NodeGrid, path: str) -> Generator[None, None, None]:
     """Write (k, j, i) voxels as an uncompressed NRRD file (LPS), exact for oblique and left-handed grids, in pieces."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ geometry.ijk_to_ras
     vectors = " ".join("({!r},{!r},{!r})".format(*map(float, lps[:3, axis])) for axis in range(3))

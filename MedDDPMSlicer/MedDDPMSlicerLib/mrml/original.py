@@ -77,7 +77,7 @@ def millilitres(original) -> float:
     return float(original.GetAttribute(_ML) or 0)
 
 
-def labels(original, roles: tuple[Role, ...], geometry: grids.Geometry) -> Generator[None, None, np.ndarray]:
+def labels(original, roles: tuple[Role, ...], geometry: grids.NodeGrid) -> Generator[None, None, np.ndarray]:
     """The lesions remembered as an array (k, j, i), uint8, in the model's values, 0 elsewhere."""
     values = {role.label: role.value for role in roles if role.rank > 0}
     highest = roles[-1].value  # where they were remembered for another model

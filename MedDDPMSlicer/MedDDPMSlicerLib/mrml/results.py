@@ -15,7 +15,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from MedDDPMCore.base.errors import VolumeError
 
 from . import nifti
-from .grids import Geometry
+from .grids import NodeGrid
 from .scene import nodes_of
 
 PREFIX = "MedDDPM."
@@ -39,19 +39,19 @@ def result_name(title: str, samples: int, modality: str = "") -> str:
     return " ".join(part for part in (title, modality, f"({samples} samples)" if samples > 1 else "") if part)
 
 
-def set_image(node, image: nifti.Image, geometry: Geometry | None = None) -> None:
+def set_image(node, image: nifti.Image, geometry: NodeGrid | None = None) -> None:
     """Put an image into a volume node, exactly on `geometry` if one is given.
 
     geometry: the grid that the image was made on; an image that lies elsewhere is refused.
     """
     if geometry is None:
-        geometry = Geometry(image.vtk_image.GetDimensions(), image.ijk_to_ras, node.GetTransformNodeID())
+        geometry = NodeGrid(image.vtk_image.GetDimensions(), image.ijk_to_ras, node.GetTransformNodeID())
     else:
         _require_on(geometry, image)
     place(node, image.vtk_image, geometry)
 
 
-def place(node, vtk_image, geometry: Geometry) -> None:
+def place(node, vtk_image, geometry: NodeGrid) -> None:
     """Put voxels into a volume node on a grid."""
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(list(geometry.ijk_to_ras.ravel()))
@@ -60,7 +60,7 @@ def place(node, vtk_image, geometry: Geometry) -> None:
     node.SetAndObserveImageData(vtk_image)
 
 
-def _require_on(geometry: Geometry, image: nifti.Image) -> None:
+def _require_on(geometry: NodeGrid, image: nifti.Image) -> None:
     far = np.array([*(size - 1 for size in geometry.dimensions), 1.0])
     corners = (far, np.array([0, 0, 0, 1.0]))
     shift = max(np.abs((image.ijk_to_ras - geometry.ijk_to_ras) @ corner).max() for corner in corners)
@@ -118,7 +118,7 @@ def is_synthetic(node) -> bool:
 
 
 def add_results(
-    scene, files: list[ResultFile], geometry: Geometry | None, title: str, extra: dict[str, str]
+    scene, files: list[ResultFile], geometry: NodeGrid | None, title: str, extra: dict[str, str]
 ) -> Generator[None, None, list]:
     """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
 

@@ -77,7 +77,7 @@ def mri_of(segmentation_node):
     return None if drawn_on is canvas_of(segmentation_node) else drawn_on
 
 
-def make_canvas(segmentation_node, geometry: grids.Geometry | None = None):
+def make_canvas(segmentation_node, geometry: grids.NodeGrid | None = None):
     """A plain grey volume on the segmentation's grid, so that the Segment Editor has something to paint on."""
     mrml_scene = segmentation_node.GetScene()
     geometry = geometry or grids.geometry_of_segmentation(segmentation_node)

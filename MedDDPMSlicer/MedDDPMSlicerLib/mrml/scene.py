@@ -16,7 +16,7 @@ from MedDDPMCore.volumes.names import label_of
 
 from ..pieces import SLAB_BYTES, finished, slabs
 from ..roles import Role
-from .grids import Geometry, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
+from .grids import NodeGrid, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
 from .nrrd import write_array
 from .surfaces import is_made_of_voxels, with_voxels
 
@@ -31,7 +31,7 @@ class Mask:
     """
 
     array: np.ndarray
-    geometry: Geometry
+    geometry: NodeGrid
     counts: dict[str, int]
     overlaps: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -186,12 +186,12 @@ def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
     return write_array(mask.array, mask.geometry, path)
 
 
-def merged(node, pairs: list[tuple[str, int]], geometry: Geometry) -> np.ndarray:
+def merged(node, pairs: list[tuple[str, int]], geometry: NodeGrid) -> np.ndarray:
     """Segments (id, value) as one array (k, j, i), uint8, on a grid, the later over the earlier."""
     return finished(merged_in_pieces(node, pairs, geometry))
 
 
-def merged_in_pieces(node, pairs: list[tuple[str, int]], geometry: Geometry) -> Generator[None, None, np.ndarray]:
+def merged_in_pieces(node, pairs: list[tuple[str, int]], geometry: NodeGrid) -> Generator[None, None, np.ndarray]:
     """As `merged`, yielding between slabs."""
     voxels = yield from with_voxels(node, [segment_id for segment_id, _value in pairs], geometry)
     target, array = oriented(geometry, between(node, geometry)), np.zeros(geometry.dimensions[::-1], np.uint8)
@@ -201,7 +201,7 @@ def merged_in_pieces(node, pairs: list[tuple[str, int]], geometry: Geometry) -> 
     return array
 
 
-def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: Geometry) -> None:
+def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: NodeGrid) -> None:
     """Make a segment of a (k, j, i) array on a grid; other segments keep their voxels."""
     image = oriented(geometry, between(segmentation_node, geometry))
     scalars = numpy_to_vtk(np.ascontiguousarray(array, np.uint8).ravel(), deep=True)

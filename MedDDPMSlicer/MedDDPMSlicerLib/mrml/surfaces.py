@@ -16,7 +16,7 @@ from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to
 
 from MedDDPMCore.base.errors import LabelError
 
-from .grids import Geometry, between, image_to_world, oriented
+from .grids import NodeGrid, between, image_to_world, oriented
 
 BINARY_LABELMAP = "Binary labelmap"
 _PLANES, _MANY = 8, 200_000  # planes of voxels, points or triangles in a piece
@@ -35,7 +35,7 @@ def require_voxels(segmentation_node) -> None:
         )
 
 
-def with_voxels(segmentation_node, ids: Iterable[str], geometry: Geometry) -> Generator[None, None, object]:
+def with_voxels(segmentation_node, ids: Iterable[str], geometry: NodeGrid) -> Generator[None, None, object]:
     """The node itself if it is made of voxels; else a node outside the scene that holds these segments as voxels of the
     grid, made in pieces. Its segments have the ids of the originals."""
     if is_made_of_voxels(segmentation_node):

@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleNodes:
     """The images of one run. shown: the volume in the views. browser: steps through them; None for a single one."""
 
     shown: object
@@ -46,13 +46,13 @@ class Samples:
         return self.volumes[number].GetAttribute(results.PREFIX + "seed") or ""
 
 
-def samples_of(mrml_scene, shown) -> Samples:
+def samples_of(mrml_scene, shown) -> SampleNodes:
     """The samples that a result volume stands for: those of its sequence, or itself."""
     browser = results.browser_of(mrml_scene, shown)
     sequence = browser.GetSequenceNode(shown) if browser is not None else None
     if sequence is None or not sequence.GetNumberOfDataNodes():
-        return Samples(shown, [shown])
-    return Samples(shown, [sequence.GetNthDataNode(n) for n in range(sequence.GetNumberOfDataNodes())], browser)
+        return SampleNodes(shown, [shown])
+    return SampleNodes(shown, [sequence.GetNthDataNode(n) for n in range(sequence.GetNumberOfDataNodes())], browser)
 
 
 def contrast(volume, mask: scene.Mask, lesions: set[int]) -> float | None:
@@ -90,7 +90,7 @@ def boxed(lesion: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, ...] |
     )
 
 
-def maps(mrml_scene, samples: Samples) -> Generator[None, None, list]:
+def maps(mrml_scene, samples: SampleNodes) -> Generator[None, None, list]:
     """Add the voxel-wise mean and standard deviation (n - 1) of the samples as volumes, yielding between slabs."""
     if len(samples.volumes) < 2:
         raise VolumeError(
@@ -140,7 +140,7 @@ def checkerboard(mrml_scene, shown, source) -> Generator[None, None, object]:
     return _derived(mrml_scene, shown, image, f"{shown.GetName()} checkerboard")
 
 
-def measure(mrml_scene, samples: Samples, segmentation, lesion_ids: list[str], head_ids: list[str], patient=None):
+def measure(mrml_scene, samples: SampleNodes, segmentation, lesion_ids: list[str], head_ids: list[str], patient=None):
     """Add a table of the lesion in every sample, and in the patient's MRI (or None): one row an image, COLUMNS.
 
     Drawn: the segments' volume; in the MRI that of the lesion that it shows, where that is remembered. Around: the head
@@ -193,7 +193,7 @@ def _figures(volumes: list, head: np.ndarray, lesion: np.ndarray, spacing: tuple
     return rows
 
 
-def montage(mrml_scene, samples: Samples) -> Generator[None, None, object]:
+def montage(mrml_scene, samples: SampleNodes) -> Generator[None, None, object]:
     """Add a volume with all samples side by side in its slices, so that one scroll goes through them all."""
     arrays = [arrayFromVolume(volume) for volume in samples.volumes]
     k, j, i = arrays[0].shape

@@ -34,7 +34,7 @@ class ComparePanel(Panel):
         super().__init__(window)
         self._pieces = Pieces(window.process.call_later, self._failed)
         self._beside = views.SideBySide(slicer.mrmlScene)
-        self._samples: variants.Samples | None = None
+        self._samples: variants.SampleNodes | None = None
         self._settling = False
         self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
         self._ways: dict[str, str] = {}

@@ -14,7 +14,7 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import model_info
 from ..mrml import lesions, original, results, scene, three_d, views
-from ..processes.run import Edit, Settings, Status
+from ..processes.run import Edit, RunSettings, Status
 from .panel import Panel, Window
 
 FAINT = 0.1
@@ -253,7 +253,7 @@ class SynthesizePanel(Panel):
             options["steps"] = p.steps
         try:
             self.window.run.start(
-                Settings(
+                RunSettings(
                     p.segmentation,
                     p.mri,
                     self.window.roles,

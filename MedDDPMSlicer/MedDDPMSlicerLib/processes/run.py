@@ -33,7 +33,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """What the user asked for. options: further fields of the worker's request (device, sampler, steps, …). output: the
     earlier result that is replaced; None for a new volume."""
 
@@ -76,7 +76,7 @@ class SynthesisRun:
         self.seconds = 0.0
         """How long the last run took."""
         self.report = ""
-        self._settings: Settings | None = None
+        self._settings: RunSettings | None = None
         self._folder: Path | None = None
         self._preview = None
         self._layers: dict = {}
@@ -93,7 +93,7 @@ class SynthesisRun:
     def is_active(self) -> bool:
         return self._settings is not None
 
-    def start(self, settings: Settings) -> None:
+    def start(self, settings: RunSettings) -> None:
         """Begin a run. Raises MedDDPMError, with nothing left behind, where no mask can be made of the segments."""
         pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.found, settings.mri)
         next(pieces)  # what is wrong with the segments is raised here
@@ -164,7 +164,7 @@ class SynthesisRun:
         ml = original.millilitres(edit.original)
         return f"The tumor of {ml:.1f} ml that the MRI shows is taken out where it is drawn no more."
 
-    def _write_edit(self, geometry: grids.Geometry, source: np.ndarray | None) -> Generator[None, None, dict]:
+    def _write_edit(self, geometry: grids.NodeGrid, source: np.ndarray | None) -> Generator[None, None, dict]:
         """The MRI, and the region to make anew if one was chosen, as files; returns what the request says of them."""
         settings, edit = self._settings, self._settings.edit
         files = {"mri": str(self._folder / "mri.nrrd"), "mass_effect": edit.mass_effect}
@@ -336,11 +336,11 @@ class SynthesisRun:
         transform = self._mask.geometry.transform_id
         return transform if transform and self._scene.GetNodeByID(transform) else None
 
-    def _target(self) -> grids.Geometry | None:
+    def _target(self) -> grids.NodeGrid | None:
         """The grid that the result must lie on: the mask's, unless the model's was asked for."""
         if self._settings.on_model_grid and self._settings.edit is None:
             return None
-        return grids.Geometry(self._mask.geometry.dimensions, self._mask.geometry.ijk_to_ras, self._transform_id())
+        return grids.NodeGrid(self._mask.geometry.dimensions, self._mask.geometry.ijk_to_ras, self._transform_id())
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _node_leaves(self, _caller, _event, node) -> None:
