@@ -157,7 +157,7 @@ def test_a_line_cut_off_by_a_kill_loses_that_pair_alone(tmp_path):
 def test_another_network_or_grid_never_takes_what_was_stored_for_the_first(tmp_path):
     first, second = (images.ImageCache(tmp_path, GRID, small_network(seed)) for seed in (0, 1))
     third = images.ImageCache(tmp_path, dataclasses.replace(GRID, axes="LPS"), small_network())
-    assert len({first.found, second.found, third.found}) == 3
+    assert len({first.feature_folder, second.feature_folder, third.feature_folder}) == 3
     assert first.images == second.images != third.images
 
 
