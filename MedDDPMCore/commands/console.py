@@ -157,11 +157,15 @@ def _opened(path: str) -> TextIO:
 def _on_threads(count: int) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(count)))
-    if torch := sys.modules.get("torch"):
+    torch = sys.modules.get("torch")
+    own = torch.get_num_threads() if torch else 0
+    if torch:
         torch.set_num_threads(count)
     try:
         yield
     finally:
+        if torch:
+            torch.set_num_threads(own)
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:

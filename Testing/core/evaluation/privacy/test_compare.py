@@ -76,7 +76,7 @@ def test_copies_are_found_whatever_was_done_to_them_and_own_heads_are_not(folder
         "same": True,
         "turned": True,
     }
-    found, alike = report.image.found, report.features.found
+    found, alike = report.image.synthetic, report.features.synthetic
     by_name = dict(zip(names, found.index.tolist(), strict=True))
     assert (by_name["same"], by_name["mirrored"], by_name["turned"]) == (1, 2, 4)
     assert found.mirrored[names.index("mirrored")] and not found.mirrored[names.index("same")]
