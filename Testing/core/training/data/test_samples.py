@@ -117,20 +117,25 @@ def data_of_spheres(tmp_path_factory) -> PackedDataset:
     return PackedDataset.open(write_data(tmp_path_factory.mktemp("spheres"), 3, grid))
 
 
-@given(seed=st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
-def test_a_simulated_lesion_lies_in_the_brain_and_only_its_surroundings_change(seed):
-    image, labels, brain = simple_head()
-    made, marked = simulate_lesions(
+def with_lesions(image, labels, brain, chosen, seed):
+    """simple_head's image and labels with lesions as the chosen settings say."""
+    return simulate_lesions(
         image,
         labels,
         brain,
         white_matter=0.2,
         spacing=(2.0, 2.0, 2.0),
         tumor_value=2,
-        settings=ALWAYS,
+        settings=chosen,
         generator=generator_for(seed),
     )
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_a_simulated_lesion_lies_in_the_brain_and_only_its_surroundings_change(seed):
+    image, labels, brain = simple_head()
+    made, marked = with_lesions(image, labels, brain, ALWAYS, seed)
     lesion = marked == 2
     assert not (lesion & ~brain).any() and torch.equal(marked[~lesion], labels[~lesion])
     assert made.min() >= -1 and made.max() <= 1
@@ -144,16 +149,7 @@ def test_lesions_are_brighter_or_darker_than_the_brain_and_within_their_sizes():
     volumes, brightest = [], []
     for seed in range(60):
         chosen = LesionSettings(probability=1.0, several=0.0, smallest_ml=1.0, largest_ml=20.0)
-        made, marked = simulate_lesions(
-            image,
-            labels,
-            brain,
-            white_matter=0.2,
-            spacing=(2.0, 2.0, 2.0),
-            tumor_value=2,
-            settings=chosen,
-            generator=generator_for(seed),
-        )
+        made, marked = with_lesions(image, labels, brain, chosen, seed)
         volumes.append(int((marked == 2).sum()) * 0.008)
         if volumes[-1] > 1:
             brightest.append(float(made[0][marked == 2].max()))
