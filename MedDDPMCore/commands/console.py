@@ -45,6 +45,14 @@ def bar(args: argparse.Namespace, total: float | None = None, unit: str = "step"
     return tqdm(total=total, disable=args.quiet, unit=unit)
 
 
+def show(bar: tqdm | _Lines, done: float, total: float, what: str = "") -> None:
+    """Draws the bar anew: how much of how much is done, and of what."""
+    bar.total, bar.n = total, done
+    if what:
+        bar.set_description(what, refresh=False)
+    bar.refresh()
+
+
 class _Lines:
     """What stands for a bar in a pipe or file, with as much of tqdm's doors as commands use."""
 

@@ -93,8 +93,7 @@ def edit(args: argparse.Namespace) -> int:
     written = []
     with console.bar(args) as bar:
         for progress, result in run_edit(model, plan, settings):
-            bar.total, bar.n = progress.total, progress.index
-            bar.refresh()
+            console.show(bar, progress.index, progress.total)
             if result:
                 written.append(result.write(out, stem(args.mri)))
                 if not args.json:

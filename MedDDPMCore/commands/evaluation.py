@@ -76,9 +76,7 @@ def evaluate(args: argparse.Namespace) -> int:
     with console.bar(args) as bar:
 
         def progress(done: int, total: int, what: str) -> None:
-            bar.total, bar.n = total, done
-            bar.set_description(what)
-            bar.refresh()
+            console.show(bar, done, total, what)
 
         result = evaluate_folders(
             args.real,

@@ -177,9 +177,7 @@ def train(args: argparse.Namespace) -> int:
     with console.bar(args) as bar:
 
         def report(entry: dict) -> None:
-            bar.total, bar.n = entry["steps"], entry["step"]
-            bar.set_description(f"stage {entry['stage']} loss {entry['loss']:.4f}")
-            bar.refresh()
+            console.show(bar, entry["step"], entry["steps"], f"stage {entry['stage']} loss {entry['loss']:.4f}")
             if "validation_loss" in entry:
                 bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")
 
