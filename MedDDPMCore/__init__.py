@@ -30,7 +30,7 @@ _HOMES = {
     "MedDDPMError": "base.errors",
     "head_mask": "anatomy.head",
     "edit": "editing.run",
-    "EditOptions": "editing.plan",
+    "EditOptions": "editing.check",
     "evaluate": "evaluation.metrics.report:evaluate_folders",
 }
 __all__ = ["__version__", *_HOMES]

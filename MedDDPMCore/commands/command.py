@@ -79,11 +79,11 @@ def add_mri(p: argparse.ArgumentParser, needed: bool = False) -> None:
     p.add_argument("--frames", default="", help="of an MRI in one DICOM file with several images: 'echo time=5 ms'")
 
 
-def read_mri(args: argparse.Namespace, path: str | None) -> Volume | None:
-    """The patient's MRI; None where none is named."""
+def read_mri(args: argparse.Namespace, path: str) -> Volume:
+    """The patient's MRI, and of a file of several images the one that --frames names."""
     from ..volumes.volume import Volume
 
-    return Volume.read(path, frames=args.frames) if path else None
+    return Volume.read(path, frames=args.frames)
 
 
 def add_dry_run(p: argparse.ArgumentParser, *names: str) -> None:

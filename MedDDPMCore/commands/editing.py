@@ -19,6 +19,7 @@ from .command import (
     image_written,
     label_mapping,
     print_result,
+    read_mri,
     require_new,
 )
 
@@ -55,7 +56,7 @@ def edit(args: argparse.Namespace) -> int:
     from ..base.files import require_writable
     from ..editing.check import USUAL, EditOptions, check_edit
     from ..editing.output import edited_path
-    from ..editing.plan import plan_checked
+    from ..editing.plan import plan_edit
     from ..editing.run import run_edit
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
@@ -76,9 +77,8 @@ def edit(args: argparse.Namespace) -> int:
     require_new([edited_path(out, stem(args.mri), args.seed + k) for k in range(args.samples)])
     spec = ModelSpec.read(find_model(args.model))
     mapping = label_mapping(args, spec.labels, args.mask)
-    mri = Volume.read(args.mri, frames=args.frames)
     checked = check_edit(  # before a model is loaded
-        spec, mri, mask, source=source, edit_mask=edit_mask, mapping=mapping, options=options
+        spec, read_mri(args, args.mri), mask, source=source, edit_mask=edit_mask, mapping=mapping, options=options
     )
     if args.dry_run:
         notes, warnings = [*checked.notes, *checked.report.notes], checked.report.warnings
@@ -87,7 +87,7 @@ def edit(args: argparse.Namespace) -> int:
         return 0
     require_writable(out.parent if names_a_file(out) else out)
     model = load_model(args.model, args.device)
-    plan = plan_checked(model, checked)
+    plan = plan_edit(model, checked)
     console.tell(plan.notes, plan.warnings)
     settings = Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples)
     written = []

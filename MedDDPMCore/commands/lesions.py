@@ -86,7 +86,7 @@ def _read(args: argparse.Namespace) -> tuple[Volume, LabelScheme]:
     from ..volumes.volume import Volume
 
     scheme = BRATS if args.scheme == "brats" else WHOLE_HEAD
-    mask, mri = Volume.read(args.mask, labels=True), read_mri(args, args.mri)
+    mask, mri = Volume.read(args.mask, labels=True), read_mri(args, args.mri) if args.mri else None
     own, report = completed(mask, scheme, label_mapping(args, scheme, args.mask), mri)
     args.said = report.warnings
     console.tell(report.notes if args.mri else [], report.warnings)

@@ -90,7 +90,7 @@ def synthesize(args: argparse.Namespace) -> int:
                            "Give one mask at a time.")  # fmt: skip
     scheme = ModelSpec.read(find_model(args.model)).labels
     mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
-    mri = read_mri(args, args.mri)
+    mri = read_mri(args, args.mri) if args.mri else None
     names = mask_names(masks)
     rank, world = rank_and_world()
     if args.dry_run:
@@ -184,7 +184,7 @@ def head_mask(args: argparse.Namespace) -> int:
     from ..volumes.volume import Volume
 
     require_new([Path(args.out)])
-    mri, note = Volume.read(args.image, frames=args.frames), ""
+    mri, note = read_mri(args, args.image), ""
     if args.tumor is None:
         mask = make(mri)
     else:

@@ -52,12 +52,23 @@ def check_edit(
     spec: ModelSpec,
     mri: Volume,
     mask: Volume,
+    *,
     source: Volume | None = None,
     edit_mask: Volume | None = None,
     mapping: LabelMapping | None = None,
     options: EditOptions = USUAL,
 ) -> CheckedEdit:
-    """Checks what is given to an edit by the model that spec describes; arguments and errors as of `plan_edit`."""
+    """Checks what is given to an edit by the model that spec describes.
+
+    mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; a mask of a lesion alone
+    gets the head that is seen in the MRI (see `anatomy.completed`), an empty one is a head without lesions. Masks with
+    other voxels than the MRI's are resampled to them, and the notes say so. mapping: label names to the values that the
+    masks use, where these are not the model's own.
+    The region to make anew is edit_mask (non-zero voxels), or what lies around the difference between `source` (the
+    labels as they are in the MRI) and mask, or, without either, around mask's lesions.
+    VolumeError for an image of several channels, or a mask that lies elsewhere; LabelError for masks that do not fit;
+    MedDDPMError for options out of range, or a model of several images.
+    """
     _require_editable(spec, mri, options)
     notes: list[str] = []
     mask = on_voxels_of(mri, "mask", mask, notes)

@@ -12,9 +12,9 @@ from ..base.errors import LabelError
 from ..diffusion.known_region import KnownRegion
 from ..lesions.shapes import lesions_of, voxel_ml
 from ..synthesis.synthesize import AIR, Model, Plan
-from ..volumes.labels import LabelMapping, LabelScheme
+from ..volumes.labels import LabelScheme
 from ..volumes.volume import Volume, resample_image
-from .check import USUAL, CheckedEdit, EditOptions, check_edit, lesions_only
+from .check import CheckedEdit, EditOptions, lesions_only
 from .intensity import Levels, levels
 from .match import contrast
 from .region import changed_region, pushed, weights
@@ -48,31 +48,8 @@ class EditPlan:
         return self.plan.warnings
 
 
-def plan_edit(
-    model: Model,
-    mri: Volume,
-    mask: Volume,
-    source: Volume | None = None,
-    edit_mask: Volume | None = None,
-    mapping: LabelMapping | None = None,
-    options: EditOptions = USUAL,
-) -> EditPlan:
-    """Checks what is given and makes it ready.
-
-    mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; a mask of a lesion alone
-    gets the head that is seen in the MRI (see `anatomy.completed`), an empty one is a head without lesions. Masks with
-    other voxels than the MRI's are resampled to them, and the notes say so.
-    The region to make anew is edit_mask (non-zero voxels), or what lies around the difference between `source` (the
-    labels as they are in the MRI) and mask, or, without either, around mask's lesions.
-    VolumeError for an image of several channels, without contrast, or a mask that lies elsewhere; LabelError where
-    there is nothing to edit; MedDDPMError for options out of range, or a model of several images.
-    """
-    return plan_checked(model, check_edit(model.spec, mri, mask, source, edit_mask, mapping, options))
-
-
-def plan_checked(model: Model, edit: CheckedEdit) -> EditPlan:
-    """`plan_edit` of what was checked before the model was loaded. LabelError where there is nothing to edit,
-    VolumeError for an image without contrast."""
+def plan_edit(model: Model, edit: CheckedEdit) -> EditPlan:
+    """Makes an edit ready. LabelError where there is nothing to edit, VolumeError for an image without contrast."""
     mri, edit_mask, options, scheme = edit.mri, edit.edit_mask, edit.options, model.spec.labels
     notes = list(edit.notes)
     plan = model.fitted(model.on_grid(edit.labels, edit.report))

@@ -17,7 +17,7 @@ from ..lesions.shapes import bounding_box, shifted
 from ..synthesis.synthesize import Model, Progress, Settings
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume, resample_image, where_labels
-from .check import EditOptions
+from .check import USUAL, EditOptions, check_edit
 from .fill import at_grid_size, filling
 from .match import levelled, matched
 from .output import Edited
@@ -52,7 +52,7 @@ def edit(
     edit_mask: Volume | None = None,
     *,
     labels: LabelMapping | None = None,
-    options: EditOptions | None = None,
+    options: EditOptions = USUAL,
     seed: int = 0,
     sampler: str | None = None,
     steps: int | None = None,
@@ -60,12 +60,12 @@ def edit(
 ) -> list[Edited]:
     """The patient's MRI with a region made anew, as many samples as are asked for; `Edited.write` makes files of them.
 
-    mri, mask, source, edit_mask, options: as of `plan_edit`; labels maps label names to the values that the masks use,
-    where these are not the model's own; the rest as in `Settings`. Errors as of `plan_edit` and `Model.run`.
+    labels is the mapping of `check_edit`, the rest as there and in `Settings`. Errors as of `check_edit`, `plan_edit`
+    and `Model.run`.
     """
-    plan = plan_edit(model, mri, mask, source, edit_mask, labels, options or EditOptions())
+    checked = check_edit(model.spec, mri, mask, source=source, edit_mask=edit_mask, mapping=labels, options=options)
     settings = Settings(seed=seed, sampler=sampler, steps=steps, samples=samples)
-    return [result for _, result in run_edit(model, plan, settings) if result]
+    return [result for _, result in run_edit(model, plan_edit(model, checked), settings) if result]
 
 
 def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:

@@ -62,7 +62,7 @@ def synthesize_files(
     Masks are read and images written while others are computed. An image whose file and sidecar are there, made from
     the same mask with the same model and settings, is skipped; one made otherwise is never replaced: its mask fails.
     out: a folder, or, for one image of one mask, the file to make. names: what the images of each mask are named by,
-    where masks are only some of all (default: `mask_names`). mri: of the patient of the one mask, see `Model.plan`.
+    where masks are only some of all (default: `mask_names`). mri: of the patient of the one mask, see `Model.place`.
     report is called with each Progress, and with words where something is to be said. Returns the images written, and
     the masks that failed with the reason.
     """

@@ -35,7 +35,7 @@ __all__ = ["AIR", "Model", "Plan", "Progress", "Settings", "Synthesis", "load_mo
 AIR = -1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
 
@@ -114,19 +114,6 @@ class Model:
         """The raw network of the first stage: network(x, t), x (batch, channels, z, y, x), t (batch,)."""
         return self.networks[0]
 
-    def plan(
-        self,
-        mask: Volume,
-        mapping: LabelMapping | None = None,
-        output_grid: str = "mask",
-        mri: Volume | None = None,
-    ) -> Plan:
-        """Checks a label volume and brings it onto the model's grid, and says if memory is short. LabelError says what
-        a clinician can do about it. mri: the patient's, (z, y, x), from which a mask of a tumour alone gets its head;
-        the result is then on the MRI's voxels (see `anatomy.completed`).
-        """
-        return self.fitted(self.place(mask, mapping, output_grid, mri))
-
     def fitted(self, plan: Plan) -> Plan:
         """The plan, with words where it does not fit into the memory that is free now."""
         return plan.warned(fit(self.spec, self.device, self.precision).warnings)
@@ -138,7 +125,11 @@ class Model:
         output_grid: str = "mask",
         mri: Volume | None = None,
     ) -> Plan:
-        """`plan` without a look at the memory: it can be made while the model is at work on another."""
+        """Checks a label volume and brings it onto the model's grid. LabelError says what a clinician can do about it.
+
+        mri: the patient's, (z, y, x), from which a mask of a tumour alone gets its head; the result is then on the
+        MRI's voxels (see `anatomy.completed`). It can be made while the model is at work on another.
+        """
         return self.on_grid(*completed(mask, self.spec.labels, mapping, mri), output_grid)
 
     def on_grid(self, own: Volume, report: LabelReport, output_grid: str = "mask") -> Plan:
@@ -165,6 +156,7 @@ class Model:
     def steps(
         self,
         mask: Volume,
+        *,
         seed: int = 0,
         sampler: str | None = None,
         steps: int | None = None,
@@ -181,11 +173,12 @@ class Model:
         settings = Settings(
             seed=seed, sampler=sampler, steps=steps, samples=samples, batch_size=batch_size, output_grid=output_grid
         )
-        yield from self.run(self.plan(mask, labels, output_grid, mri), settings)
+        yield from self.run(self.place(mask, labels, output_grid, mri), settings)
 
     def synthesize(
         self,
         mask: Volume,
+        *,
         seed: int = 0,
         sampler: str | None = None,
         steps: int | None = None,
@@ -198,7 +191,7 @@ class Model:
         """All samples for a label volume (z, y, x), on its own geometry voxel for voxel (or the model's:
         output_grid="model").
 
-        labels maps label names to the values that this mask uses, where these are not the model's own. mri: see `plan`.
+        labels: label names -> the values that this mask uses, where these are not the model's own. mri: see `place`.
         The rest as in `Settings`.
         Raises LabelError for labels that do not fit, MedDDPMError for settings out of range, ResourceError without
         memory.
@@ -206,8 +199,8 @@ class Model:
         results = []
         for progress in self.steps(
             mask,
-            seed,
-            sampler,
+            seed=seed,
+            sampler=sampler,
             steps=steps,
             samples=samples,
             batch_size=batch_size,
@@ -248,7 +241,9 @@ class Model:
                     filling=filling,
                 ):
                     done += len(seeds)
-                    yield Progress(done, total, seeds, step, self, plan, settings)
+                    yield Progress(
+                        index=done, total=total, seeds=seeds, step=step, model=self, plan=plan, settings=settings
+                    )
 
     def placed(self, settings: Settings) -> tuple[Model, Fit]:
         """The model where a run fits into the memory which is free now: itself, or a copy on another device; and how it

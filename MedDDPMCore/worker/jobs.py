@@ -251,7 +251,7 @@ def synthesize(job: Job) -> None:
 def edit(job: Job) -> None:
     """The patient's MRI in, and out with a region made anew."""
     from ..editing.check import USUAL, EditOptions, check_edit
-    from ..editing.plan import plan_checked
+    from ..editing.plan import plan_edit
     from ..editing.run import run_edit
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
@@ -272,7 +272,7 @@ def edit(job: Job) -> None:
     )
     model = job.model()
     job.progress("preparing the edit")
-    planned = plan_checked(model, checked)
+    planned = plan_edit(model, checked)
     files = []
     for result in job.walk(run_edit(model, planned, job.settings), planned.warnings, planned.notes):
         making = result.making

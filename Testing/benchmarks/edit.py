@@ -23,7 +23,7 @@ from default_model import contrast
 from skimage.metrics import structural_similarity
 
 from MedDDPMCore.base.pictures import save_png, three_planes
-from MedDDPMCore.editing.check import EditOptions
+from MedDDPMCore.editing.check import EditOptions, check_edit
 from MedDDPMCore.editing.match import harmonic, matched
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
@@ -59,7 +59,10 @@ def agreement(image: np.ndarray, real: np.ndarray, region: np.ndarray, full: flo
 
 def edit(model, mri: Volume, mask: Volume, source, region, args, seed: int):
     started = time.monotonic()
-    plan = plan_edit(model, mri, mask, source, region, options=EditOptions(rounds=args.rounds))
+    plan = plan_edit(
+        model,
+        check_edit(model.spec, mri, mask, source=source, edit_mask=region, options=EditOptions(rounds=args.rounds)),
+    )
     *_, (_, result) = run_edit(model, plan, Settings(seed=seed, sampler=args.sampler, steps=args.steps))
     return plan, result.volume.array.astype(np.float32), time.monotonic() - started
 

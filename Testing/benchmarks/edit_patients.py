@@ -23,6 +23,7 @@ from edit import RADIUS_MM, seam
 from skimage.metrics import structural_similarity
 
 from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.editing.check import check_edit
 from MedDDPMCore.editing.match import contrast, harmonic, matched
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
@@ -139,8 +140,8 @@ def main() -> None:
         mri = Volume.read(path)
         tumor = Volume.read(str(path).replace("_t1c.", "_tumor."), labels=True)
         wanted, results, started = masks(mri, tumor, number), {}, time.monotonic()
-        for name, edit in wanted.items():
-            plan = plan_edit(model, mri, *edit)
+        for name, (mask, source, region) in wanted.items():
+            plan = plan_edit(model, check_edit(model.spec, mri, mask, source=source, edit_mask=region))
             *_, (_, made) = run_edit(model, plan, Settings(seed=number))
             results[name] = plan, made.volume.array.astype(np.float32)
         rows.append([*figures(mri, wanted, results), (time.monotonic() - started) / len(wanted)])

@@ -246,7 +246,7 @@ def diversity(model: Model, samples: int, finder: BrainFinder | None, folder: Pa
     for seed in range(samples):
         images.append(made(model, mask, folder, seed)[0])
         say(f"one mask: head {seed + 1} of {samples}")
-    images, labels = np.stack(images), model.plan(mask).labels
+    images, labels = np.stack(images), model.place(mask).labels
     deviation, head, tumor = images.std(axis=0, ddof=1), labels > 0, labels == TUMOR
     centre = tuple(int(v) for v in np.argwhere(tumor).mean(axis=0))
     figures.write_diversity(out / "one_mask.png", images, model.spec.grid.spacing, centre)

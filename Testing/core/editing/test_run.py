@@ -10,7 +10,7 @@ from small_models import NETWORK, write_model
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
-from MedDDPMCore.editing.check import EditOptions
+from MedDDPMCore.editing.check import USUAL, EditOptions, check_edit
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
@@ -42,8 +42,12 @@ def case(request):
     return Volume(np.clip(image, 0, None).astype(np.int16), mask.geometry), mask
 
 
-def edited(model, mri, mask, source=None, edit_mask=None, options=None, steps=2, **settings):
-    plan = plan_edit(model, mri, mask, source, edit_mask, options=options or EditOptions())
+def planned(model, mri, mask, **given):
+    return plan_edit(model, check_edit(model.spec, mri, mask, **given))
+
+
+def edited(model, mri, mask, *, source=None, edit_mask=None, options=USUAL, steps=2, **settings):
+    plan = planned(model, mri, mask, source=source, edit_mask=edit_mask, options=options)
     results = [result for _, result in run_edit(model, plan, Settings(steps=steps, **settings)) if result]
     return plan, results
 
@@ -51,7 +55,7 @@ def edited(model, mri, mask, source=None, edit_mask=None, options=None, steps=2,
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32])
 def test_outside_the_region_every_voxel_is_the_patients_and_inside_it_is_made_anew(model, case, dtype):
     mri, mask = Volume((case[0].array % 256).astype(dtype), case[0].geometry), case[1]
-    plan, [result] = edited(model, mri, tools.move(mask, (-30, 0, 0)).mask, mask)
+    plan, [result] = edited(model, mri, tools.move(mask, (-30, 0, 0)).mask, source=mask)
     assert result.volume.array.dtype == dtype
     assert result.volume.geometry is mri.geometry
     assert np.array_equal(result.volume.array[~plan.region], mri.array[~plan.region])
@@ -83,7 +87,7 @@ def test_the_same_seed_makes_the_same_image_and_samples_have_seeds_of_their_own(
 
 def test_progress_counts_the_steps_of_all_stages_and_samples_and_shows_the_known_head(model, case):
     mri, mask = case
-    plan = plan_edit(model, mri, mask)
+    plan = planned(model, mri, mask)
     seen = [progress for progress, _ in run_edit(model, plan, Settings(steps=3, samples=2))]
     assert [p.index for p in seen] == list(range(1, 13)) and {p.total for p in seen} == {12}
     known, unknown = (t[0, 0].numpy() for t in (plan.known.image, plan.known.unknown))
@@ -95,7 +99,7 @@ def test_progress_counts_the_steps_of_all_stages_and_samples_and_shows_the_known
 
 def test_one_plan_gives_one_edit_however_often_it_is_run(model, case):
     mri, mask = case
-    plan = plan_edit(model, mri, mask)
+    plan = planned(model, mri, mask)
     first, second = ([r for _, r in run_edit(model, plan, Settings(seed=2, steps=2)) if r][0] for _ in range(2))
     assert np.array_equal(first.volume.array, second.volume.array)
 
@@ -111,10 +115,10 @@ def test_an_edit_mask_alone_says_what_is_made_anew(model, case):
 def test_a_lesion_mask_without_a_head_gets_the_mris(model, case):
     mri, mask = case
     only = Volume((mask.array == 2).astype(np.uint8), mask.geometry)
-    plan = plan_edit(model, mri, only)
+    plan = planned(model, mri, only)
     assert any("head" in note and "made from the MRI" in note for note in plan.notes)
-    assert plan.region.sum() == pytest.approx(plan_edit(model, mri, mask).region.sum(), rel=0.1)
-    removal = plan_edit(model, mri, Volume(only.array * 0, mask.geometry), source=only)
+    assert plan.region.sum() == pytest.approx(planned(model, mri, mask).region.sum(), rel=0.1)
+    removal = planned(model, mri, Volume(only.array * 0, mask.geometry), source=only)
     assert np.array_equal(removal.region, plan.region)
 
 
@@ -131,7 +135,7 @@ def test_mass_effect_moves_tissue_outward_but_neither_outline_nor_what_is_far(mo
     mask = head(GEOMETRIES["upright"], radius=0)
     mri = Volume((mask.array * 100 + 3 * np.arange(mask.array.shape[2])).astype(np.int16), mask.geometry)
     new = tools.place(mask, simulated_shape(9, 1, 2), at=(25, 0, 10)).mask
-    plan, [result] = edited(model, mri, new, mask, options=EditOptions(mass_effect=0.8))
+    plan, [result] = edited(model, mri, new, source=mask, options=EditOptions(mass_effect=0.8))
     moved, _ = plan.bent
     changed = result.volume.array != mri.array
     assert not (changed & ~moved & ~plan.region).any()
@@ -149,7 +153,7 @@ def test_a_fine_stage_without_attention_works_around_the_region_alone(tmp_path, 
     monkeypatch.setattr(fill, "CONTEXT_MM", 8.0)
     model = load_model(write_model(tmp_path / "local", kinds=("haar", "haar_detail")), "cpu", "float32")
     mri, mask = case
-    plan = plan_edit(model, mri, mask)
+    plan = planned(model, mri, mask)
     sizes = []
     for network in model.networks:
         network.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[2:])))
@@ -188,23 +192,23 @@ def test_an_edit_is_sampled_by_ddpm_unless_another_sampler_is_asked_for(model, c
 def test_bad_input_is_refused_in_words_that_help(model, case):
     mri, mask = case
     with pytest.raises(LabelError, match="nothing to edit"):
-        plan_edit(model, mri, mask, source=mask)
+        planned(model, mri, mask, source=mask)
     with pytest.raises(LabelError, match="edit mask is empty"):
-        plan_edit(model, mri, mask, edit_mask=Volume(mask.array * 0, mask.geometry))
+        planned(model, mri, mask, edit_mask=Volume(mask.array * 0, mask.geometry))
     with pytest.raises(LabelError, match="outside the head"):
-        plan_edit(model, mri, mask, edit_mask=Volume((mask.array == 0).astype(np.uint8), mask.geometry))
+        planned(model, mri, mask, edit_mask=Volume((mask.array == 0).astype(np.uint8), mask.geometry))
     geometry = replace(mask.geometry, origin=tuple(np.array(mask.geometry.origin) + (0, 30, 40)))
     with pytest.raises(VolumeError, match="puts them 50 mm from it"):
-        plan_edit(model, mri, mask, edit_mask=Volume(mask.array, geometry))
+        planned(model, mri, mask, edit_mask=Volume(mask.array, geometry))
     with pytest.raises(VolumeError, match="single 3D image"):
-        plan_edit(model, Volume(np.stack([mri.array] * 2), mri.geometry), mask)
+        planned(model, Volume(np.stack([mri.array] * 2), mri.geometry), mask)
     with pytest.raises(VolumeError, match="NaN"):
-        plan_edit(model, Volume(np.where(mask.array == 2, np.nan, mri.array).astype(np.float32), mri.geometry), mask)
+        planned(model, Volume(np.where(mask.array == 2, np.nan, mri.array).astype(np.float32), mri.geometry), mask)
     with pytest.raises(VolumeError, match="shows no head"):
-        plan_edit(model, Volume(mri.array * 0 + 7, mri.geometry), mask)
+        planned(model, Volume(mri.array * 0 + 7, mri.geometry), mask)
     for options in (EditOptions(margin_mm=-1), EditOptions(mass_effect=2), EditOptions(blend_mm=float("nan"))):
         with pytest.raises(MedDDPMError, match="must be from"):
-            plan_edit(model, mri, mask, options=options)
+            planned(model, mri, mask, options=options)
 
 
 def test_a_mask_on_other_voxels_is_resampled_to_the_mri_and_the_notes_say_so(model, case):
@@ -215,12 +219,12 @@ def test_a_mask_on_other_voxels_is_resampled_to_the_mri_and_the_notes_say_so(mod
         tuple(mask.geometry.to_world(np.ones(3))),
         mask.geometry.direction,
     )
-    plan = plan_edit(model, mri, Volume(mask.array[1:-1, 1:-1, 1:-1], cropped))
+    plan = planned(model, mri, Volume(mask.array[1:-1, 1:-1, 1:-1], cropped))
     assert any("resampled" in note for note in plan.notes)
-    assert np.array_equal(plan.region, plan_edit(model, mri, mask).region)
+    assert np.array_equal(plan.region, planned(model, mri, mask).region)
 
 
 def test_a_model_of_several_images_is_refused(tmp_path, case):
     four = load_model(write_model(tmp_path / "four", ("t1", "t1ce", "t2", "flair")), "cpu", "float32")
     with pytest.raises(MedDDPMError, match=r"4 images \(t1, t1ce, t2, flair\)"):
-        plan_edit(four, *case)
+        planned(four, *case)

@@ -82,7 +82,7 @@ def test_a_run_in_slabs_makes_the_same_image_and_tells_the_user(folder, monkeypa
     model = load_model(folder, "cpu", "float32")
     [whole] = model.synthesize(mask, seed=3)
     monkeypatch.setattr(synthesize, "fit", lambda *_: Fit(CPU, 1, 4, ("In slabs.",)))
-    plan = model.plan(mask)
+    plan = model.fitted(model.place(mask))
     assert plan.warnings[-1] == "In slabs."
     *_, last = model.run(plan, synthesize.Settings(seed=3))
     assert last.plan.warnings.count("In slabs.") == 1
@@ -92,7 +92,7 @@ def test_a_run_in_slabs_makes_the_same_image_and_tells_the_user(folder, monkeypa
 
 def test_what_a_run_finds_out_about_memory_is_told_by_the_run_and_leaves_the_plan_as_it_was(folder, monkeypatch):
     model = load_model(folder, "cpu", "float32")
-    plan = model.plan(head(box((5, 6, 7), (190, 230, 220))))
+    plan = model.fitted(model.place(head(box((5, 6, 7), (190, 230, 220)))))
     before = plan.warnings
     monkeypatch.setattr(synthesize, "fit", lambda *_: Fit(CPU, 1, 0, ("Less is free than there was.",)))
     first = next(model.run(plan, synthesize.Settings(steps=1)))
@@ -107,7 +107,7 @@ def test_where_a_run_takes_place_is_its_own_matter_and_the_next_one_asks_again(f
     free = {"meta": 0, "cpu": 1 << 40}
     monkeypatch.setattr(synthesize, "fit", lambda *given: fit(*given, free=lambda device: free[device.type]))
     monkeypatch.setitem(fitting.RESERVE, "meta", 0)
-    plan = model.plan(head(box((5, 6, 7), (190, 230, 220))))
+    plan = model.fitted(model.place(head(box((5, 6, 7), (190, 230, 220)))))
     *_, short = model.run(plan, synthesize.Settings(steps=1))
     assert short.model.device == CPU and short.images.device == CPU and "far slower" in short.plan.warnings[-1]
     [path] = short.results()[0].write(tmp_path, "a")
