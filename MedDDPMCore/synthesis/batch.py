@@ -52,6 +52,7 @@ def synthesize_files(
     masks: Sequence[Path],
     out: Path,
     settings: Settings,
+    *,
     mapping: LabelMapping | None = None,
     report: Callable[[Path, Progress | str], None] = lambda *_: None,
     names: Mapping[Path, str] | None = None,
@@ -68,13 +69,8 @@ def synthesize_files(
     """
     written: list[Path] = []
     failed: dict[Path, str] = {}
-    if settings.samples < 1:
-        raise MedDDPMError(f"The number of samples must be 1 or more, not {settings.samples}.")
     names = mask_names(masks) if names is None else names
-    file = names_a_file(out)
-    if file and (len(names), settings.samples, len(model.spec.modalities)) != (1, 1, 1):
-        raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
-    require_writable(out.parent if file else out)
+    _require_place(out, len(names), settings.samples, len(model.spec.modalities))
     seeds = range(settings.seed, settings.seed + settings.samples)
 
     def placed(path: Path) -> Plan:
@@ -108,6 +104,16 @@ def synthesize_files(
                     report(path, progress)
                 behind.do(finished, progress, names[path])
     return written, failed
+
+
+def _require_place(out: Path, masks: int, samples: int, modalities: int) -> None:
+    """An error where so many images cannot be written to `out`."""
+    if samples < 1:
+        raise MedDDPMError(f"The number of samples must be 1 or more, not {samples}.")
+    file = names_a_file(out)
+    if file and (masks, samples, modalities) != (1, 1, 1):
+        raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
+    require_writable(out.parent if file else out)
 
 
 def hands_beside(device: torch.device) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..base.device import pick_device
@@ -29,7 +30,7 @@ from .data.samples import Batches, Samples
 from .interrupt import StopRequest
 from .log import TrainingLog
 from .stages.checkpoint import RESUME, load_checkpoint, save_checkpoint
-from .stages.config import TrainingConfig
+from .stages.config import StageTraining, TrainingConfig
 from .stages.distributed import join, loading_threads, share, sum_over_ranks, wait_for_all
 from .stages.stage_run import StageRun
 from .stages.statistics import with_band_statistics
@@ -86,6 +87,7 @@ def train_stage(
     run: Path,
     options: RunOptions,
     report: Report,
+    *,
     start: dict[str, Tensor] | None = None,
     atlas: np.ndarray | None = None,
     digest: dict[str, str] | None = None,
@@ -107,20 +109,8 @@ def train_stage(
         device = join(pick_device(options.device))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(_advice(run))
-        samples = Samples(
-            data,
-            training.augmentation,
-            training.lesions,
-            patch=training.patch,
-            brain_patches=training.brain_patches,
-            shrink=spec.stages[index].domain.factor,
-            atlas=atlas,
-        )
-        state: StageTrainer
-        if spec.kind == DIFFUSION:
-            state = StageRun(spec, index, training, config.seed, device, start=start, drawn_factor=samples.factor)
-        else:
-            state = BASELINES[spec.kind](spec, index, training, config.seed, device, start=start)
+        samples = stage_samples(data, training, spec.stages[index].domain.factor, atlas)
+        state = _trainer(spec, index, config, device, start, samples.factor)
         if checkpoint_path(run, index).exists():
             kept = load_checkpoint(checkpoint_path(run, index))
             require_same(kept.get("data"), digest or {}, index)
@@ -137,21 +127,38 @@ def train_stage(
         stack.enter_context(batches)
         writer = None
         if rank == 0:
-            writer = stack.enter_context(
-                _Writer(
-                    run,
-                    state,
-                    spec,
-                    data=data,
-                    options=options,
-                    report=report,
-                    atlas=atlas,
-                    batches=batches,
-                    digest=digest,
-                )  # fmt: skip
-            )
+            validation = Validation(spec, index, data, training, state.precision, atlas)
+            writer = stack.enter_context(_Writer(run, state, validation, batches, options, report, digest))
         _train(state, batches, writer, stop, options.stop_after)
     return spec
+
+
+def stage_samples(data: PackedDataset, training: StageTraining, shrink: int, atlas: np.ndarray | None) -> Samples:
+    """What a stage trains on; shrink and atlas as of `Samples`."""
+    return Samples(
+        data,
+        training.augmentation,
+        training.lesions,
+        patch=training.patch,
+        brain_patches=training.brain_patches,
+        shrink=shrink,
+        atlas=atlas,
+    )
+
+
+def _trainer(
+    spec: ModelSpec,
+    index: int,
+    config: TrainingConfig,
+    device: torch.device,
+    start: dict[str, Tensor] | None,
+    drawn_factor: int,
+) -> StageTrainer:
+    """The stage's training before its first step."""
+    training, seed = config.stages[index], config.seed
+    if spec.kind == DIFFUSION:
+        return StageRun(spec, index, training, seed, device, start=start, drawn_factor=drawn_factor)
+    return BASELINES[spec.kind](spec, index, training, seed, device, start=start)
 
 
 def _train(
@@ -188,21 +195,18 @@ class _Writer:
         self,
         run: Path,
         state: StageTrainer,
-        spec: ModelSpec,
-        data: PackedDataset,
+        validation: Validation,
+        batches: Batches,
         options: RunOptions,
         report: Report,
-        atlas: np.ndarray | None,
-        batches: Batches,
         digest: dict[str, str] | None,
     ):
         self.run, self.state, self.options, self.report = run, state, options, report
-        held_out = Validation(spec, state.index, data, state.training, state.precision, atlas)
-        self.held_out = held_out if data.has("validation") else None
+        self.held_out = validation if validation.data.has("validation") else None
         self.log = TrainingLog(run / f"stage-{state.index}.jsonl", state.step)
         self.batches, self.digest, self.validations = batches, digest, 0
         self.first_step, self.started, self.computed = state.step, time.monotonic(), time.process_time()
-        self.sharpness = drawn_sharpness(data, state.training.augmentation, state.stage.domain)
+        self.sharpness = drawn_sharpness(validation.data, state.training.augmentation, state.stage.domain)
         self.saved_at, self.saved_step = self.started, state.step
 
     def __enter__(self) -> _Writer:

@@ -27,9 +27,10 @@ from MedDDPMCore.diffusion.schedule import Schedule
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import denoiser, in_precision
 from MedDDPMCore.training.data.dataset import PackedDataset
-from MedDDPMCore.training.data.samples import Batches, Samples
+from MedDDPMCore.training.data.samples import Batches
 from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.stages.stage_run import StageRun
+from MedDDPMCore.training.train import stage_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = StageSpec(Domain("voxels"), "noise", 250, {})
@@ -217,15 +218,7 @@ def loading(args: argparse.Namespace, device: torch.device) -> list[dict]:
         spec: ModelSpec = config.model
         bent = data.images if spec.atlas else None  # of the size of the bent atlases that a run has made
         factor = spec.stages[index].domain.factor
-        samples = Samples(
-            data,
-            training.augmentation,
-            training.lesions,
-            patch=training.patch,
-            brain_patches=training.brain_patches,
-            shrink=factor,
-            atlas=bent,
-        )
+        samples = stage_samples(data, training, factor, bent)
         run = StageRun(spec, index, training, 0, device, drawn_factor=samples.factor)
         places = range(training.batch_size)
         with Batches(

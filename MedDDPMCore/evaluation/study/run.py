@@ -195,7 +195,7 @@ def _make_images(
             )
             # the labels of the data: nobody need ask whether its heads are heads
             labels: dict[str, int | tuple[int, ...]] = dict(model.spec.labels.values)
-            synthesize_files(model, [mask_path(out / "masks", k)], made, settings, labels)
+            synthesize_files(model, [mask_path(out / "masks", k)], made, settings, mapping=labels)
     write_text(made / f"done-{rank}-of-{world}", "")
     if rank == 0:
         _wait_for([made / f"done-{r}-of-{world}" for r in range(world)])
