@@ -326,6 +326,9 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if painted:
             views.jump_to(slicer.mrmlScene, segmentation.GetSegmentCenterRAS(painted[-1]))
 
+    def finish_edits(self):
+        return all(panel.finish() for panel in self.panels.values())
+
     @property
     def editor(self):
         return self.panels["edit"]

@@ -87,6 +87,28 @@ def mirror(
     return replace(edited, notes=[note, *edited.notes])
 
 
+def carry(mask: Volume, affine: np.ndarray, number: int | None = None, scheme: LabelScheme = WHOLE_HEAD) -> EditedMask:
+    """The lesions carried through the world together, by a 4x4 matrix of LPS mm: moved, turned and scaled in one.
+
+    LabelError for a matrix that is not finite or not affine, or that scales beyond SCALES or shifts beyond FURTHEST_MM.
+    """
+    matrix = np.asarray(affine, dtype=float)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not np.array_equal(matrix[3], (0, 0, 0, 1)):
+        raise LabelError("Lesions are carried by a 4x4 matrix of finite numbers, with 0, 0, 0, 1 in the last row.")
+    stretches = np.linalg.svd(matrix[:3, :3], compute_uv=False)
+    if not SCALES[0] <= stretches[-1] <= stretches[0] <= SCALES[1]:
+        raise LabelError(
+            f"A lesion cannot be scaled by {stretches[-1]:.3g} to {stretches[0]:.3g}.",
+            f"Use {SCALES[0]:g} to {SCALES[1]:g}.",
+        )
+
+    def carried(lesion: Lesion) -> Volume:
+        _triple(matrix[:3, :3] @ lesion.centre + matrix[:3, 3] - lesion.centre, FURTHEST_MM, "A shift")
+        return transformed(lesion.labels, matrix)
+
+    return _each(mask, number, scheme, carried)
+
+
 def grow(mask: Volume, mm: float, number: int | None = None, scheme: LabelScheme = WHOLE_HEAD) -> EditedMask:
     """Grown by mm beyond each lesion's surface, or shrunk by -mm. LabelError where nothing is left."""
     if not -100 <= mm <= 100:

@@ -97,6 +97,21 @@ def piece_at(lesions: Lesions, ras) -> int:
     return min(list_lesions(lesions.mask, lesions.scheme), key=distance).number
 
 
+def outlined(lesions: Lesions, number: int | None):
+    """A piece, or all of them for None, as a label Volume of the world just around it; there must be one."""
+    from MedDDPMCore.lesions.shapes import bounding_box, shifted
+    from MedDDPMCore.lesions.tools import list_lesions
+    from MedDDPMCore.volumes.volume import Volume
+
+    if number is not None:
+        return list_lesions(lesions.mask, lesions.scheme)[number - 1].labels
+    hit = lesions.mask.array > HEAD
+    window = bounding_box(hit)
+    array = np.pad(hit[window].astype(np.uint8), 1)
+    start = np.array([side.start - 1 for side in window[::-1]])
+    return Volume(array, shifted(lesions.mask.geometry, start, array.shape))
+
+
 def shape_for(lesions: Lesions, segment_id: str, path, millilitres: float):
     """A shape of the library, of a volume in ml, as a label Volume to be placed in a segment."""
     from MedDDPMCore.lesions.library import load_shape

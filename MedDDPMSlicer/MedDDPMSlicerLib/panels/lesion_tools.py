@@ -14,6 +14,7 @@ from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
 from .. import paths
 from ..mrml import lesions, original, scene
+from .by_hand import ByHand
 from .panel import Panel, Window
 
 ALL, AT_CROSSHAIR = "all", "crosshair"
@@ -47,39 +48,79 @@ class LesionToolsPanel(Panel):
         self._tool_buttons = [button for button, _tool in tools]
         self.ui.lesionUndoButton.connect("clicked()", lambda: self._step_back(self.window.editor.undo))
         self.ui.lesionRedoButton.connect("clicked()", lambda: self._step_back(self.window.editor.redo))
+        self._by_hand = ByHand(
+            self.ui, self.widget, self._read_meant, self._apply_by_hand, self._say, self._hand_came_or_went
+        )
         self._show_shapes()
 
     def refresh(self) -> None:
         if self._parameters is None:
             return
         segmentation = self._parameters.segmentation
+        self._by_hand.check(segmentation)
         ids = lesions.lesion_segments(self.window.roles, self.window.found) if segmentation is not None else []
         names = scene.segments_of(segmentation) if ids else {}
         choices = {"": _("All lesion segments"), **{identity: names[identity] for identity in ids}}
         if choices != self._choices:
             self._fill(self.ui.lesionSegmentCombo, choices)
             self._choices = choices
-        ready = bool(ids)
-        for button in self._tool_buttons:
-            button.enabled = ready
-        self.ui.lesionUndoButton.enabled = self.ui.lesionRedoButton.enabled = segmentation is not None
-        if not ready:
+        free = not self._by_hand.is_active
+        for button in (*self._tool_buttons, self.ui.handButton):
+            button.enabled = bool(ids) and free
+        for widget in (self.ui.lesionSegmentCombo, self.ui.pieceCombo):
+            widget.enabled = free
+        self.ui.lesionUndoButton.enabled = self.ui.lesionRedoButton.enabled = segmentation is not None and free
+        if not ids:
             self._say(_("The tools need a lesion segment: create one above, under Head and tumor."))
             self._without = True
         elif self._without:
             self._say("")
             self._without = False
 
+    def leave(self) -> None:
+        self._by_hand.stop()
+
+    def close(self) -> None:
+        self._by_hand.stop()
+
     def forget_scene(self) -> None:
+        if self._by_hand.is_active:
+            self._by_hand.stop()
+            self.window.editor.enter()
         self._say("")
 
-    def _use(self, tool: Callable) -> None:
-        """Read the segments, let the tool work on them, and say what came of it; a refusal changes nothing."""
+    def finish(self) -> bool:
+        return self._by_hand.finish()
+
+    def _read(self) -> lesions.Lesions:
         only = self.ui.lesionSegmentCombo.itemData(self.ui.lesionSegmentCombo.currentIndex)
+        return lesions.read(self._parameters.segmentation, self.window.roles, self.window.found, only)
+
+    def _read_meant(self) -> tuple[lesions.Lesions, int | None]:
+        of = self._read()
+        return of, self._piece(of)
+
+    def _apply_by_hand(self, tool: Callable) -> bool:
+        return self._use(lambda of: lesions.apply(of, tool(of), self.window.editor.save_for_undo))
+
+    def _hand_came_or_went(self) -> None:
+        """The keys are the handle's while it is there."""
+        if self._by_hand.is_active:
+            self.window.editor.leave()
+        else:
+            self.window.editor.enter()
+        self._by_hand.refresh()
+        self.window.refresh()
+
+    def _use(self, tool: Callable) -> bool:
+        """Read the segments, let the tool work on them, and say what came of it; a refusal changes nothing.
+
+        Returns whether it was not refused.
+        """
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             p = self._parameters
-            of = lesions.read(p.segmentation, self.window.roles, self.window.found, only)
+            of = self._read()
             first = original.remember_first(p.segmentation, p.mri, self.window.roles, self.window.found)
             try:
                 said = tool(of)
@@ -92,12 +133,14 @@ class LesionToolsPanel(Panel):
             self._say(said)
             self.window.refresh()
             self.window.jump_to_lesion()
+            return True
         except MedDDPMError as error:
             logging.error(str(error))
             self._say(str(error))
+            return False
         finally:
             qt.QApplication.restoreOverrideCursor()
-        self.window.refresh()
+            self.window.refresh()
 
     def _each(self, of: lesions.Lesions, tool: Callable) -> str:
         """A tool of the core, called with the mask, the number of a piece (None for all of them) and the scheme."""

@@ -86,6 +86,9 @@ class Window(Protocol):
     def show_devices(self, devices: list[dict]) -> None:
         """Offer what torch can compute on."""
 
+    def finish_edits(self) -> bool:
+        """Complete what the user has begun in any box; False where that was refused, which its box says."""
+
     def show_source(self) -> None:
         """Show in the slice views what is painted on."""
 
@@ -143,6 +146,10 @@ class Panel:
 
     def leave(self) -> None:
         """The user goes to another module."""
+
+    def finish(self) -> bool:
+        """Complete what the user has begun in this box, before an image is made of it; False where that was refused."""
+        return True
 
     def forget_scene(self) -> None:
         """The scene is being closed, and every node with it."""

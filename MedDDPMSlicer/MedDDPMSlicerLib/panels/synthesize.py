@@ -243,7 +243,7 @@ class SynthesizePanel(Panel):
     def _synthesize(self, new_seed: bool = False) -> None:
         """Start a run; what is wrong with the segmentation is said here and nothing starts."""
         p, self._failure = self._parameters, None
-        if not self._is_meant():
+        if not self.window.finish_edits() or not self._is_meant():
             return
         if p.newSeed or new_seed:
             p.seed = random.randint(1, LARGEST_NEW_SEED)

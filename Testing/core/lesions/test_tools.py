@@ -76,6 +76,35 @@ def test_a_small_turn_is_right_handed_about_the_axis_to_the_patients_left():
     assert where[where[:, 1] < -10][:, 2].mean() < -5
 
 
+def test_lesions_carried_by_one_matrix_move_turn_and_scale_together():
+    mask = tools.place(head(GEOMETRIES["upright"]), simulated_shape(1, 1, 2), at=(-30, 0, 20)).mask
+    first, second = (lesion.centre for lesion in tools.list_lesions(mask))
+    middle, matrix = (first + second) / 2, np.eye(4)
+    matrix[:3, :3] = tools.rotation((0, 0, 90)) * 0.8
+    matrix[:3, 3] = middle - matrix[:3, :3] @ middle
+    edited = tools.carry(mask, matrix)
+    assert edited.after_ml == pytest.approx(0.8**3 * edited.before_ml, rel=0.1)
+    for before, after in zip((first, second), tools.list_lesions(edited.mask), strict=True):
+        assert after.centre == pytest.approx(matrix[:3, :3] @ before + matrix[:3, 3], abs=1.5)
+    alone = tools.carry(mask, matrix, 2)
+    assert tools.list_lesions(alone.mask)[0].centre == pytest.approx(first)
+
+
+@pytest.mark.parametrize("broken", ["not finite", "a projection", "too large", "too far", "a plane"])
+def test_a_matrix_that_cannot_carry_a_lesion_is_refused(mask, broken):
+    matrix = np.eye(4)
+    if broken == "not finite":
+        matrix[0, 3] = np.nan
+    elif broken == "a projection":
+        matrix[3, 0] = 0.1
+    elif broken == "too far":
+        matrix[1, 3] = 501
+    else:
+        matrix[2, 2] = 21 if broken == "too large" else 0
+    with pytest.raises(LabelError):
+        tools.carry(mask, matrix)
+
+
 def test_mirroring_goes_across_the_heads_own_plane_even_where_the_head_is_turned_in_the_scanner():
     turned = box((2, 2, 3), EXTENT, UPRIGHT)
     points = turned.to_world(np.argwhere(np.ones(turned.shape))[:, ::-1]) @ rotation((0, 0, 10))

@@ -7,6 +7,7 @@ from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from vtk.util.numpy_support import vtk_to_numpy
 
+from . import mouse
 from .qmrml_nodes import qMRMLWidget
 
 
@@ -28,6 +29,20 @@ class RenderedView(QWidget):
         if self._picture is not None:
             painter.drawPixmap(0, 0, self._picture)
         painter.end()
+
+    def _hear_mouse(self, style, managers):
+        """Let the displayable managers hear of the mouse, by Slicer's interactor style."""
+        self._interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
+        style.SetDisplayableManagers(managers)
+        style.SetInteractor(self._interactor)
+        self._style = style
+        self.setMouseTracking(True)
+
+    def mousePressEvent(self, event):
+        if self._window is not None:
+            mouse.pass_on(event, self._interactor, self.height)
+
+    mouseReleaseEvent = mouseMoveEvent = mousePressEvent
 
     def _render(self):
         size = self.size.expandedTo(self.minimumSize)

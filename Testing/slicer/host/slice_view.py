@@ -10,6 +10,7 @@ _MANAGERS = (
     "vtkMRMLSegmentationsDisplayableManager2D",
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLColorLegendDisplayableManager",
+    "vtkMRMLLinearTransformsDisplayableManager",
 )
 
 
@@ -30,6 +31,7 @@ class qMRMLSliceView(RenderedView):
         """Rendering happens on demand."""
 
     def _fill(self, renderer):
+        renderer.GetActiveCamera().ParallelProjectionOn()  # handles are drawn in such a camera's -1 to 1
         renderer.AddViewProp(self._corners)
         self._mapper = vtk.vtkImageMapper()
         self._mapper.SetColorWindow(255)
@@ -41,6 +43,9 @@ class qMRMLSliceView(RenderedView):
         factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
         self._managers = displayable_managers(factory, slicer.app.applicationLogic(), _MANAGERS, renderer)
         self._managers.SetMRMLDisplayableNode(self._logic.GetSliceNode())
+        style = slicer.vtkMRMLSliceViewInteractorStyle()
+        style.SetSliceLogic(self._logic)
+        self._hear_mouse(style, self._managers)
 
     def resizeEvent(self, event):
         super().resizeEvent(event)

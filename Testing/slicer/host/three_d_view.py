@@ -9,6 +9,7 @@ _MANAGERS = (
     "vtkMRMLViewDisplayableManager",
     "vtkMRMLModelDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLLinearTransformsDisplayableManager",
 )
 _COLOR = (0.45, 0.45, 1.0)
 
