@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from MedDDPMCore.anatomy.head import head_with_lesions
 from MedDDPMCore.base.errors import LabelError
 from MedDDPMCore.volumes.labels import LabelMapping, LabelReport, LabelScheme
-from MedDDPMCore.volumes.names import is_generic
+from MedDDPMCore.volumes.names import is_generic, label_of
 from MedDDPMCore.volumes.plausible import examine, litres_of_a_voxel
-from MedDDPMCore.volumes.volume import Volume, count_labels
+from MedDDPMCore.volumes.segments import GRADED_HINT, is_graded
+from MedDDPMCore.volumes.volume import Volume, count_labels, where_labels
 
 MOST_LITRES = 0.5
 """What is larger is no lesion, but a brain or a head. The largest gliomas of adults, oedema included, have 0.35."""
-_PARTS = {1, 2, 3}
+_PARTS, _UNCLEAR = {1, 2, 3}, 4
 """Numbers that, without names, may be those of a tumour's parts; what 4 is depends on the year (see `brats`)."""
+_NAME_VALUES = "Name its values with --tumor-labels, such as 1+4."
 _LEFT_OUT = 255
 """What is said to be background inside a brain, as a resection cavity: a scheme of the brain does not label it."""
 
@@ -85,4 +90,57 @@ def _of_numbers(found: list[int], scheme: LabelScheme) -> dict[int, int | None]:
     if len(own) > 1:
         return {value: value if value in own else None for value in found}
     [lesion] = own
-    return {value: lesion if len(found) == 1 or set(found) <= _PARTS else None for value in found}
+    told = (len(found) == 1 and found != [_UNCLEAR]) or set(found) <= _PARTS
+    return {value: lesion if told else None for value in found}
+
+
+def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> tuple[Volume, str]:
+    """Labels (z, y, x) uint8 on the MRI's geometry, 1 the head seen in it, 2 the tumour; and what was done about
+    geometries that differ, "" where they agree. Errors as of `tumor_in` and `head_with_lesions`."""
+    marked = tumor_in(tumor, values)
+    labels, note = head_with_lesions(mri, replace(marked, array=marked.array * np.uint8(2)))
+    return replace(labels, label_names={1: "head", 2: "tumor"}), note
+
+
+def tumor_in(mask: Volume, values: Sequence[int] = ()) -> Volume:
+    """Where the tumour is in a mask (z, y, x) of one: 0 and 1, uint8.
+
+    values: of the tumour; none: the segments that are called so, or where none has a name, whatever is not 0.
+    LabelError where that is nothing, or is not told: by names that mean something else, values of which one may be a
+    resection cavity, the steps of a probability map, or a volume that no tumour has.
+    """
+    found = [int(value) for value in count_labels(mask.array)[0] if value]
+    values = list(values) or _called_tumor(mask, found)
+    marked = Volume(where_labels(mask.array, values).astype(np.uint8), mask.geometry)
+    litres = np.count_nonzero(marked.array) * litres_of_a_voxel(marked)
+    if not litres:
+        raise LabelError(
+            f"The tumour mask holds no voxel of {', '.join(map(str, values)) or 'a value above 0'}.", _NAME_VALUES
+        )
+    if litres > MOST_LITRES:
+        raise LabelError(
+            f"What the tumour mask marks is too large for a tumour: {litres:.2g} litres.",
+            f"Is it a head or a brain, or does it hold one beside the tumour? {_NAME_VALUES}",
+        )
+    return marked
+
+
+def _called_tumor(mask: Volume, found: list[int]) -> list[int]:
+    """The values of a mask that are its tumour's, by names, or without any all."""
+    names = {value: name for value, name in (mask.label_names or {}).items() if value in found}
+    if all(map(is_generic, names.values())):
+        if is_graded(mask.array):
+            raise LabelError("The tumour mask is no segmentation.", GRADED_HINT)
+        if _UNCLEAR in found and set(found) <= {*_PARTS, _UNCLEAR}:
+            raise LabelError(
+                f"The tumour mask holds {', '.join(map(str, found))}: in BraTS 4 is the enhancing tumour up to 2021, "
+                "the resection cavity from 2024 on.",
+                f"Say which with --brats-labels 2021, 2024 or ped. {_NAME_VALUES}",
+            )
+        return [value for value in found if value > 0]
+    meant = {value: label_of(names.get(value, ""), ("head", "brain", "tumor")) for value in found}
+    if unclear := [f"{value} {names.get(value, '')!r}" for value in found if meant[value] is None]:
+        raise LabelError(
+            f"The tumour mask holds segments that are not known to be a tumour: {', '.join(unclear)}.", _NAME_VALUES
+        )
+    return [value for value in found if meant[value] == "tumor"]

@@ -7,15 +7,12 @@ Where that is the whole image, its air is noise of any value, as in MP2RAGE's UN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 
-from MedDDPMCore.base.errors import LabelError, VolumeError
+from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.base.smoothing import gaussian
 from MedDDPMCore.volumes.same_world import require_together
-from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image, resample_labels, where_labels
+from MedDDPMCore.volumes.volume import Geometry, Volume, resample_image, resample_labels
 
 _WORKING_MM = 2.0
 _SMOOTHING_VOXELS = 1.0
@@ -53,23 +50,6 @@ def head_mask(volume: Volume) -> Volume:
         return Volume(body, working)
     smooth = resample_image(Volume(body, working), volume.geometry, 0.0)
     return Volume((smooth.array >= 0.5).astype(np.uint8), volume.geometry)
-
-
-def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> tuple[Volume, str]:
-    """Labels (z, y, x) uint8 on the MRI's geometry, 1 the head seen in it, 2 the tumour; and what was done about
-    geometries that differ, "" where they agree.
-
-    values: of the tumour in its mask; none: whatever is not 0. LabelError where the mask holds none of them.
-    VolumeError as of `head_mask`, and where the mask does not lie on the MRI.
-    """
-    marked = where_labels(tumor.array, values) if values else tumor.array > 0
-    if not marked.any():
-        raise LabelError(
-            f"The tumour mask holds no voxel of {', '.join(map(str, values)) or 'a value above 0'}.",
-            "Name its values with --tumor-labels, such as 1+4.",
-        )
-    labels, note = head_with_lesions(mri, Volume(marked.astype(np.uint8) * 2, tumor.geometry))
-    return replace(labels, label_names={1: "head", 2: "tumor"}), note
 
 
 def head_with_lesions(mri: Volume, lesions: Volume, body: int = 1) -> tuple[Volume, str]:

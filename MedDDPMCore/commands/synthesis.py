@@ -176,9 +176,9 @@ def check_masks(
 
 def head_mask(args: argparse.Namespace) -> int:
     """Head mask from an MRI."""
+    from ..anatomy.completed import head_with_tumor
     from ..anatomy.head import head_mask as make
-    from ..anatomy.head import head_with_tumor
-    from ..volumes.brats import brats_mapping
+    from ..volumes.brats import brats_mapping, numbering_of
     from ..volumes.labels import WHOLE_HEAD, parse_label_mapping
     from ..volumes.plausible import doubt
     from ..volumes.volume import Volume
@@ -188,7 +188,8 @@ def head_mask(args: argparse.Namespace) -> int:
     if args.tumor is None:
         mask = make(mri)
     else:
-        stated = brats_mapping(args.brats_labels, WHOLE_HEAD) if args.brats_labels else {"tumor": ()}
+        numbering = args.brats_labels or numbering_of(Path(args.tumor).name, WHOLE_HEAD)
+        stated = brats_mapping(numbering, WHOLE_HEAD) if numbering else {"tumor": ()}
         stated = parse_label_mapping(f"tumor={args.tumor_labels}") if args.tumor_labels else stated
         chosen = stated["tumor"]
         values = chosen if isinstance(chosen, tuple) else (chosen,)

@@ -40,9 +40,9 @@ def brats_mapping(numbering: str, scheme: LabelScheme) -> LabelMapping:
 
 
 def numbering_of(name: str, scheme: LabelScheme) -> str | None:
-    """The numbering that a file's name tells, as "BraTS20_Training_001_seg" or "BraTS-GLI-00005-100-seg" do; None where
-    it tells none. LabelError for children's files, whose numbering changed from 2023 to 2024, where the scheme has
-    parts of a tumour."""
+    """The numbering that a file's name tells, as "BraTS20_Training_001_seg", "BraTS2023_1" or "BraTS-GLI-5-100-seg" do;
+    None where it tells none. LabelError for children's files, whose numbering changed from 2023 to 2024, where the
+    scheme has parts of a tumour."""
     if re.search(r"brats[-_]?(20)?(1[2-9]|2[01])(?!\d)", name, re.IGNORECASE):
         return "2021"
     if re.search(r"brats[-_]ped", name, re.IGNORECASE):
@@ -53,4 +53,6 @@ def numbering_of(name: str, scheme: LabelScheme) -> str | None:
                 "3 cystic, 4 oedema).",
             )
         return "ped"
+    if re.search(r"brats[-_]?(20)?23(?!\d)", name, re.IGNORECASE):
+        return "2023"
     return "2024" if re.search(r"brats[-_](gli|met|men|ssa|goat)", name, re.IGNORECASE) else None

@@ -19,7 +19,7 @@ T = TypeVar("T")
 Window = tuple[slice, slice, slice]
 """A part (z, y, x) of an array."""
 _LPS_AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
-_LEAST_MM, _MOST_MM = 1e-3, 200.0
+_LEAST_MM, _MOST_MM = 0.01, 200.0
 """Spacings beyond these are no voxels of a patient, but a damaged header or a wrong unit."""
 _FLIP_XY = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -36,7 +36,7 @@ class Geometry:
 
     shape: voxels (z, y, x). spacing: mm (x, y, z). origin: centre of voxel (0, 0, 0), LPS mm. direction: 3x3, whose
     columns are the LPS unit vectors of the x, y and z array axes; left-handed and sheared frames are allowed, singular
-    ones, and spacings below 0.001 or above 200 mm, raise VolumeError.
+    ones, and spacings below 0.01 or above 200 mm, raise VolumeError.
     """
 
     shape: tuple[int, int, int]

@@ -19,6 +19,7 @@ import numpy as np
 from MedDDPMCore.base.errors import LabelError, ModelError
 from MedDDPMCore.base.typed_json import from_json, to_json, within
 from MedDDPMCore.volumes.names import is_generic, label_of, snake
+from MedDDPMCore.volumes.segments import GRADED_HINT, is_graded
 from MedDDPMCore.volumes.volume import Geometry, Volume, count_labels, reorient, where_labels
 
 LabelMapping = dict[str, int | tuple[int, ...]]
@@ -130,7 +131,8 @@ class LabelScheme:
         meaning = self._meaning(names, mapping)
         unknown = {value: count for value, count in sizes.items() if value not in meaning}
         if unknown:
-            raise LabelError(*self._unknown_text(unknown, names))
+            message, hint = self._unknown_text(unknown, names)
+            raise LabelError(message, GRADED_HINT if not names and is_graded(array) else hint)
         scheme_values = {**self.values, "background": 0}
         mapped = np.zeros(array.shape, np.uint8)
         present = dict.fromkeys(self.values, 0)
@@ -221,9 +223,8 @@ class LabelScheme:
         more_hint = more_hint if self.required == ("head",) and not names else ""
         return (
             f"The segmentation holds labels that {self.name} does not know: {', '.join(listed)}{more}.",
-            f"Say what they are, for instance --labels {name}={example} "
-            f"(several values: =2+3; to leave a value out: background={example}). Known are {self._listing()}."
-            + more_hint,
+            f"Say what they are: --labels {name}={example} where {example} is {name} (several values: =2+3), or "
+            f"background={example} to leave it out. Known are {self._listing()}." + more_hint,
         )
 
     def _clip_lesions(self, volume: Volume, report: LabelReport) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from MedDDPMCore.volumes.decoding import damaged, data_file, decoding, require_regular, require_room, unpack
 from MedDDPMCore.volumes.geometry import Geometry, triple
-from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
+from MedDDPMCore.volumes.voxels import Voxels, arranged, in_mm, spatial_axes, warn, warn_of_axes, warn_of_place
 
 _LONGEST_HEADER = 1 << 20
 _TYPES = {
@@ -68,10 +68,9 @@ def _geometry(path: Path, fields: dict[str, str], sizes: tuple[int, ...], axes: 
     origin = numbers(_first(fields, "Offset", "Position", "Origin"), dimension)
     rows = numbers(_first(fields, "TransformMatrix", "Rotation", "Orientation"), dimension**2)
     if rows is None:
-        warn(
-            f"{path} does not say how it is oriented (its header has no TransformMatrix); left and right may be "
-            "swapped."
-        )
+        warn_of_axes(path, "its header has no TransformMatrix")
+    elif origin is None:
+        warn_of_place(path)
     if spacing is None:
         warn(f"{path} does not state its voxel size; 1 mm is taken.")
     spacing = np.ones(dimension) if spacing is None else spacing
@@ -82,6 +81,7 @@ def _geometry(path: Path, fields: dict[str, str], sizes: tuple[int, ...], axes: 
         raise ValueError(f"voxels of {spacing[axes]} mm")
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = frame[np.ix_(axes, axes)] * spacing[axes], origin[axes]
+    affine[:3] *= in_mm(fields.get("DistanceUnits", "mm"))
     return Geometry.from_affine_lps(affine, triple(size[::-1]))
 
 

@@ -1,34 +1,45 @@
 """What a segment's name means: head, brain, tumour, a part of one, or none of these. Plain Python, for core and module.
 
-Names may be written in snake_case, CamelCase or with blanks, in British or American English, with numbers behind.
-A negation ("No tumor", "non-tumor tissue") and what is near a tumour without being one (a resection cavity, a planning
-volume, eyes) mean none of the labels: such segments are asked for, never taken by their value.
+Names may be written in snake_case, CamelCase or with blanks, in British or American English, with numbers behind;
+the commonest words are known in German, French, Spanish, Italian, Portuguese and Dutch, too.
+A negation ("No tumor", "sin tumor"), what is near a tumour without being one (a resection cavity, a planning volume,
+eyes) and several things in one ("Brain and tumor") mean none of the labels: such segments are asked for, never taken by
+their value.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 _GENERIC = {"segment", "segmentation", "label", "labels", "region", "roi", "class", "object", "structure", "untitled",
             "mask", "layer", "value", "new"}  # fmt: skip
 _FILLERS = _GENERIC | {"whole", "full", "entire", "the", "brats", "outline", "contour"}
 _NEGATIONS = {"no", "not", "non", "none", "without", "absent", "exclude", "excluded", "excluding", "minus", "free",
-              "outside", "except", "anti", "negative", "healthy", "normal", "contralateral"}  # fmt: skip
-_NO_TUMOR = {"cavity", "bed", "resection", "resected", "ctv", "ptv", "itv", "oar", "avoid", "margin", "surrounding"}
+              "outside", "except", "anti", "negative", "healthy", "normal", "contralateral", "former", "removed",
+              "kein", "keine", "ohne", "nicht", "san", "pas", "aucune", "sin", "ninguna", "senza", "nessuna", "sem",
+              "geen", "zonder"}  # fmt: skip
+_NO_TUMOR = {"cavity", "bed", "resection", "resected", "ctv", "ptv", "itv", "oar", "avoid", "margin", "surrounding",
+             "effect", "radiation", "hemisphere", "bearing", "side", "biopsy"}  # fmt: skip
 _TUMOR = {"tumor", "lesion", "metastasis", "metastase", "met", "neoplasm", "glioma", "glioblastoma", "gbm",
           "astrocytoma", "oligodendroglioma", "ependymoma", "medulloblastoma", "meningioma", "schwannoma",
-          "lymphoma", "adenoma", "craniopharyngioma", "carcinoma", "cancer", "dipg", "lgg", "hgg"}  # fmt: skip
+          "lymphoma", "adenoma", "craniopharyngioma", "carcinoma", "cancer", "dipg", "lgg", "hgg", "mass",
+          "tumeur", "tumore", "hirntumor", "geschwulst", "lasion", "laesion", "lesione", "lesao"}  # fmt: skip
+_PART = {"tissue", "core", "rim", "part", "component", "area", "solid", "wall", "nodule", "contrast", "gd", "ce",
+         "gadolinium", "brain"}  # fmt: skip
+"""Words that, beside "enhancing" or "necrotic", leave it a part of a tumour."""
 _WHOLE_NAMES = {
-    "head": {"head", "skin", "scalp", "external"},
-    "brain": {"brain"},
-    "background": {"background", "ignore", "air"},
+    "head": {"head", "skin", "scalp", "external", "kopf", "tete", "cabeza", "testa", "cabeca", "hoofd"},
+    "brain": {"brain", "gehirn", "hirn", "cerveau", "cerebro", "cervello", "hersenen"},
+    "background": {"background", "ignore", "air", "hintergrund", "fond"},
     "necrotic_core": {"ncr", "net", "netc"},
-    "edema": {"ed", "snfh"},
+    "edema": {"ed", "snfh", "odem", "oedem", "oedeme", "edeme"},
     "enhancing_tumor": {"et"},
     "whole_tumor": {"wt", "tc"},
 }
 """Words that mean something only where they are the whole name."""
+_AND = re.compile(r"\s*(?:[+&]|\b(?:and|with|plus|incl(?:uding)?|und|mit|avec)\b)\s*", re.IGNORECASE)
 _LABELS = {
     "necrotic_core": ("necrotic_core", "tumor"),
     "enhancing_tumor": ("enhancing_tumor", "tumor"),
@@ -47,6 +58,10 @@ def label_of(name: str, labels: Collection[str]) -> str | None:
     plain = snake(name)
     if plain in labels:
         return plain
+    several = [part for part in _AND.split(name.replace("_", " ")) if _words(part)]
+    if len(several) > 1:
+        [label, *others] = {label_of(part, labels) for part in several}
+        return None if others else label
     meant = _meant(name)
     if meant == "background":
         return meant
@@ -66,11 +81,17 @@ def snake(name: str) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in singular and lower case, without numbers."""
+    """The words of a name in singular and lower case, without numbers and accents."""
+    letters = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "Oe"))
+    name = "".join(letter for letter in letters if not unicodedata.combining(letter))
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", name)
     words = re.findall(r"[^\W\d_]+", apart.lower())
     spelled = [
-        word.replace("tumour", "tumor").replace("oedema", "edema").replace("metastases", "metastasis") for word in words
+        word.replace("tumour", "tumor")
+        .replace("oedema", "edema")
+        .replace("metastases", "metastasis")
+        .replace("metastasen", "metastasis")
+        for word in words
     ]
     return [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "is")) else word
             for word in spelled]  # fmt: skip
@@ -89,12 +110,13 @@ def _meant(name: str) -> str | None:
         return "edema"
     if _NO_TUMOR & set(words):
         return None
-    if re.search(r"\b(necro(sis|tic)|nonenhancing)\b", text):
-        return "necrotic_core"
-    if re.search(r"\benhanc(ing|ement)\b", text):
-        return "enhancing_tumor"
+    if _TUMOR & set(words) or all(word in _PART or re.match("ne[ck]ro|(non)?enhanc", word) for word in words):
+        if re.search(r"\b(ne[ck]ro(sis|tic|se)|nonenhancing)\b", text):
+            return "necrotic_core"
+        if re.search(r"\benhanc(ing|ement)\b", text):
+            return "enhancing_tumor"
     if re.search(r"\b(whole tumor|tumor core)\b", " ".join(_words(name))):
         return "whole_tumor"
-    if _TUMOR & set(words) or re.search(r"(?<![a-z])i?gtv[a-z]{0,2}(?![a-z])", name.lower()):
+    if _TUMOR & set(words) or re.search(r"(?<![a-z])[ip]?gtv[a-z]{0,2}(?![a-z])", name.lower()):
         return "tumor"
     return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from MedDDPMCore.volumes.decoding import decoding, require_room
 from MedDDPMCore.volumes.geometry import Geometry, triple
-from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
+from MedDDPMCore.volumes.voxels import Voxels, arranged, in_mm, spatial_axes, warn, warn_of_axes
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
@@ -43,7 +43,7 @@ def read(path: Path, file_size: int, labels: bool) -> Voxels:
 
 def _affine_ras(header: Nifti1Header, path: Path, size: np.ndarray) -> np.ndarray:
     """Index to RAS mm: the sform, else the qform, else the voxel sizes. What contradicts it is warned of."""
-    unit = {"meter": 1000.0, "micron": 0.001}.get(header.get_xyzt_units()[0], 1.0)
+    unit = in_mm(header.get_xyzt_units()[0])
     to_mm = np.diag([unit, unit, unit, 1.0])
     qform = header.get_qform() if header["qform_code"] > 0 else None
     sform = header.get_sform() if header["sform_code"] > 0 else None
@@ -51,7 +51,7 @@ def _affine_ras(header: Nifti1Header, path: Path, size: np.ndarray) -> np.ndarra
         warn(f"The sform of {path} is unusable (its axes do not span the space); the qform is used.")
         sform = None
     if sform is None and qform is None:
-        warn(f"{path} does not say how it is oriented (sform and qform codes are 0); left and right may be swapped.")
+        warn_of_axes(path, "sform and qform codes are 0")
         return to_mm @ header.get_best_affine()
     if sform is None:
         return to_mm @ qform

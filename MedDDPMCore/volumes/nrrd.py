@@ -10,7 +10,7 @@ import numpy as np
 from MedDDPMCore.volumes.decoding import data_file, decoding, unpack
 from MedDDPMCore.volumes.geometry import Geometry, triple
 from MedDDPMCore.volumes.segments import merge_layers
-from MedDDPMCore.volumes.voxels import Voxels, arranged, spatial_axes, warn
+from MedDDPMCore.volumes.voxels import Voxels, arranged, in_mm, spatial_axes, warn, warn_of_axes, warn_of_place
 
 _LONGEST_HEADER = 1 << 22
 _TYPES = {
@@ -113,7 +113,9 @@ def _geometry(path: Path, fields: dict, vectors: list | None, size: list[int], a
     known = len(named) == 3 and all(word in _SPACES for word in named)
     if not known:
         lack = f"names no space of a patient ({space})" if space else "names no space"
-        warn(f"{path} does not say how it is oriented (its header {lack}); left and right may be swapped.")
+        warn_of_axes(path, f"its header {lack}")
+    elif not vectors:
+        warn_of_axes(path, "its header has no space directions")
     signs = np.array([_SPACES[word] for word in named]) if known else np.ones(3)
     affine = np.eye(4)
     if vectors:
@@ -126,7 +128,10 @@ def _geometry(path: Path, fields: dict, vectors: list | None, size: list[int], a
             affine[:3, :3] = np.diag([float(steps[axis]) for axis in axes])
     if "space origin" in fields:
         affine[:3, 3] = _numbers(fields["space origin"])[:3]
-    affine[:3] *= signs[:, None]
+    elif known and vectors:
+        warn_of_place(path)
+    units = re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))
+    affine[:3] *= signs[:, None] * in_mm(units[0] if units else "mm")
     return Geometry.from_affine_lps(affine, triple(size[::-1]))
 
 

@@ -16,6 +16,8 @@ _SIZES = {"head": ((90.0, 330.0), (0.6, 9.0)), "brain": ((70.0, 220.0), (0.3, 2.
 """Of newborns to the largest adults, neck included: the longest side (mm) and the volume (litres), from and to."""
 _LARGEST_BRAIN = 1.75
 """Litres: a "head" of less that is nowhere cut by the image looks like a brain; a child's head may be as small."""
+_CUT = 0.2
+"""A side on which a body has this share of its largest section cuts it; the last slice of an ellipsoid has less."""
 _BOX = 0.92
 """What fills this share of its bounding box is no head: an ellipsoid fills 0.52, and heads with neck 0.5 to 0.75."""
 _SOLID = 0.6
@@ -73,19 +75,33 @@ def doubt(mask: Volume, scheme: LabelScheme, values: dict[str, str] | None = Non
             f"What the mask calls {body} is a box ({measured}), not the shape of one.",
             f"Is the background labelled as {body}? Make one from the MRI with `medddpm head-mask MRI OUT`. {keep}",
         )
+    corners = whole[:: max(1, whole.shape[0] - 1)][:, [0, -1]][:, :, [0, -1]]
+    if corners.mean() > 0.5:
+        return (
+            f"What the mask calls {body} fills the corners of the image ({measured}), where no {body} is.",
+            f"Is the background labelled as {body}, and the {body} as 0? {keep}",
+        )
     if np.count_nonzero(box) < _SOLID * np.count_nonzero(_enclosed(box)):
         return (
             f"What the mask calls {body} is hollow: a shell, or full of holes ({measured}).",
             f"Is it the skin alone, or bone? Fill it, or make a {body} with `medddpm head-mask MRI OUT`. {keep}",
         )
-    free = all(span[0] > 0 and span[-1] < n - 1 for span, n in zip(spans, whole.shape, strict=True))
-    if body == "head" and litres < _LARGEST_BRAIN and free:
+    if body == "head" and litres < _LARGEST_BRAIN and not _is_cut(whole):
         return (
             f"What the mask calls head is as small as a brain: {measured}.",
             "Is it a brain mask, from a skull-stripped image? This model needs the whole head: make one from the MRI "
             f"before skull stripping with `medddpm head-mask MRI OUT`. {keep}",
         )
     return None
+
+
+def _is_cut(whole: np.ndarray) -> bool:
+    """Whether a body (z, y, x) goes on beyond a side of the image, as a neck does; to touch one is not enough."""
+    for axis in range(3):
+        areas = np.count_nonzero(whole, axis=tuple(other for other in range(3) if other != axis))
+        if max(areas[0], areas[-1]) > _CUT * areas.max():
+            return True
+    return False
 
 
 def _swapped(report: LabelReport, scheme: LabelScheme, values: dict[str, str], mask: Volume) -> tuple[str, str] | None:

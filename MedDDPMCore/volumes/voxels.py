@@ -12,6 +12,11 @@ from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.geometry import Geometry
 
 _MOST_CHANNELS = 64
+_UNITS = {
+    **dict.fromkeys(("m", "meter", "metre", "meters", "metres"), 1000.0),
+    **dict.fromkeys(("cm", "centimeter", "centimetre", "centimeters", "centimetres"), 10.0),
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre"), 0.001),
+}
 
 
 class Voxels(NamedTuple):
@@ -28,6 +33,21 @@ class Voxels(NamedTuple):
 def warn(text: str) -> None:
     """What a user should know of a file; every reader's warnings take this way to the command line and the API."""
     warnings.warn(text, stacklevel=3)
+
+
+def in_mm(unit: str) -> float:
+    """How many mm a unit of length is; 1 for what no unit is named as."""
+    return _UNITS.get(unit.strip().lower(), 1.0)
+
+
+def warn_of_axes(path: Path, lack: str) -> None:
+    """Warns that a file does not say how its axes run; lack: what its header lacks, in words."""
+    warn(f"{path} does not say how it is oriented ({lack}); left and right may be swapped.")
+
+
+def warn_of_place(path: Path) -> None:
+    """Warns that a file does not say where in the world it lies."""
+    warn(f"{path} does not say where it lies (its header has no origin); other images may lie elsewhere.")
 
 
 def spatial_axes(path: Path, shape: tuple[int, ...], labels: bool, components: int = 1) -> tuple[list[int], int | None]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ...anatomy.brain import TISSUE, brain_labels, brain_region, white_matter_level
-from ...anatomy.completed import completed
-from ...anatomy.head import head_mask, head_with_tumor
+from ...anatomy.completed import completed, tumor_in
+from ...anatomy.head import head_mask, head_with_lesions
 from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from ...anatomy.registration import moved, registration
 from ...base.errors import TrainingError
-from ...volumes.brats import numbering_of
+from ...volumes.brats import brats_mapping, numbering_of
 from ...volumes.geometry import Geometry
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
@@ -156,6 +156,17 @@ def _mask(name: str, path: Path, image: Volume, notes: list[str]) -> Volume:
     return mask
 
 
+def _tumor(path: Path, image: Volume, options: PrepareOptions, notes: list[str]) -> Volume | None:
+    """A tumour mask of the image, in the scheme's value; None where it is empty: a healthy head."""
+    mask = _mask("tumour mask", path, image, notes)
+    if not mask.array.any():
+        return None
+    numbering = options.numbering or numbering_of(path.name, options.scheme)
+    stated = brats_mapping(numbering, options.scheme)["tumor"] if numbering else ()
+    marked = tumor_in(mask, stated if isinstance(stated, tuple) else (stated,))
+    return replace(marked, array=marked.array * np.uint8(options.scheme.values["tumor"]))
+
+
 def _labels(case: Case, image: Volume, options: PrepareOptions, notes: list[str]) -> Volume:
     """The case's labels (z, y, x) in the scheme's values, examined, on its mask's own geometry.
 
@@ -171,16 +182,16 @@ def _labels(case: Case, image: Volume, options: PrepareOptions, notes: list[str]
     elif case.tumor is not None and "tumor" not in scheme.values:
         raise TrainingError(f"A tumour mask alone does not make {scheme.name} labels: give a whole segmentation.")
     else:
-        tumor = None if case.tumor is None else _mask("tumour mask", case.tumor, image, notes)
+        tumor = None if case.tumor is None else _tumor(case.tumor, image, options, notes)
         if case.head is not None:
             head = _mask("head mask", case.head, image, notes)
             mask = Volume((head.array > 0).astype(np.uint8) * body, head.geometry)
             if tumor is not None:
                 mask.array[resample_labels(tumor, head.geometry).array > 0] = scheme.values["tumor"]
-        elif tumor is None or not tumor.array.any():
+        elif tumor is None:
             mask = Volume(head_mask(image).array * np.uint8(body), image.geometry)
         else:
-            mask = head_with_tumor(image, tumor)[0]
+            mask = head_with_lesions(image, tumor, body)[0]
         said = options.mapping or {}
         mapping = {scheme.required[0]: body} if scheme.required[0] in said else None
     labels, report = completed(mask, scheme, mapping, image)

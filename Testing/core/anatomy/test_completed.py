@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from phantoms import box, centre_of_mass, head
+from phantoms import box, centre_of_mass, head, world
 
-from MedDDPMCore.anatomy.completed import completed
+from MedDDPMCore.anatomy.completed import completed, head_with_tumor, tumor_in
 from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.base.errors import LabelError, VolumeError
 from MedDDPMCore.volumes.brats import NUMBERINGS, brats_mapping, numbering_of
@@ -45,6 +45,9 @@ def lesion(values: dict[int, float], names=None) -> Volume:
     return Volume(array, ROOM, names)
 
 
+AWAY = np.linalg.norm(world(ROOM) - (20.0, 10.0, 15.0), axis=-1)
+STEPS = Volume(np.rint(np.clip((22 - AWAY) / 16, 0, 1) * 255).astype(np.uint8), ROOM)
+"""A ball whose edge is soft, as a probability map of 0 to 255 has it."""
 TUMORS = {
     "0 and 1": (lesion({1: 12}), None),
     "0 and 255": (lesion({255: 12}), None),
@@ -89,6 +92,8 @@ NO_TUMORS = {
     "4 beside 1 and 2": (lesion({2: 12, 1: 9, 4: 7}), WHOLE_HEAD, "--brats-labels 2021, 2023, 2024 or ped"),
     "4 beside 1, 2 and 3": (lesion({2: 14, 1: 12, 3: 9, 4: 7}), WHOLE_HEAD, "--brats-labels"),
     "4 beside 1 and 2, of a brain": (lesion({2: 12, 1: 9, 4: 7}), BRATS, "--brats-labels"),
+    "4 alone": (lesion({4: 9}), WHOLE_HEAD, "--brats-labels"),
+    "steps of a probability": (STEPS, WHOLE_HEAD, "rise and fall by steps"),
     "names of something else": (lesion({1: 12, 2: 9}, {1: "Left eye", 2: "Right eye"}), WHOLE_HEAD, "--labels"),
     "head and tumour swapped": (Volume(np.array([0, 2, 1], np.uint8)[TRUE.array], ROOM), WHOLE_HEAD, "head=2,tumor=1"),
     "a brain and its tumour": (head(ROOM, semi_axes=(62, 78, 60)), WHOLE_HEAD, "brain mask"),
@@ -131,6 +136,7 @@ def test_every_numbering_of_brats_means_the_same_parts():
     [
         ("BraTS20_Training_001_seg.nii.gz", "2021"),
         ("BraTS2021_00000_seg.nii.gz", "2021"),
+        ("BraTS2023_00000_seg.nii.gz", "2023"),
         ("Brats18_2013_0_1_seg.nii.gz", "2021"),
         ("BraTS-GLI-02405-100-seg.nii.gz", "2024"),
         ("BraTS-PED-00002-000-seg.nii.gz", "ped"),
@@ -145,3 +151,40 @@ def test_a_numbering_is_recognised_where_the_files_name_tells_it(name, numbering
 def test_of_a_childs_file_the_numbering_of_its_parts_is_asked_for():
     with pytest.raises(LabelError, match="children"):
         numbering_of("BraTS-PED-00002-000-seg.nii.gz", BRATS)
+
+
+def test_a_patients_mri_and_tumour_mask_make_head_and_tumour():
+    made, note = head_with_tumor(mri(), lesion({4: 12, 1: 9}), (1, 4))
+    assert np.array_equal(made.array == 2, TRUE.array == 2) and note == ""
+    assert made.label_names == {1: "head", 2: "tumor"} and set(np.unique(made.array)) == {0, 1, 2}
+
+
+def test_a_tumour_mask_of_another_place_is_refused():
+    elsewhere = Volume(lesion({1: 12}).array, box((5, 5, 5), (190, 230, 220), centre=(400, 0, 0)))
+    with pytest.raises(VolumeError, match="tumour mask"):
+        head_with_tumor(mri(), elsewhere)
+
+
+NO_TUMOR_ALONE = {
+    "it holds no voxel of 3": (lesion({1: 12}), (3,)),
+    "is too large for a tumour": (Volume((TRUE.array > 0).astype(np.uint8), ROOM), ()),
+    "is too large": (TRUE, ()),
+    "not known to be a tumour: 1 'No tumour'": (lesion({1: 12}, {1: "No tumour"}), ()),
+    "holds 1, 2, 4: in BraTS 4": (lesion({2: 12, 1: 9, 4: 7}), ()),
+    "is no segmentation": (STEPS, ()),
+    "holds no voxel": (lesion({}), ()),
+}
+
+
+@pytest.mark.parametrize("words", NO_TUMOR_ALONE)
+def test_a_tumour_mask_that_is_none_is_refused_and_told_how_to_name_its_values(words):
+    mask, values = NO_TUMOR_ALONE[words]
+    with pytest.raises(LabelError, match=words.removeprefix("it ")) as caught:
+        tumor_in(mask, values)
+    assert "--tumor-labels" in caught.value.hint or "label map" in caught.value.hint
+
+
+def test_of_named_segments_those_of_a_tumour_are_the_tumour_and_numbered_lesions_are_all():
+    named = Volume(TRUE.array, ROOM, {1: "Brain", 2: "Tumor"})
+    assert np.array_equal(tumor_in(named).array, TRUE.array == 2)
+    assert np.array_equal(tumor_in(lesion({7: 12, 8: 9})).array, TRUE.array == 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from phantoms import box, head, rotation
 
-from MedDDPMCore.anatomy.head import head_mask, head_with_tumor
-from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
+from MedDDPMCore.anatomy.head import head_mask
+from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.volume import Geometry, Volume, reorient, resample_image, resample_labels
 
 
@@ -143,32 +143,3 @@ def test_an_image_of_nothing_but_noise_has_no_head():
     geometry = box((4, 4, 4), (190, 230, 220))
     with pytest.raises(VolumeError, match="No head is seen"):
         head_mask(Volume(np.random.default_rng(0).uniform(0, 100, geometry.shape), geometry))
-
-
-def tumor_of(phantom: Volume, value: int = 1) -> Volume:
-    return Volume((phantom.array == 2).astype(np.uint8) * value, phantom.geometry)
-
-
-def mri_of(phantom: Volume) -> Volume:
-    noise = np.random.default_rng(0).normal(0, 5, phantom.array.shape)
-    return Volume(((phantom.array > 0) * 500 + noise).astype(np.float32), phantom.geometry)
-
-
-def test_a_patients_mri_and_tumour_mask_make_head_and_tumour():
-    phantom = head(box((4, 4, 4), (190, 230, 220)))
-    made, note = head_with_tumor(mri_of(phantom), tumor_of(phantom, 4), (1, 4))
-    assert np.array_equal(made.array == 2, phantom.array == 2) and note == ""
-    assert dice(made.array, phantom.array) >= 0.94 and set(np.unique(made.array)) == {0, 1, 2}
-
-
-def test_a_tumour_mask_without_the_values_asked_for_is_refused():
-    phantom = head(box((4, 4, 4), (190, 230, 220)))
-    with pytest.raises(LabelError, match="holds no voxel of 3"):
-        head_with_tumor(mri_of(phantom), tumor_of(phantom), (3,))
-
-
-def test_a_tumour_mask_of_another_place_is_refused():
-    phantom = head(box((4, 4, 4), (190, 230, 220)))
-    elsewhere = Volume(tumor_of(phantom).array, box((4, 4, 4), (190, 230, 220), centre=(400, 0, 0)))
-    with pytest.raises(MedDDPMError, match="tumour mask"):
-        head_with_tumor(mri_of(phantom), elsewhere)

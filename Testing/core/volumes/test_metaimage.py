@@ -93,3 +93,12 @@ def test_an_orientation_of_other_lengths_is_part_of_the_voxels_size(tmp_path):
     for wrong in ("1e9 0 0 0 1 0 0 0 1", "0 0 0 0 1 0 0 0 1", "nan 0 0 0 1 0 0 0 1"):
         with pytest.raises(VolumeError):
             Volume.read(write(tmp_path / "b.mha", ElementSpacing="2 3 4", TransformMatrix=wrong))
+
+
+def test_distances_in_other_units_are_brought_to_millimetres_and_a_missing_origin_is_warned_of(tmp_path):
+    fields = PLACED | {"ElementSpacing": "0.2 0.3 0.4", "Offset": "0.1 0.2 0.3", "DistanceUnits": "cm"}
+    read = Volume.read(write(tmp_path / "a.mha", **fields))
+    assert np.allclose(read.geometry.spacing, (2, 3, 4)) and np.allclose(read.geometry.origin, (1, 2, 3))
+    del fields["Offset"]
+    with pytest.warns(UserWarning, match="does not say where it lies"):
+        Volume.read(write(tmp_path / "a.mha", **fields))

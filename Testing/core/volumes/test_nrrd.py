@@ -92,3 +92,20 @@ def test_the_phantom_without_a_space_is_read_with_a_warning(cases):
     with pytest.warns(UserWarning, match="names no space"):
         read = Volume.read(cases / "c15_no_orientation" / "no_space.nrrd", labels=True)
     assert read.geometry.spacing == (6, 6, 6)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("m", 1e-3), ("cm", 0.1), ("um", 1e3), ("mm", 1)])
+def test_a_space_in_other_units_is_brought_to_millimetres(tmp_path, unit, scale):
+    directions = f"({2 * scale},0,0) (0,{3 * scale},0) (0,0,{4 * scale})"
+    fields = {"space": "LPS", "space directions": directions, "space units": f'"{unit}" "{unit}" "{unit}"'}
+    read = Volume.read(write(tmp_path / "a.nrrd", **fields, space_origin=f"({scale},{2 * scale},0)"))
+    assert np.allclose(read.geometry.spacing, (2, 3, 4)) and np.allclose(read.geometry.origin, (1, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("fields", "lack"),
+    [({"space": "LPS", "spacings": "2 3 4"}, "has no space directions"), (PLACED, "does not say where it lies")],
+)
+def test_a_patients_space_without_directions_or_origin_is_read_with_a_warning(tmp_path, fields, lack):
+    with pytest.warns(UserWarning, match=lack):
+        assert Volume.read(write(tmp_path / "a.nrrd", **fields)).geometry.spacing == (2, 3, 4)

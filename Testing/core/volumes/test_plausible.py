@@ -27,15 +27,26 @@ def shell() -> Volume:
     return Volume(skin.array - inside.array, ROOM)
 
 
+def cut_out(volume: Volume) -> Volume:
+    """The part of a mask that its labels span."""
+    spans = [np.flatnonzero(volume.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    array = volume.array[tuple(slice(span[0], span[-1] + 1) for span in spans)]
+    own = volume.geometry
+    return Volume(array, Geometry(array.shape, own.spacing, own.origin, own.direction))
+
+
+BRAIN = head(ROOM, semi_axes=(62, 78, 60), radius=0)
 SWAPPED = Volume(np.array([0, 2, 1], np.uint8)[head(ROOM).array], ROOM)
 NO_HEADS = {
     "a lesion mask": (Volume((head(ROOM).array == 2).astype(np.uint8), ROOM), "too small", "Is label 1 the tumour"),
     "parts of a tumour": (head(ROOM, semi_axes=(25, 25, 25), tumor=(0, 0, 0)), "too small", "--tumor-labels 1+2"),
-    "a skull-stripped brain": (head(ROOM, semi_axes=(62, 78, 60), radius=0), "as small as a brain", "whole head"),
+    "a skull-stripped brain": (BRAIN, "as small as a brain", "whole head"),
     "a head whose spacing was lost": (with_spacing(head(ROOM), 1), "too small", "spacing lost"),
     "a head in tenths of a millimetre": (with_spacing(head(ROOM), 60), "too large", "units"),
     "head and tumour swapped": (SWAPPED, "is larger than what it calls head", "head=2,tumor=1"),
     "a box": (Volume(np.ones(SMALL.shape, np.uint8), SMALL), "is a box", "background"),
+    "the background": (Volume((head(ROOM).array == 0).astype(np.uint8), ROOM), "corners of the image", "as 0"),
+    "a brain cut out along its outline": (cut_out(BRAIN), "as small as a brain", "whole head"),
     "the skin alone": (shell(), "hollow", "skin"),
 }
 

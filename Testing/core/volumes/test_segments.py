@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes.segments import is_graded
 from MedDDPMCore.volumes.volume import Volume
 
 
@@ -65,6 +66,41 @@ def test_channels_without_background_are_labels_from_one_and_the_smaller_is_on_t
     with pytest.warns(UserWarning, match=r"channel n as label n \+ 1; where they overlap \(2 voxels\)"):
         read = Volume.read(save(tmp_path / "a.nii", regions), labels=True)
     assert np.array_equal(read.array, LABELS)
+
+
+@pytest.mark.parametrize("scale", [1, 255, 0.9999])
+def test_a_background_that_is_the_last_channel_is_found_by_the_corners_of_the_image(tmp_path, scale):
+    last = (ONE_HOT[..., [1, 2, 0]] * np.float32(scale)).astype(np.float32)
+    with pytest.warns(UserWarning, match="channel 2 of 3 as background, the others as labels from 1"):
+        read = Volume.read(save(tmp_path / "a.nii", last), labels=True)
+    assert np.array_equal(read.array, LABELS)
+
+
+def test_of_probabilities_that_add_up_to_1_the_largest_is_the_label(tmp_path):
+    soft = (ONE_HOT * 0.7 + 0.1).astype(np.float32)
+    with pytest.warns(UserWarning, match=r"probabilities from 0\.1 to 0\.8, of which the largest counts"):
+        read = Volume.read(save(tmp_path / "a.nii", soft), labels=True)
+    assert np.array_equal(read.array, LABELS)
+
+
+@pytest.mark.parametrize("most", [100, 255])
+def test_labels_that_rise_by_steps_are_told_from_parts_regions_and_numbered_lesions(most):
+    z, y, x = np.indices((24, 24, 24)) - 12
+    distance = np.sqrt(x**2 + y**2 + z**2)
+    assert is_graded(np.rint(np.clip((9 - distance) / 4, 0, 1) * most).astype(np.uint8))
+    assert not is_graded((distance < 9) * np.uint8(most))
+    assert not is_graded(np.select([distance < 4, distance < 9], [most, most // 2], 0))
+    assert not is_graded((distance < 9) * (1000 + (z > 0) + 2 * (y > 0) + 4 * (x > 0)))
+
+
+def test_a_segment_without_a_name_is_called_by_its_terminology(tmp_path):
+    fields = {"Segment0_ID": "Segment_1", "Segment0_LabelValue": "1", "Segment1_ID": "Segment_2"}
+    fields |= {"Segment1_LabelValue": "2", "Segment0_Layer": "0", "Segment1_Layer": "0"}
+    for number, kind in enumerate(("69536005^Head", "4147007^Mass")):
+        tag = f"Segmentation category and type~SCT^49755003^Morphologically Altered Structure~SCT^{kind}~^^~Anatomic"
+        fields[f"Segment{number}_Tags"] = f"TerminologyEntry:{tag} codes~^^~^^|"
+    write_layers(tmp_path / "a.seg.nrrd", LABELS[..., None], fields)
+    assert Volume.read(tmp_path / "a.seg.nrrd", labels=True).label_names == {1: "Head", 2: "Mass"}
 
 
 def test_channels_are_no_image(tmp_path):
