@@ -142,12 +142,12 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsImporting():
             return
         self.setParameterNode(self.logic.getParameterNode())
-        p = self.parameters
-        if p.model not in self.models and self.models:
-            p.model = next(iter(self.models))
-        if p.segmentation is None and p.mri is None:
-            mri, p.segmentation = loading.first_choice(slicer.mrmlScene)
-            p.mri = mri
+        node = self.parameters
+        if node.model not in self.models and self.models:
+            node.model = next(iter(self.models))
+        if node.segmentation is None and node.mri is None:
+            mri, node.segmentation = loading.first_choice(slicer.mrmlScene)
+            node.mri = mri
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAdded(self, _caller, _event, node):
@@ -162,14 +162,14 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _chooseLoaded(self):
         """Choose what was loaded where nothing was chosen yet."""
-        p = self.parameters
-        if p is None or self._closed or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsImporting():
+        node = self.parameters
+        if node is None or self._closed or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsImporting():
             return
-        if p.segmentation is None and p.mri is None:
+        if node.segmentation is None and node.mri is None:
             mri, segmentation = loading.first_choice(slicer.mrmlScene)
-            p.segmentation, p.mri = segmentation, mri
-        elif p.segmentation is None:
-            p.segmentation = loading.drawn_on(scene.segmentations(slicer.mrmlScene), p.mri)
+            node.segmentation, node.mri = segmentation, mri
+        elif node.segmentation is None:
+            node.segmentation = loading.drawn_on(scene.segmentations(slicer.mrmlScene), node.mri)
         self.panels["input"].refresh()
 
     def _disconnectGui(self):
@@ -236,7 +236,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         try:
             segmentation = self.parameters.segmentation
             chosen = parameters.chosen_segments(self.parameters)
-            self.found = scene.find_segments(segmentation, self.roles, chosen) if segmentation else {}
+            self.segments = scene.find_segments(segmentation, self.roles, chosen) if segmentation else {}
             for panel in self.panels.values():
                 panel.refresh()
         finally:
@@ -320,7 +320,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         painted = [
             identity
             for role in self.roles
-            for identity in self.found.get(role.label, ())
+            for identity in self.segments.get(role.label, ())
             if not scene.is_empty(segmentation, identity)
         ]
         if painted:

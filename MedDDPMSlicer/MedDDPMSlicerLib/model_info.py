@@ -16,7 +16,7 @@ _WITH_AGENT = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """What the window shows of a model. key: what the worker is asked for: a known model's name or a folder."""
 
@@ -63,16 +63,16 @@ def read(folder: Path, key: str) -> ModelInfo | None:
     except ModelError:
         return None
     return ModelInfo(
-        key,
-        spec.title or spec.name,
-        spec.labels.values,
-        spec.sampler,
-        spec.steps,
-        spec.modalities,
-        spec.licence,
-        spec.notes,
-        spec.training_data,
-        spec.grid.spacing,
+        key=key,
+        title=spec.title or spec.name,
+        labels=spec.labels.values,
+        sampler=spec.sampler,
+        steps=spec.steps,
+        modalities=spec.modalities,
+        licence=spec.licence,
+        notes=spec.notes,
+        training_data=spec.training_data,
+        spacing=spec.grid.spacing,
     )
 
 
@@ -84,5 +84,5 @@ def available(imported: list[str]) -> dict[str, ModelInfo]:
         for path in folder.glob("*/model.json")
     ]
     named.sort(key=lambda folder: (folder.name != "default", folder.name))
-    found = [read(folder, folder.name) for folder in named] + [read(Path(folder), folder) for folder in imported]
-    return {model.key: model for model in found if model is not None}
+    models = [read(folder, folder.name) for folder in named] + [read(Path(folder), folder) for folder in imported]
+    return {model.key: model for model in models if model is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 _REGIONS = "Anatomic codes - DICOM master list"
@@ -11,26 +11,29 @@ _ALTERED = "SCT^49755003^Morphologically Altered Structure"
 _IN_BRAIN = "SCT^12738006^Brain"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Role:
     """One label of a model, seen as a segment.
 
     label: the model's name of the label. value: its value in the mask.
     codes: terminology type codes (SNOMED CT) that mean this label.
     rank: where segments overlap, the higher rank wins; rank 0 (head, brain) is what a model cannot do without.
-    several: more than one segment may play the role.
     """
 
     label: str
-    value: int
+    value: int = 0
     title: str
     terminology: str
     color: tuple[float, float, float]
-    fill_opacity: float
-    surface_opacity: float
-    codes: frozenset[str]
+    fill_opacity: float = 0.5
+    surface_opacity: float = 1.0
+    codes: frozenset[str] = frozenset()
     rank: int
-    several: bool
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one segment may play the role."""
+        return self.rank > 0
 
 
 WHOLE_HEAD = {"head": 1, "tumor": 2}
@@ -41,90 +44,67 @@ def _entry(category: str, kind: str, region: str = "^^") -> str:
     return f"{_CONTEXT}~{category}~{kind}~^^~{_REGIONS}~{region}~^^"
 
 
-def _role(label, title, terminology, rgb, fill, surface, codes, rank, several) -> Role:
-    color = tuple(component / 255 for component in rgb)
-    return Role(
-        label,
-        0,
-        title,
-        terminology,
-        color,
-        fill,
-        surface,
-        frozenset(codes),
-        rank,
-        several,
-    )
+def _rgb(red: int, green: int, blue: int) -> tuple[float, float, float]:
+    return red / 255, green / 255, blue / 255
 
 
+_TUMOR_CODES = frozenset({"4147007", "86049000", "14799000", "108369006"})
 _KNOWN = {
     role.label: role
     for role in (
-        _role(
-            "head",
-            "Head",
-            _entry(_ANATOMY, "SCT^69536005^Head"),
-            (177, 122, 101),
-            0.15,
-            0.3,
-            {"69536005"},
-            0,
-            False,
+        Role(
+            label="head",
+            title="Head",
+            terminology=_entry(_ANATOMY, "SCT^69536005^Head"),
+            color=_rgb(177, 122, 101),
+            fill_opacity=0.15,
+            surface_opacity=0.3,
+            codes=frozenset({"69536005"}),
+            rank=0,
         ),
-        _role(
-            "brain",
-            "Brain",
-            _entry(_ANATOMY, "SCT^12738006^Brain"),
-            (250, 250, 225),
-            0.15,
-            0.3,
-            {"12738006"},
-            0,
-            False,
+        Role(
+            label="brain",
+            title="Brain",
+            terminology=_entry(_ANATOMY, "SCT^12738006^Brain"),
+            color=_rgb(250, 250, 225),
+            fill_opacity=0.15,
+            surface_opacity=0.3,
+            codes=frozenset({"12738006"}),
+            rank=0,
         ),
-        _role(
-            "tumor",
-            "Tumor",
-            _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
-            (144, 238, 144),
-            0.5,
-            1.0,
-            {"4147007", "86049000", "14799000", "108369006"},
-            9,
-            True,
+        Role(
+            label="edema",
+            title="Edema",
+            terminology=_entry(_ALTERED, "SCT^79654002^Edema", _IN_BRAIN),
+            color=_rgb(140, 224, 228),
+            fill_opacity=0.4,
+            surface_opacity=0.6,
+            codes=frozenset({"79654002"}),
+            rank=1,
         ),
-        _role(
-            "edema",
-            "Edema",
-            _entry(_ALTERED, "SCT^79654002^Edema", _IN_BRAIN),
-            (140, 224, 228),
-            0.4,
-            0.6,
-            {"79654002"},
-            1,
-            True,
+        Role(
+            label="necrotic_core",
+            title="Necrotic core",
+            terminology=_entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN),
+            color=_rgb(216, 191, 216),
+            codes=frozenset({"6574001"}),
+            rank=2,
         ),
-        _role(
-            "necrotic_core",
-            "Necrotic core",
-            _entry(_ALTERED, "SCT^6574001^Necrosis", _IN_BRAIN),
-            (216, 191, 216),
-            0.5,
-            1.0,
-            {"6574001"},
-            2,
-            True,
+        Role(
+            label="enhancing_tumor",
+            title="Enhancing tumor",
+            terminology=_entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
+            color=_rgb(144, 238, 144),
+            codes=_TUMOR_CODES,
+            rank=3,
         ),
-        _role(
-            "enhancing_tumor",
-            "Enhancing tumor",
-            _entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
-            (144, 238, 144),
-            0.5,
-            1.0,
-            {"4147007", "86049000", "14799000", "108369006"},
-            3,
-            True,
+        Role(
+            label="tumor",
+            title="Tumor",
+            terminology=_entry(_ALTERED, "SCT^4147007^Mass", _IN_BRAIN),
+            color=_rgb(144, 238, 144),
+            codes=_TUMOR_CODES,
+            rank=9,
         ),
     )
 }
@@ -140,11 +120,14 @@ def roles_for(labels: dict[str, int]) -> tuple[Role, ...]:
         if value == 0:
             continue
         known = _KNOWN.get(label) or _plain(label)
-        roles.append(Role(**{**vars(known), "label": label, "value": int(value)}))
+        roles.append(replace(known, label=label, value=int(value)))
     return tuple(sorted(roles, key=lambda role: (role.rank, role.value)))
 
 
 def _plain(label: str) -> Role:
     title = label.replace("_", " ").capitalize()
     terminology = _entry("SCT^85756007^Tissue", "SCT^85756007^Tissue")
-    return _role(label, title, terminology, (200, 200, 120), 0.4, 0.8, (), 1, True)
+    color = _rgb(200, 200, 120)
+    return Role(
+        label=label, title=title, terminology=terminology, color=color, fill_opacity=0.4, surface_opacity=0.8, rank=1
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 Graph = dict[str, set[str]]
@@ -19,24 +20,28 @@ def module_of(path: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path, package: Path) -> set[str]:
+def imports(path: Path, package: Path) -> frozenset[str]:
     """Full names that a file of the package imports, anywhere in it: of modules, and of what it takes from them."""
-    folder = path.relative_to(package.parent).parts[:-1]
+    return _imported(path.read_text(encoding="utf-8"), path.relative_to(package.parent).parts[:-1])
+
+
+@cache
+def _imported(text: str, folder: tuple[str, ...]) -> frozenset[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = [*folder[: len(folder) - node.level + 1]] if node.level else []
             base += node.module.split(".") if node.module else []
             names |= {".".join(base)} | {".".join([*base, alias.name]) for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def module_graph(package: Path) -> Graph:
     """Each module of the package (folders' __init__.py left out) and the modules of the package that it imports."""
     modules = {module_of(path, package): path for path in sources(package) if path.name != "__init__.py"}
-    return {module: imports(path, package) & set(modules) - {module} for module, path in modules.items()}
+    return {module: set(imports(path, package) & modules.keys() - {module}) for module, path in modules.items()}
 
 
 def folder_of(module: str) -> str:

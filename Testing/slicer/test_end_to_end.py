@@ -12,9 +12,11 @@ import SimpleITK
 import slicer
 import slicer.util
 from test_window import combo, create_button
-from window import PATIENCE, LongestBlock, Window, memory_mb, note_figure, packages_are_there  # noqa: F401
+from window import FIGURES, PATIENCE, SCREENSHOTS, LongestBlock, Window, memory_mb, note_figure, packages_are_there  # noqa: F401
 
 BUNDLED = project.CORE_FOLDER / "Resources" / "models" / "default" / "model.json"
+FOR_THE_PAGES = bool(FIGURES or SCREENSHOTS)
+"""Whether this run makes the documentation's figures and pictures, at the model's own steps; a test needs few."""
 needs_the_bundled_model = pytest.mark.skipif(not BUNDLED.is_file(), reason="the bundled model is not there yet")
 
 
@@ -55,6 +57,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(first_window):
     assert window.widget.panels["setup"].state.is_complete
     window.screenshot("20-empty-scene")
     window.parameters.newSeed, window.parameters.seed = False, 3
+    window.parameters.steps = 0 if FOR_THE_PAGES else 6
     window.choose(window.input.sampleCombo, "One tumor")
     window.click(window.input.sampleButton)
     show_in_3d(window)
@@ -86,7 +89,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(first_window):
     canvas = window.edit.editor.sourceVolumeNode()
     array = slicer.util.arrayFromVolume(result)
     assert array.shape == slicer.util.arrayFromVolume(canvas).shape
-    (identity,) = window.widget.found["head"]
+    (identity,) = window.widget.segments["head"]
     drawn = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, identity, canvas)
     matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
     result.GetIJKToRASMatrix(matrix)
@@ -109,7 +112,7 @@ def test_two_clicks_from_an_empty_scene_to_an_mri(first_window):
 @needs_the_bundled_model
 def test_a_synthetic_patient_gets_a_lesion_on_the_other_side_and_keeps_the_rest(window):
     """An image made here serves as the patient's MRI: its lesion is mirrored, and only there is it made anew."""
-    window.parameters.steps = 6
+    window.parameters.steps = 6 if FOR_THE_PAGES else 2
     window.parameters.newSeed, window.parameters.seed = False, 3
     window.choose(window.input.sampleCombo, "One tumor")
     window.click(window.input.sampleButton)
@@ -155,12 +158,12 @@ def test_an_mri_gets_a_head_a_painted_tumor_and_a_synthetic_twin(window):
     window.click(window.input.headButton)
     window.click(create_button(window, "tumor"))
     segmentation = window.parameters.segmentation
-    (tumor,) = window.widget.found["tumor"]
+    (tumor,) = window.widget.segments["tumor"]
     window.edit.editor.saveStateForUndo()
     slicer.util.updateSegmentBinaryLabelmapFromArray(phantom.tumor_array(_shape(mri)), segmentation, tumor, mri)
     window.screenshot("26-mri-with-head-and-tumor")
     window.widget.panels["edit"].widget.collapsed = True
-    window.parameters.steps = 4
+    window.parameters.steps = 4 if FOR_THE_PAGES else 1
     window.host.process_events()
     result = window.synthesize()
     assert window.error_text == ""
@@ -177,7 +180,8 @@ def test_an_mri_gets_a_head_a_painted_tumor_and_a_synthetic_twin(window):
 
 @needs_the_bundled_model
 def test_the_window_stays_free_on_an_mri_of_one_millimetre(window):
-    """256 voxels of 1 mm in every direction, with previews, at the model's own steps."""
+    """256 voxels of 1 mm in every direction, with previews."""
+    window.parameters.steps = 0 if FOR_THE_PAGES else 2
     shape = (256,) * 3
     matrix = np.diag([-1.0, -1.0, 1.0, 1.0])
     matrix[:3, 3] = [128.0, 128.0, -128.0]

@@ -57,7 +57,7 @@ def test_a_patients_tumor_is_moved_in_his_scan_and_the_scan_exported(window, tmp
     window.screenshot("b1-loaded")
     window.click(window.input.headButton)
     window.click(window.input.labelsButton)
-    (tumor,) = window.widget.found["tumor"]
+    (tumor,) = window.widget.segments["tumor"]
     node = window.parameters.segmentation
     old = slicer.util.arrayFromSegmentBinaryLabelmap(node, tumor, mri) > 0
     assert old.sum() == (slicer.util.arrayFromVolume(mask) > 0).sum()

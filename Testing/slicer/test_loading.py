@@ -121,9 +121,9 @@ def test_a_tumor_mask_loaded_as_a_volume_becomes_the_tumor_on_a_click(window, ki
     window.click(window.input.headButton)
     window.click(window.input.labelsButton)
     node = window.parameters.segmentation
-    (tumor,) = window.widget.found["tumor"]
+    (tumor,) = window.widget.segments["tumor"]
     assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(node, tumor, mri), TUMOR)
-    assert combo(window, "tumor").currentText == "Found: Tumor" and window.widget.found["head"]
+    assert combo(window, "tumor").currentText == "Found: Tumor" and window.widget.segments["head"]
     assert not window.input.labelsButton.isVisibleTo(window.widget.parent)
     assert slicer.mrmlScene.IsNodePresent(mask) and looks_at(node.GetSegmentCenterRAS(tumor))
     window.screenshot("64-mask-taken")
@@ -135,7 +135,7 @@ def test_a_mask_of_head_and_tumor_becomes_both_without_an_mri(window):
     assert window.parameters.mri is None
     window.click(window.input.labelsButton)
     assert window.parameters.segmentation.GetName() == "mask segmentation"
-    assert [len(window.widget.found[label]) for label in ("head", "tumor")] == [1, 1]
+    assert [len(window.widget.segments[label]) for label in ("head", "tumor")] == [1, 1]
     assert window.synthesize_button.enabled
 
 

@@ -108,7 +108,7 @@ def test_a_tumor_painted_here_is_taken_to_be_in_the_mri_with_a_word_when_a_tool_
     mri, node, ids = drawn_head(window, ("Head",))
     open_box(window, "input")
     window.click(create_button(window, "tumor"))
-    (tumor,) = window.widget.found["tumor"]
+    (tumor,) = window.widget.segments["tumor"]
     slicer.util.updateSegmentBinaryLabelmapFromArray(phantom.tumor_array(HEAD_SHAPE), node, tumor, mri)
     window.host.process_events()
     assert original.original_of(node, mri) is None

@@ -130,7 +130,7 @@ def test_the_reload_button_reads_all_of_the_extensions_python_again(window):
     try:
         window.widget.onReload()
         window.widget = slicer.util.getModuleWidget(window.module.name)
-        assert window.widget.found["head"] and window.edit.editor.segmentationNode() is not None
+        assert window.widget.segments["head"] and window.edit.editor.segmentationNode() is not None
         for name in ("MedDDPMSlicerLib.roles", "MedDDPMSlicerLib.panels.edit", "MedDDPMCore.volumes.names"):
             assert sys.modules[name] is not kept[name]
     finally:

@@ -69,11 +69,11 @@ def test_segments_are_found_and_can_be_chosen_otherwise(window):
     other = node.GetSegmentation().AddEmptySegment("", "Something")
     window.host.process_events()
     window.choose(combo(window, "tumor"), "Something")
-    assert window.widget.found["tumor"] == (other,)
+    assert window.widget.segments["tumor"] == (other,)
     assert json.loads(window.parameters.segments) == {"tumor": other}
     node.RemoveSegment(other)
     window.host.process_events()
-    assert window.widget.found["tumor"] == (ids["Tumor"],)
+    assert window.widget.segments["tumor"] == (ids["Tumor"],)
 
 
 def test_the_only_segment_that_is_not_known_is_said_and_offered_as_the_tumor(window):
@@ -84,7 +84,7 @@ def test_the_only_segment_that_is_not_known_is_said_and_offered_as_the_tumor(win
     assert "left out: “Segment_1”" in window.input.inputMessage.text
     assert window.input.offerButton.text == "“Segment_1” is the tumor"
     window.click(window.input.offerButton)
-    assert window.widget.found["tumor"] == (left,)
+    assert window.widget.segments["tumor"] == (left,)
     assert not window.input.offerButton.isVisibleTo(window.widget.parent) and not window.input.inputMessage.text
 
 
@@ -92,7 +92,9 @@ def test_a_tumor_by_any_name_that_means_one_is_found_without_asking(window):
     mri, node, ids = drawn_head(window, ("Head",))
     named = node.GetSegmentation().AddEmptySegment("", "BrainTumor")
     window.host.process_events()
-    assert window.widget.found["tumor"] == (named,) and not window.input.offerButton.isVisibleTo(window.widget.parent)
+    assert window.widget.segments["tumor"] == (named,) and not window.input.offerButton.isVisibleTo(
+        window.widget.parent
+    )
 
 
 def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):
@@ -100,8 +102,8 @@ def test_a_missing_tumor_is_created_on_a_click_ready_to_paint(window):
     assert "No segment for: tumor" in window.input.inputMessage.text
     before = phantom.state_of(node)
     window.click(create_button(window, "tumor"))
-    assert list(window.widget.found["tumor"]) and not create_button(window, "tumor").enabled
-    assert window.edit.editor.currentSegmentID() == window.widget.found["tumor"][0]
+    assert list(window.widget.segments["tumor"]) and not create_button(window, "tumor").enabled
+    assert window.edit.editor.currentSegmentID() == window.widget.segments["tumor"][0]
     assert not window.widget.panels["edit"].widget.collapsed
     assert window.edit.editor.sourceVolumeNode() is mri
     assert {key: phantom.state_of(node)[key] for key in before} == before
@@ -122,7 +124,7 @@ def test_the_head_is_made_from_the_mri(window):
     window.host.process_events()
     window.click(window.input.headButton)
     segmentation = window.parameters.segmentation
-    (identity,) = window.widget.found["head"]
+    (identity,) = window.widget.segments["head"]
     made = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, identity, mri)
     truth = phantom.head_array(HEAD_SHAPE)
     assert 2 * (made & truth).sum() / (made.sum() + truth.sum()) > 0.95
@@ -136,7 +138,7 @@ def test_a_second_head_is_added_beside_one_that_is_painted(window):
     voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, ids["Head"], mri)
     window.click(window.input.headButton)
     assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(node, ids["Head"], mri), voxels)
-    assert window.widget.found["head"] != (ids["Head"],)
+    assert window.widget.segments["head"] != (ids["Head"],)
     window.edit.editor.undo()
     assert node.GetSegmentation().GetNumberOfSegments() == 2
 
@@ -224,7 +226,7 @@ def test_settings_survive_a_saved_scene_and_nothing_runs_when_it_opens(window, t
     assert p.mri.GetName() == "MRI" and p.segmentation.GetName() == "Case 1" and p.model == "tiny"
     assert window.advanced.seedSpinBox.value == 77 and window.advanced.samplesSpinBox.value == 3
     assert combo(window, "tumor").currentText == "Chosen"
-    assert window.widget.found["tumor"] == (other,)
+    assert window.widget.segments["tumor"] == (other,)
     assert not window.widget.process.is_running and window.host.installs == []
 
 
@@ -271,7 +273,7 @@ def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):
     window.screenshot("08-hostile-scene")
     p.model = "tiny"
     window.host.process_events()
-    assert window.widget.found["head"] and window.synthesize_button.enabled
+    assert window.widget.segments["head"] and window.synthesize_button.enabled
 
 
 def test_a_closed_scene_empties_the_window(window):
@@ -289,7 +291,7 @@ def test_the_module_can_be_reloaded(window):
     slicer.util.reloadScriptedModule(window.module.name)
     window.widget = slicer.util.getModuleWidget(window.module.name)
     window.wait(lambda: window.widget.parameters is not None)
-    assert window.widget.found["head"]
+    assert window.widget.segments["head"]
 
 
 def test_the_error_report_names_no_patient_and_no_folder_of_the_user(window):

@@ -40,7 +40,7 @@ class Lesions:
     geometry: grids.NodeGrid
 
 
-def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], only: str = "") -> Lesions:
+def read(segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], only: str = "") -> Lesions:
     """The head and its lesion segments (or only one of them, the others then counting as head).
 
     MedDDPMError without a head, or where the segments are surfaces.
@@ -51,7 +51,7 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
 
     surfaces.require_voxels(segmentation_node)
     head = next(role for role in roles if role.rank == 0)
-    heads = [s for s in found.get(head.label, ()) if not scene.is_empty(segmentation_node, s)]
+    heads = [s for s in segments.get(head.label, ()) if not scene.is_empty(segmentation_node, s)]
     if not heads:
         raise LabelError(
             _("“{name}” has no {title} segment with anything in it.").format(
@@ -59,7 +59,7 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
             ),
             _("The tools keep a lesion inside the head: make the head first, under Head and tumor."),
         )
-    ids = lesion_segments(roles, found)
+    ids = lesion_segments(roles, segments)
     names = scene.segments_of(segmentation_node)
     values = {segment_id: value for value, segment_id in enumerate(ids, start=HEAD + 1) if only in ("", segment_id)}
     painted = [s for s in ids if not scene.is_empty(segmentation_node, s)]
@@ -67,15 +67,17 @@ def read(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str,
     geometry = grids.geometry_of_segmentation(segmentation_node)
     array = scene.merged(segmentation_node, pairs, geometry)
     labels = {head.label: HEAD, **{f"{names[s]} ({value})": value for s, value in values.items()}}
-    scheme = LabelScheme("segments", labels, tuple(labels), 0.0, 1.0, tuple(labels), (head.label,))
+    scheme = LabelScheme(
+        "segments", labels, tuple(labels), low=0.0, high=1.0, head=tuple(labels), required=(head.label,)
+    )
     to_world = _to_world(segmentation_node) @ geometry.ijk_to_ras
     volume = Volume(array, Geometry.from_affine_ras(to_world, array.shape))
     return Lesions(segmentation_node, volume, scheme, {v: s for s, v in values.items()}, heads[0], geometry)
 
 
-def lesion_segments(roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) -> list[str]:
+def lesion_segments(roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> list[str]:
     """The ids of all segments that are lesions or parts of them."""
-    return [segment_id for role in roles if role.rank > 0 for segment_id in found.get(role.label, ())]
+    return [segment_id for role in roles if role.rank > 0 for segment_id in segments.get(role.label, ())]
 
 
 def require_painted(lesions: Lesions) -> None:

@@ -29,12 +29,12 @@ def original_of(segmentation, mri):
     return None
 
 
-def remember(segmentation, mri, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]):
+def remember(segmentation, mri, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]):
     """Take it that the MRI shows the lesions as the segments have them now (none, if these are empty).
 
     MedDDPMError, with nothing changed, where the segments cannot be brought to the MRI's voxels.
     """
-    lesions = [(role, s) for role in roles if role.rank > 0 for s in found.get(role.label, ())]
+    lesions = [(role, s) for role in roles if role.rank > 0 for s in segments.get(role.label, ())]
     painted = [(role, s) for role, s in lesions if not scene.is_empty(segmentation, s)]
     grid = grids.geometry_of_volume(mri)
     voxels = np.count_nonzero(scene.merged(segmentation, [(segment_id, 1) for _role, segment_id in painted], grid))
@@ -57,11 +57,11 @@ def remember(segmentation, mri, roles: tuple[Role, ...], found: dict[str, tuple[
     return node
 
 
-def remember_first(segmentation, mri, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) -> bool:
+def remember_first(segmentation, mri, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> bool:
     """As `remember`, where nothing is known of the pair; returns whether that was so."""
     if segmentation is None or mri is None or original_of(segmentation, mri) is not None:
         return False
-    remember(segmentation, mri, roles, found)
+    remember(segmentation, mri, roles, segments)
     return True
 
 

@@ -82,8 +82,8 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
     chosen: label -> segment id; an id that is gone counts as no choice. A segment plays one role only.
     """
     names = segments_of(segmentation_node)
-    found = {role.label: (chosen[role.label],) for role in roles if chosen.get(role.label) in names}
-    taken = {segment_id for ids in found.values() for segment_id in ids}
+    segments = {role.label: (chosen[role.label],) for role in roles if chosen.get(role.label) in names}
+    taken = {segment_id for ids in segments.values() for segment_id in ids}
     codes = {
         segment_id: terminology_codes(segmentation_node.GetSegmentation().GetSegment(segment_id))[1]
         for segment_id in names
@@ -92,20 +92,20 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
     labels = {role.label for role in roles}
     by_name = {segment_id: label_of(name, labels) for segment_id, name in names.items()}
     for role in specific:
-        if role.label in found:
+        if role.label in segments:
             continue
         free = [segment_id for segment_id in names if segment_id not in taken]
         coded = [s for s in free if codes[s] in role.codes and by_name[s] in (role.label, None)]
         named = [s for s in free if by_name[s] == role.label and s not in coded]
         matches = coded + named if role.several else (coded or named)[:1]
-        found[role.label] = tuple(s for s in names if s in matches)
+        segments[role.label] = tuple(s for s in names if s in matches)
         taken.update(matches)
-    return found
+    return segments
 
 
-def left_over(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def left_over(segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> dict[str, str]:
     """Segment id -> name of those that play no role, and do not say that they are background."""
-    used = {segment_id for ids in found.values() for segment_id in ids}
+    used = {segment_id for ids in segments.values() for segment_id in ids}
     names, labels = segments_of(segmentation_node), {role.label for role in roles}
     return {key: name for key, name in names.items() if key not in used and label_of(name, labels) != "background"}
 
@@ -141,20 +141,22 @@ def is_empty(segmentation_node, segment_id: str) -> bool:
     return not any((values[start : start + SLAB_BYTES] == label).any() for start in range(0, len(values), SLAB_BYTES))
 
 
-def build_mask(segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], volume_node=None) -> Mask:
+def build_mask(
+    segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], volume_node=None
+) -> Mask:
     """The segments as one label array on the volume's grid (or the segmentation's own); the segments stay as they are.
 
     Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were.
     """
-    return finished(mask_in_pieces(segmentation_node, roles, found, volume_node))
+    return finished(mask_in_pieces(segmentation_node, roles, segments, volume_node))
 
 
 def mask_in_pieces(
-    segmentation_node, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], volume_node=None
+    segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], volume_node=None
 ) -> Generator[None, None, Mask]:
     """As `build_mask`, yielding between slabs; what makes it impossible is raised before the first of them."""
     geometry = geometry_of_volume(volume_node) if volume_node else geometry_of_segmentation(segmentation_node)
-    filled = [(role, [s for s in found.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
+    filled = [(role, [s for s in segments.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
     absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
     if absent:
         raise LabelError(

@@ -8,7 +8,7 @@ from ..roles import Role
 from . import scene
 
 
-def show_surfaces(segmentation, roles: tuple[Role, ...], found: dict[str, tuple[str, ...]], visible: bool) -> None:
+def show_surfaces(segmentation, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], visible: bool) -> None:
     """Show a segmentation's surfaces, the head clear enough to see a lesion in it, or hide them."""
     segmentation.CreateDefaultDisplayNodes()
     display = segmentation.GetDisplayNode()
@@ -18,7 +18,7 @@ def show_surfaces(segmentation, roles: tuple[Role, ...], found: dict[str, tuple[
     segmentation.CreateClosedSurfaceRepresentation()
     display.SetVisibility(True)
     for role in roles:
-        for segment_id in found.get(role.label, ()):
+        for segment_id in segments.get(role.label, ()):
             clear = min(role.surface_opacity, display.GetSegmentOpacity3D(segment_id))
             display.SetSegmentOpacity3D(segment_id, clear)
 

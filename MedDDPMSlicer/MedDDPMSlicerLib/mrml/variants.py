@@ -73,10 +73,10 @@ def contrast(volume, mask: scene.Mask, lesions: set[int]) -> float | None:
     box = boxed(lesion, _spacing(volume))
     if box is None:
         return None
-    found, _tissue = ratio(
+    ratio_to_around, _tissue = ratio(
         image[box] - float(image.min()), lesion[box], (labels > 0)[box] & ~lesion[box], volume.GetSpacing()
     )
-    return None if found is None else found - 1
+    return None if ratio_to_around is None else ratio_to_around - 1
 
 
 def boxed(lesion: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, ...] | None:

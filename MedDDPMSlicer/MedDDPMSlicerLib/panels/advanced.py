@@ -68,17 +68,17 @@ class AdvancedPanel(Panel):
         self._fill(self.ui.deviceCombo, titles)
 
     def refresh(self) -> None:
-        p = self._parameters
-        if p is None:
+        parameters = self._parameters
+        if parameters is None:
             return
         for name, combo in self._choices.items():
-            combo.setCurrentIndex(max(0, combo.findData(p.getValue(name))))
+            combo.setCurrentIndex(max(0, combo.findData(parameters.getValue(name))))
         model, busy = self.window.model, self.window.run.is_active
         self.ui.modelText.text = (
             model.text() if model else _("No model was found. Import one, or reinstall the extension.")
         )
         self.ui.modelText.visible = bool(self.ui.modelText.text)
-        self.ui.seedSpinBox.enabled = not p.newSeed
+        self.ui.seedSpinBox.enabled = not parameters.newSeed
         self.ui.releaseButton.enabled = self.window.process.is_running and not busy
         self.ui.memoryText.text = (
             _("The worker is running") if self.window.process.is_running else _("No worker is running")

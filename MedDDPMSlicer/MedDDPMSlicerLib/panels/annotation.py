@@ -19,9 +19,9 @@ def mark_views() -> None:
     for name in layout.sliceViewNames():
         widget = layout.sliceWidget(name)
         corners = widget.sliceView().cornerAnnotation()
-        wanted = TEXT if _shows_synthetic(widget.mrmlSliceCompositeNode()) else ""
-        if (corners.GetText(_EDGE) or "") != wanted:
-            corners.SetText(_EDGE, wanted)
+        text = TEXT if _shows_synthetic(widget.mrmlSliceCompositeNode()) else ""
+        if (corners.GetText(_EDGE) or "") != text:
+            corners.SetText(_EDGE, text)
             widget.sliceView().scheduleRender()
 
 

@@ -105,10 +105,10 @@ class ByHand:
         """Say where the lesions are, and let all views follow."""
         views.jump_to(slicer.mrmlScene, self._handle.centre)
         right, front, up = self._handle.shift
-        words = _(
+        text = _(
             "Drag the handle in a view, or use the arrow keys, Page Up and Page Down, and [ and ] for the size. "
             "Enter applies, Esc cancels.\n{right:.1f} mm {r}, {front:.1f} mm {a}, {up:.1f} mm {s}; {ml:.2f} ml"
         )
         sides = {"r": "R" if right >= 0 else "L", "a": "A" if front >= 0 else "P", "s": "S" if up >= 0 else "I"}
         ml = self._handle.millilitres * self._handle.growth
-        self._say(words.format(right=abs(right), front=abs(front), up=abs(up), ml=ml, **sides))
+        self._say(text.format(right=abs(right), front=abs(front), up=abs(up), ml=ml, **sides))

@@ -46,10 +46,10 @@ class ComparePanel(Panel):
         self.ui.lesionTable.setVisible(False)
 
     def refresh(self) -> None:
-        p = self._parameters
-        if p is None:
+        parameters = self._parameters
+        if parameters is None:
             return
-        shown = p.result
+        shown = parameters.result
         self._samples = variants.samples_of(slicer.mrmlScene, shown) if shown is not None else None
         count = len(self._samples.volumes) if self._samples else 1
         self._settling = True
@@ -60,7 +60,7 @@ class ComparePanel(Panel):
         self._say_which()
         idle = not self._pieces.is_running
         self.ui.mapsButton.enabled = count > 1 and idle
-        self.ui.measureButton.enabled = shown is not None and p.segmentation is not None and idle
+        self.ui.measureButton.enabled = shown is not None and parameters.segmentation is not None and idle
         self._fill_ways(count)
         self.ui.viewsCombo.enabled = shown is not None and idle
 
@@ -112,24 +112,24 @@ class ComparePanel(Panel):
 
     def _show_views(self) -> None:
         """Show the MRI and the image in the way that was chosen; all but fading makes a volume first."""
-        p, way = self._parameters, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
+        parameters, way = self._parameters, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
         self._say("")
         self._show_outlines()
         if way != BESIDE:
             self._leave_beside()
         if way == FADE:
-            views.show(slicer.mrmlScene, p.result, p.mri, p.fade)
+            views.show(slicer.mrmlScene, parameters.result, parameters.mri, parameters.fade)
         elif way == ALONE:
-            views.alone(slicer.mrmlScene, p.result)
+            views.alone(slicer.mrmlScene, parameters.result)
         elif way == BESIDE:
-            self._beside.show(p.mri, p.result)
+            self._beside.show(parameters.mri, parameters.result)
             self._fit_views()
         elif way == CHECKERBOARD:
-            checkers = variants.checkerboard(slicer.mrmlScene, p.result, p.mri)
+            checkers = variants.checkerboard(slicer.mrmlScene, parameters.result, parameters.mri)
             self._do(checkers, lambda node: views.alone(slicer.mrmlScene, node))
         elif way == DIFFERENCE:
-            difference = variants.difference(slicer.mrmlScene, p.result, p.mri)
-            self._do(difference, lambda node: views.show_map(slicer.mrmlScene, node, p.mri))
+            difference = variants.difference(slicer.mrmlScene, parameters.result, parameters.mri)
+            self._do(difference, lambda node: views.show_map(slicer.mrmlScene, node, parameters.mri))
         else:
             self._do(variants.montage(slicer.mrmlScene, self._samples), self._show_montage)
 
@@ -189,11 +189,13 @@ class ComparePanel(Panel):
         self._say(str(error))
 
     def _measure(self) -> None:
-        p, window = self._parameters, self.window
-        ids = lesions.lesion_segments(window.roles, window.found)
-        heads = [s for role in window.roles if role.rank == 0 for s in window.found.get(role.label, ())]
+        parameters, window = self._parameters, self.window
+        ids = lesions.lesion_segments(window.roles, window.segments)
+        heads = [s for role in window.roles if role.rank == 0 for s in window.segments.get(role.label, ())]
         try:
-            table = variants.measure(slicer.mrmlScene, self._samples, p.segmentation, ids, heads, p.mri)
+            table = variants.measure(
+                slicer.mrmlScene, self._samples, parameters.segmentation, ids, heads, parameters.mri
+            )
         except MedDDPMError as error:
             self._say(str(error))
             return

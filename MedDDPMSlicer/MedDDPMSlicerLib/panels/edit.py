@@ -63,7 +63,7 @@ class EditPanel(Panel):
 
     def _opened_or_closed(self, closed: bool) -> None:
         """Painting begins with the lesion's segment, not with the head, which comes first."""
-        lesion_ids = lesions.lesion_segments(self.window.roles, self.window.found)
+        lesion_ids = lesions.lesion_segments(self.window.roles, self.window.segments)
         if not closed and lesion_ids and self.ui.editor.currentSegmentID() not in lesion_ids:
             self.ui.editor.setCurrentSegmentID(lesion_ids[-1])
 

@@ -48,11 +48,11 @@ class ExportPanel(Panel):
         self.ui.exportStopButton.connect("clicked()", self._stop)
 
     def refresh(self) -> None:
-        p = self._parameters
-        if p is None:
+        parameters = self._parameters
+        if parameters is None:
             return
         running = self.is_busy
-        image = p.result is not None and results.is_synthetic(p.result)
+        image = parameters.result is not None and results.is_synthetic(parameters.result)
         self.ui.dicomButton.enabled = image and not running
         self.ui.dicomButton.toolTip = (
             _("Writes the image as a DICOM series into a new folder. Nothing is written over.")
@@ -61,8 +61,8 @@ class ExportPanel(Panel):
         )
         self.ui.datasetButton.enabled = self.window.can_synthesize and self.window.model is not None and not running
         self.ui.exportStopButton.enabled = running and not self.process.is_stopping
-        self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(p.exportLayout)))
-        self.ui.exportMaskCheckBox.enabled = p.segmentation is not None and not running
+        self.ui.layoutCombo.setCurrentIndex(max(0, self.ui.layoutCombo.findData(parameters.exportLayout)))
+        self.ui.exportMaskCheckBox.enabled = parameters.segmentation is not None and not running
         for widget in (
             self.ui.burnInCheckBox,
             self.ui.masksEdit,
@@ -115,13 +115,14 @@ class ExportPanel(Panel):
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM folder"))
         if not parent:
             return
-        p, window = self._parameters, self.window
-        segmentation = p.segmentation if p.exportMask else None
+        parameters, window = self._parameters, self.window
+        segmentation = parameters.segmentation if parameters.exportMask else None
+        burn_in = parameters.exportBurnIn
 
         def prepare(folder: Path) -> Generator[None, None, tuple[list[str], Path]]:
-            out = export.new_folder(Path(parent), export.dicom_name(p.result))
+            out = export.new_folder(Path(parent), export.dicom_name(parameters.result))
             arguments = yield from export.prepare_dicom(
-                p.result, segmentation, window.roles, window.found, p.exportBurnIn, out, folder
+                parameters.result, segmentation, window.roles, window.segments, out, folder, burn_in=burn_in
             )
             return arguments, out
 
@@ -131,24 +132,24 @@ class ExportPanel(Panel):
         chosen = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the dataset"))
         if not chosen:
             return
-        p, roles = self._parameters, self.window.roles
+        parameters, roles = self._parameters, self.window.roles
         settings = {
-            "model": p.model,
-            "samples": p.exportSamples,
-            "seed": p.seed,
-            "steps": p.steps,
-            "sampler": p.sampler,
-            "device": p.device,
-            "grid": p.grid,
+            "model": parameters.model,
+            "samples": parameters.exportSamples,
+            "seed": parameters.seed,
+            "steps": parameters.steps,
+            "sampler": parameters.sampler,
+            "device": parameters.device,
+            "grid": parameters.grid,
         }
 
         def prepare(folder: Path) -> Generator[None, None, tuple[list[str], Path]]:
-            out, masks = export.dataset_folder(Path(chosen)), p.exportMasks.strip()
+            out, masks = export.dataset_folder(Path(chosen)), parameters.exportMasks.strip()
             if masks:
-                return export.dataset_arguments(Path(masks), out, p.exportLayout, (), settings), out
+                return export.dataset_arguments(Path(masks), out, parameters.exportLayout, (), settings), out
             left_out = yield from export.masks_of_scene(slicer.mrmlScene, roles, folder)
             self._left_out = " ".join(left_out)
-            return export.dataset_arguments(folder, out, p.exportLayout, roles, settings), out
+            return export.dataset_arguments(folder, out, parameters.exportLayout, roles, settings), out
 
         self._begin(prepare)
 

@@ -62,7 +62,7 @@ class InputPanel(Panel):
         elif self._parameters.segmentation is None:
             text = _("Choose a segmentation, or start from a sample head.")
         else:
-            missing = [role.title for role in self._roles if not self.window.found.get(role.label)]
+            missing = [role.title for role in self._roles if not self.window.segments.get(role.label)]
             required = [role.title for role in self._roles if role.rank == 0 and role.title in missing]
             if required == ["Head"]:
                 text = _("There is no head segment yet: make one from the MRI, or create and paint one, or choose one.")
@@ -76,21 +76,20 @@ class InputPanel(Panel):
                 text = ""
             if missing and (left := self._left_over()):
                 names = ", ".join(f"“{name}”" for name in left.values())
-                words = _("Not known what it is, and left out: {names}. Choose it above if it is one of these.")
-                text = "\n".join([text, words.format(names=names)])
+                unknown = _("Not known what it is, and left out: {names}. Choose it above if it is one of these.")
+                text = "\n".join([text, unknown.format(names=names)])
         return "\n".join(part for part in (self.notice, text) if part)
 
     def _left_over(self) -> dict[str, str]:
         """The segments that play no role, not even that of the region to make anew."""
-        p = self._parameters
-        left = scene.left_over(p.segmentation, self._roles, self.window.found)
-        return {identity: name for identity, name in left.items() if identity != p.region}
+        left = scene.left_over(self._parameters.segmentation, self._roles, self.window.segments)
+        return {identity: name for identity, name in left.items() if identity != self._parameters.region}
 
     def _offer_left_over(self, busy: bool) -> None:
         """A button for the only segment that plays no role, where the only lesion there can be is not found."""
         lesions = [role for role in self._roles if role.rank > 0]
         left = self._left_over() if self._parameters.segmentation is not None else {}
-        offered = len(left) == 1 and len(lesions) == 1 and not self.window.found.get(lesions[0].label)
+        offered = len(left) == 1 and len(lesions) == 1 and not self.window.segments.get(lesions[0].label)
         self._offer = (lesions[0].label, *left) if offered else ()
         self.ui.offerButton.visible, self.ui.offerButton.enabled = offered, not busy
         if offered:
@@ -130,8 +129,8 @@ class InputPanel(Panel):
         chosen = parameters.chosen_segments(self._parameters)
         for role in self._roles:
             _label, _row, combo, button = self._rows[role.label]
-            found = [names[identity] for identity in self.window.found.get(role.label, ()) if identity in names]
-            automatic = _("Found: {names}").format(names=", ".join(found)) if found else _("None found")
+            played_by = [names[identity] for identity in self.window.segments.get(role.label, ()) if identity in names]
+            automatic = _("Found: {names}").format(names=", ".join(played_by)) if played_by else _("None found")
             if chosen.get(role.label) in names:
                 automatic = _("Find by name or terminology")
             combo.clear()
@@ -140,7 +139,7 @@ class InputPanel(Panel):
                 combo.addItem(name, identity)
             combo.setCurrentIndex(max(0, combo.findData(chosen.get(role.label, ""))))
             combo.enabled = bool(names) and not busy
-            button.enabled = self._parameters.segmentation is not None and not found and not busy
+            button.enabled = self._parameters.segmentation is not None and not played_by and not busy
 
     def _choose(self, label: str, index: int) -> None:
         parameters.choose_segment(self._parameters, label, self._rows[label][2].itemData(index) or "")
@@ -179,7 +178,7 @@ class InputPanel(Panel):
                 name=volume.GetName(), segments=", ".join(names[identity] for identity in ids) or _("nothing")
             )
             self.window.refresh()
-            original.remember_first(self._parameters.segmentation, mri, self._roles, self.window.found)
+            original.remember_first(self._parameters.segmentation, mri, self._roles, self.window.segments)
             self.window.show_source()
 
     def _need_segmentation(self, drawn_on) -> None:
@@ -203,8 +202,8 @@ class InputPanel(Panel):
             self.window.editor.save_for_undo()
             segmentation = self._parameters.segmentation
             role = next(role for role in self._roles if role.label == "head")
-            found = self.window.found.get("head", ())
-            empty = [identity for identity in found if scene.is_empty(segmentation, identity)]
+            head_ids = self.window.segments.get("head", ())
+            empty = [identity for identity in head_ids if scene.is_empty(segmentation, identity)]
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
             scene.set_segment_array(segmentation, identity, array, grids.geometry_of_volume(mri))
             parameters.choose_segment(self._parameters, "head", identity)

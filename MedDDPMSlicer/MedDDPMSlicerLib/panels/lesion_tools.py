@@ -58,7 +58,7 @@ class LesionToolsPanel(Panel):
             return
         segmentation = self._parameters.segmentation
         self._by_hand.check(segmentation)
-        ids = lesions.lesion_segments(self.window.roles, self.window.found) if segmentation is not None else []
+        ids = lesions.lesion_segments(self.window.roles, self.window.segments) if segmentation is not None else []
         names = scene.segments_of(segmentation) if ids else {}
         choices = {"": _("All lesion segments"), **{identity: names[identity] for identity in ids}}
         if choices != self._choices:
@@ -94,7 +94,7 @@ class LesionToolsPanel(Panel):
 
     def _read(self) -> lesions.Lesions:
         only = self.ui.lesionSegmentCombo.itemData(self.ui.lesionSegmentCombo.currentIndex)
-        return lesions.read(self._parameters.segmentation, self.window.roles, self.window.found, only)
+        return lesions.read(self._parameters.segmentation, self.window.roles, self.window.segments, only)
 
     def _read_meant(self) -> tuple[lesions.Lesions, int | None]:
         of = self._read()
@@ -119,18 +119,20 @@ class LesionToolsPanel(Panel):
         """
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
         try:
-            p = self._parameters
-            of = self._read()
-            first = original.remember_first(p.segmentation, p.mri, self.window.roles, self.window.found)
+            parameters = self._parameters
+            lesion_masks = self._read()
+            first = original.remember_first(
+                parameters.segmentation, parameters.mri, self.window.roles, self.window.segments
+            )
             try:
-                said = tool(of)
+                outcome = tool(lesion_masks)
             except MedDDPMError:
                 if first:
-                    original.forget(p.segmentation, p.mri)
+                    original.forget(parameters.segmentation, parameters.mri)
                 raise
-            if first and original.millilitres(original.original_of(p.segmentation, p.mri)):
-                said += " " + _("The MRI is taken to show it as it was before; if not, say so under Synthesize.")
-            self._say(said)
+            if first and original.millilitres(original.original_of(parameters.segmentation, parameters.mri)):
+                outcome += " " + _("The MRI is taken to show it as it was before; if not, say so under Synthesize.")
+            self._say(outcome)
             self.window.refresh()
             self.window.jump_to_lesion()
             return True

@@ -47,7 +47,7 @@ class Window(Protocol):
     process: SynthesisProcess
     editor: Editor
     models: dict[str, ModelInfo]
-    found: dict[str, tuple[str, ...]]
+    segments: dict[str, tuple[str, ...]]
     """Label of the model -> ids of the segments that play it."""
 
     @property

@@ -37,7 +37,7 @@ class SynthesizePanel(Panel):
         self.ui.reportButton.connect("clicked()", self.window.copy_report)
         self.ui.regionCombo.connect("activated(int)", self._choose_region)
         self.ui.fadeSlider.connect("valueChanged(double)", self._fade)
-        self.ui.asDrawnButton.connect("clicked()", lambda: self._settle(self.window.found))
+        self.ui.asDrawnButton.connect("clicked()", lambda: self._settle(self.window.segments))
         self.ui.noLesionButton.connect("clicked()", lambda: self._settle({}))
         self.ui.anotherSeedButton.connect("clicked()", self._try_another_seed)
         self.ui.surfacesCheckBox.connect("clicked()", self._show_surfaces)
@@ -73,17 +73,17 @@ class SynthesizePanel(Panel):
         self.ui.fadeSlider.enabled = (shown or run.is_active) and self._parameters.mri is not None
 
     def _refresh_edit(self) -> None:
-        p, idle = self._parameters, not self.window.run.is_active
-        self.ui.keepCheckBox.enabled = p.mri is not None and idle
+        parameters, idle = self._parameters, not self.window.run.is_active
+        self.ui.keepCheckBox.enabled = parameters.mri is not None and idle
         for widget in (self.ui.regionLabel, self.ui.regionCombo, self.ui.massLabel, self.ui.massSlider):
             widget.visible = self._keeps_anatomy
             widget.enabled = idle
         self.ui.regionCombo.clear()
         self.ui.regionCombo.addItem(_("Around the tumor"), "")
-        names = scene.segments_of(p.segmentation) if p.segmentation is not None else {}
+        names = scene.segments_of(parameters.segmentation) if parameters.segmentation is not None else {}
         for identity, name in names.items():
             self.ui.regionCombo.addItem(name, identity)
-        self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(p.region)))
+        self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(parameters.region)))
 
     def _refresh_facts(self) -> None:
         """What the model makes, how long it takes without a GPU, and whether the MRI is of another contrast."""
@@ -108,8 +108,9 @@ class SynthesizePanel(Panel):
         return _("No GPU was found: about {time} an image on this computer.").format(time=_duration(seconds))
 
     def _duration_key(self) -> str:
-        p = self._parameters
-        return f"{DURATION_KEY}/{Path(p.model).name}-{p.steps}-{'edit' if self._keeps_anatomy else 'new'}"
+        parameters = self._parameters
+        kind = "edit" if self._keeps_anatomy else "new"
+        return f"{DURATION_KEY}/{Path(parameters.model).name}-{parameters.steps}-{kind}"
 
     def note_duration(self, seconds: float) -> None:
         """Remember how long an image took here, for the next click."""
@@ -117,27 +118,29 @@ class SynthesizePanel(Panel):
             qt.QSettings().setValue(self._duration_key(), seconds / self._parameters.samples)
 
     def _refresh_3d(self) -> None:
-        p = self._parameters
-        self.ui.surfacesCheckBox.enabled = p.segmentation is not None
-        self.ui.surfacesCheckBox.checked = three_d.surfaces_are_shown(p.segmentation)
-        self.ui.renderingCheckBox.enabled = p.result is not None
-        self.ui.renderingCheckBox.checked = three_d.volume_is_shown(_rendering(), p.result)
+        parameters = self._parameters
+        self.ui.surfacesCheckBox.enabled = parameters.segmentation is not None
+        self.ui.surfacesCheckBox.checked = three_d.surfaces_are_shown(parameters.segmentation)
+        self.ui.renderingCheckBox.enabled = parameters.result is not None
+        self.ui.renderingCheckBox.checked = three_d.volume_is_shown(_rendering(), parameters.result)
 
     def _show_surfaces(self) -> None:
-        p, window = self._parameters, self.window
+        parameters, window = self._parameters, self.window
         with _waiting():
-            three_d.show_surfaces(p.segmentation, window.roles, window.found, self.ui.surfacesCheckBox.checked)
+            three_d.show_surfaces(
+                parameters.segmentation, window.roles, window.segments, self.ui.surfacesCheckBox.checked
+            )
             self._look(self.ui.surfacesCheckBox.checked)
         self.refresh()
 
     def _render(self) -> None:
         """Render the result in place of the surfaces, which would cover it."""
-        p, shown = self._parameters, self.ui.renderingCheckBox.checked
+        parameters, shown = self._parameters, self.ui.renderingCheckBox.checked
         with _waiting():
-            three_d.hide_other_volumes(_rendering(), slicer.mrmlScene, p.result)
-            three_d.show_volume(_rendering(), p.result, shown)
-            if shown and p.segmentation is not None:
-                three_d.show_surfaces(p.segmentation, (), {}, False)
+            three_d.hide_other_volumes(_rendering(), slicer.mrmlScene, parameters.result)
+            three_d.show_volume(_rendering(), parameters.result, shown)
+            if shown and parameters.segmentation is not None:
+                three_d.show_surfaces(parameters.segmentation, (), {}, False)
             self._look(shown)
         self.refresh()
 
@@ -164,16 +167,18 @@ class SynthesizePanel(Panel):
 
     def _refresh_original(self) -> None:
         """What is known of the lesions that the MRI shows; lesions that were drawn before it was chosen are these."""
-        p, window = self._parameters, self.window
-        lesion_ids = lesions.lesion_segments(window.roles, window.found) if p.segmentation is not None else []
-        pair = (p.segmentation, p.mri) if lesion_ids else ()
+        parameters, window = self._parameters, self.window
+        lesion_ids = (
+            lesions.lesion_segments(window.roles, window.segments) if parameters.segmentation is not None else []
+        )
+        pair = (parameters.segmentation, parameters.mri) if lesion_ids else ()
         if pair != self._known_pair:
             self._known_pair = pair
             original.remove_orphans(slicer.mrmlScene)
-            if any(not scene.is_empty(p.segmentation, identity) for identity in lesion_ids):
+            if any(not scene.is_empty(parameters.segmentation, identity) for identity in lesion_ids):
                 with contextlib.suppress(MedDDPMError):  # said on the click
-                    original.remember_first(p.segmentation, p.mri, window.roles, window.found)
-        known = original.original_of(p.segmentation, p.mri)
+                    original.remember_first(parameters.segmentation, parameters.mri, window.roles, window.segments)
+        known = original.original_of(parameters.segmentation, parameters.mri)
         if known is None:
             text = _("Not known. What is drawn is made; nothing is taken out.")
         elif original.millilitres(known):
@@ -183,16 +188,16 @@ class SynthesizePanel(Panel):
         else:
             text = _("No tumor. What is drawn is put in.")
         self.ui.originalText.text = text
-        shown = self._keeps_anatomy and p.segmentation is not None
+        shown = self._keeps_anatomy and parameters.segmentation is not None
         for widget in (self.ui.originalLabel, self.ui.originalText, self.ui.asDrawnButton, self.ui.noLesionButton):
             widget.visible = shown
         self.ui.asDrawnButton.enabled = self.ui.noLesionButton.enabled = not window.run.is_active
 
-    def _settle(self, found: dict[str, tuple[str, ...]]) -> None:
+    def _settle(self, segments: dict[str, tuple[str, ...]]) -> None:
         """Take it that the MRI shows these lesions."""
         self._failure = None
         try:
-            original.remember(self._parameters.segmentation, self._parameters.mri, self.window.roles, found)
+            original.remember(self._parameters.segmentation, self._parameters.mri, self.window.roles, segments)
         except MedDDPMError as error:
             self._failure = Status(error=error.message, hint=error.hint, code=error.code)
         self.refresh()
@@ -203,8 +208,8 @@ class SynthesizePanel(Panel):
 
     def _region(self) -> str:
         """The segment that says where the image is made anew; one that is gone counts as none."""
-        p = self._parameters
-        return p.region if p.region in scene.segments_of(p.segmentation) else ""
+        parameters = self._parameters
+        return parameters.region if parameters.region in scene.segments_of(parameters.segmentation) else ""
 
     def _choose_region(self, index: int) -> None:
         self._parameters.region = self.ui.regionCombo.itemData(index) or ""
@@ -225,7 +230,9 @@ class SynthesizePanel(Panel):
             return _("There is no model: import one under Advanced, or install the extension again.")
         if self._parameters.segmentation is None:
             return _("Choose a segmentation first.")
-        missing = [role.title for role in self.window.roles if role.rank == 0 and not self.window.found.get(role.label)]
+        missing = [
+            role.title for role in self.window.roles if role.rank == 0 and not self.window.segments.get(role.label)
+        ]
         return _("The segmentation has no {name} segment yet.").format(name=missing[0].lower()) if missing else ""
 
     def _status_text(self, reason: str) -> str:
@@ -242,31 +249,33 @@ class SynthesizePanel(Panel):
 
     def _synthesize(self, new_seed: bool = False) -> None:
         """Start a run; what is wrong with the segmentation is said here and nothing starts."""
-        p, self._failure = self._parameters, None
+        parameters, self._failure = self._parameters, None
         if not self.window.finish_edits() or not self._is_meant():
             return
-        if p.newSeed or new_seed:
-            p.seed = random.randint(1, LARGEST_NEW_SEED)
-        p.fade = 1.0  # a new image is seen first, not the MRI under it
-        options = {key: value for key, value in (("device", p.device), ("sampler", p.sampler)) if value}
-        if p.steps:
-            options["steps"] = p.steps
+        if parameters.newSeed or new_seed:
+            parameters.seed = random.randint(1, LARGEST_NEW_SEED)
+        parameters.fade = 1.0  # a new image is seen first, not the MRI under it
+        options = {
+            key: value for key, value in (("device", parameters.device), ("sampler", parameters.sampler)) if value
+        }
+        if parameters.steps:
+            options["steps"] = parameters.steps
         try:
             self.window.run.start(
                 RunSettings(
-                    p.segmentation,
-                    p.mri,
-                    self.window.roles,
-                    self.window.found,
-                    p.model,
-                    p.seed,
-                    p.samples,
-                    p.grid == "model",
-                    p.preview,
-                    p.fade,
-                    options,
-                    self._edit(),
-                    p.output,
+                    segmentation=parameters.segmentation,
+                    mri=parameters.mri,
+                    roles=self.window.roles,
+                    segments=self.window.segments,
+                    model=parameters.model,
+                    seed=parameters.seed,
+                    samples=parameters.samples,
+                    on_model_grid=parameters.grid == "model",
+                    preview=parameters.preview,
+                    fade=parameters.fade,
+                    options=options,
+                    edit=self._edit(),
+                    output=parameters.output,
                 )
             )
         except MedDDPMError as error:
@@ -275,12 +284,17 @@ class SynthesizePanel(Panel):
 
     def _is_meant(self) -> bool:
         """Whether to start: where no tumor is drawn but a segment is left over, the user is asked."""
-        p, roles, found = self._parameters, self.window.roles, self.window.found
-        if any(not scene.is_empty(p.segmentation, one) for one in lesions.lesion_segments(roles, found)):
+        parameters, roles, segments = self._parameters, self.window.roles, self.window.segments
+        if any(
+            not scene.is_empty(parameters.segmentation, identity)
+            for identity in lesions.lesion_segments(roles, segments)
+        ):
             return True
-        left = scene.left_over(p.segmentation, roles, found)
+        left = scene.left_over(parameters.segmentation, roles, segments)
         drawn = [
-            name for one, name in left.items() if one != self._region() and not scene.is_empty(p.segmentation, one)
+            name
+            for identity, name in left.items()
+            if identity != self._region() and not scene.is_empty(parameters.segmentation, identity)
         ]
         if not drawn:
             return True
@@ -289,10 +303,12 @@ class SynthesizePanel(Panel):
         return slicer.util.confirmYesNoDisplay(question.format(names=names), _("Synthesize"))
 
     def _edit(self) -> Edit | None:
-        p = self._parameters
+        parameters = self._parameters
         if not self._keeps_anatomy:
             return None
-        return Edit(self._region(), p.massEffect, original.original_of(p.segmentation, p.mri))
+        return Edit(
+            self._region(), parameters.massEffect, original.original_of(parameters.segmentation, parameters.mri)
+        )
 
     def _fade(self, value: float) -> None:
         views.set_fade(slicer.mrmlScene, value)

@@ -42,12 +42,14 @@ class TrainPanel(Panel):
         self.ui.plotButton.connect("clicked()", self._show_plot)
 
     def refresh(self) -> None:
-        p = self._parameters
-        if p is None:
+        parameters = self._parameters
+        if parameters is None:
             return
         running = self.process.is_running
-        ready = bool(p.trainingData.strip()) and bool(p.trainingRun.strip())
-        self.ui.trainButton.text = _("Resume") if ready and training.has_checkpoint(Path(p.trainingRun)) else _("Train")
+        ready = bool(parameters.trainingData.strip()) and bool(parameters.trainingRun.strip())
+        self.ui.trainButton.text = (
+            _("Resume") if ready and training.has_checkpoint(Path(parameters.trainingRun)) else _("Train")
+        )
         self.ui.trainButton.enabled = ready and not running and self.window.can_synthesize
         self.ui.stopButton.enabled = running and not self.process.is_stopping
         self.ui.plotButton.enabled = self._plot is not None and self._plot.is_in_scene
@@ -61,7 +63,9 @@ class TrainPanel(Panel):
             self.ui.fineTuneCheckBox,
         ):
             widget.enabled = not running
-        self.ui.useModelButton.enabled = not running and training.made_model(Path(p.trainingRun.strip())) is not None
+        self.ui.useModelButton.enabled = (
+            not running and training.made_model(Path(parameters.trainingRun.strip())) is not None
+        )
         self.ui.trainStatus.text = self._status() or ("" if self.window.has_muon else WITHOUT_MUON)
 
     def forget_scene(self) -> None:
@@ -87,15 +91,17 @@ class TrainPanel(Panel):
             setattr(self._parameters, name, folder)
 
     def _train(self) -> None:
-        p, self._problem = self._parameters, ""
-        data, run = Path(p.trainingData.strip()), Path(p.trainingRun.strip())
+        parameters, self._problem = self._parameters, ""
+        data, run = Path(parameters.trainingData.strip()), Path(parameters.trainingRun.strip())
         if not data.is_dir():
             self._problem = _("There is no folder {folder}.").format(folder=data)
             self.refresh()
             return
-        tune = p.model if p.trainingFineTune else ""
+        tune = parameters.model if parameters.trainingFineTune else ""
         try:
-            todo = training.commands(data, run, p.trainingSteps, p.trainingBatch, tune, self.window.has_muon)
+            todo = training.commands(
+                data, run, parameters.trainingSteps, parameters.trainingBatch, tune, self.window.has_muon
+            )
         except OSError as error:
             self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
             self.refresh()

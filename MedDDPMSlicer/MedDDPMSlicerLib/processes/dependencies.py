@@ -15,7 +15,7 @@ from .requirements import MUON, SYNTHESIS, is_enough
 _PROBE = ["-X", "utf8", "-m", "MedDDPMSlicerLib.processes.probe"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class State:
     """What a probe found.
 
@@ -79,18 +79,18 @@ def parse(output: str) -> State:
         report = json.loads(output.strip().splitlines()[-1])
         packages = report["packages"]
 
-        def told(key: str) -> tuple[tuple[str, str], ...]:
-            return tuple((name, found[key]) for name, found in packages.items() if key in found)
+        def of_packages(key: str) -> tuple[tuple[str, str], ...]:
+            return tuple((name, facts[key]) for name, facts in packages.items() if key in facts)
 
         return State(
-            tuple(name for name, found in packages.items() if found.get("missing")),
-            told("broken"),
-            told("old"),
-            told("version"),
-            tuple(report["devices"]),
-            tuple(report["graphics_cards"]),
-            report["torch_build"],
-            report["machine"],
+            missing=tuple(name for name, facts in packages.items() if facts.get("missing")),
+            broken=of_packages("broken"),
+            old=of_packages("old"),
+            versions=of_packages("version"),
+            devices=tuple(report["devices"]),
+            cards=tuple(report["graphics_cards"]),
+            torch_build=report["torch_build"],
+            machine=report["machine"],
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return State(failure=_("Python's check of its packages gave no answer."))

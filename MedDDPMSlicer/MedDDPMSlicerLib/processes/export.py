@@ -57,7 +57,7 @@ def record_of(volume) -> dict:
 
 
 def prepare_dicom(
-    volume, segmentation, roles, found, burn_in: bool, out: Path, folder: Path
+    volume, segmentation, roles, segments, out: Path, folder: Path, *, burn_in: bool
 ) -> Generator[None, None, list[str]]:
     """Write the volume, its record and, where there is a segmentation, its mask into `folder`, in pieces; returns the
     command.
@@ -75,7 +75,7 @@ def prepare_dicom(
     yield from nrrd.write_array(grids.array_of_volume(volume), grids.geometry_of_volume(volume), str(image))
     arguments = ["dicom", str(image), str(out)]
     if segmentation is not None:
-        made = yield from scene.mask_in_pieces(segmentation, roles, found, volume)
+        made = yield from scene.mask_in_pieces(segmentation, roles, segments, volume)
         yield from scene.write_mask(made, str(mask))
         arguments += ["--mask", str(mask), "--labels", _labels(roles)]
     return arguments + (["--burn-in"] if burn_in else [])
@@ -162,15 +162,15 @@ class ExportProcess(CommandProcess):
             self.notes.append(line)
         self._on_change()
 
-    def _progress(self, said: dict) -> None:
-        done, cases = said["done"], max(1, said["cases"])
-        if "words" in said:
-            if said["words"] not in ("made", "is there already"):
-                self.notes.append(f"{said['name']}: {said['words']}")
+    def _progress(self, event: dict) -> None:
+        done, cases = event["done"], max(1, event["cases"])
+        if "words" in event:
+            if event["words"] not in ("made", "is there already"):
+                self.notes.append(f"{event['name']}: {event['words']}")
             self.percent = 100 * done // cases
             return
-        self.percent = int(100 * (done + said["step"] / max(1, said["total"])) / cases)
-        self.text = f"Image {done + 1} of {cases}: step {said['step']} of {said['total']}"
+        self.percent = int(100 * (done + event["step"] / max(1, event["total"])) / cases)
+        self.text = f"Image {done + 1} of {cases}: step {event['step']} of {event['total']}"
 
     def _over(self, problem: str, on_end) -> None:
         self.discard()

@@ -85,9 +85,9 @@ class Installation(CommandProcess):
 
     def _output(self, data: bytes) -> None:
         for line in self._lines.feed(data):
-            found = re.match(r"\s*Found existing installation: (\S+) (\S+)", line)
-            if found:
-                self._replaced[found.group(1)] = found.group(2)
+            replaced = re.match(r"\s*Found existing installation: (\S+) (\S+)", line)
+            if replaced:
+                self._replaced[replaced.group(1)] = replaced.group(2)
             if line.strip():
                 self._on_line(line.strip())
 

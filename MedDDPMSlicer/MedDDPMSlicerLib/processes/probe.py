@@ -44,8 +44,8 @@ def torch_build() -> str:
     if driver is None:
         return "cpu"
     version = int(driver.group(1)), int(driver.group(2))
-    told = nvidia("--query-gpu=compute_cap", "--format=csv,noheader")
-    newest = max((float(line) for line in told if re.fullmatch(r"[\d.]+", line)), default=0)
+    answer = nvidia("--query-gpu=compute_cap", "--format=csv,noheader")
+    newest = max((float(line) for line in answer if re.fullmatch(r"[\d.]+", line)), default=0)
     if version >= (12, 8) and newest >= 10:
         return "cu128"
     return "cu126" if version >= (12, 0) else "cu118" if version >= (11, 8) else "cpu"

@@ -25,15 +25,15 @@ def requirement(name: str, table: dict[str, str]) -> str:
 
 def lacking(table: dict[str, str]) -> dict[str, str]:
     """The packages of a table that are not installed or too old here, each with the version that is there or ""."""
-    found = {}
+    lacks = {}
     for name, oldest in table.items():
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = ""
         if not version or not is_enough(version, oldest):
-            found[name] = version
-    return found
+            lacks[name] = version
+    return lacks
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ class Edit:
     original: object = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """What the user asked for. options: further fields of the worker's request (device, sampler, steps, …). output: the
     earlier result that is replaced; None for a new volume."""
@@ -40,7 +40,7 @@ class RunSettings:
     segmentation: object
     mri: object
     roles: tuple[Role, ...]
-    found: dict[str, tuple[str, ...]]
+    segments: dict[str, tuple[str, ...]]
     model: str
     seed: int
     samples: int = 1
@@ -95,7 +95,7 @@ class SynthesisRun:
 
     def start(self, settings: RunSettings) -> None:
         """Begin a run. Raises MedDDPMError, with nothing left behind, where no mask can be made of the segments."""
-        pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.found, settings.mri)
+        pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.segments, settings.mri)
         next(pieces)  # what is wrong with the segments is raised here
         self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
         self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
@@ -291,11 +291,11 @@ class SynthesisRun:
     def _contrasts(self, made: list) -> Generator[None, None, list[float]]:
         """Of all samples of the first modality."""
         lesions = {role.value for role in self._settings.roles if role.rank > 0}
-        found = []
+        contrasts = []
         for volume in variants.samples_of(self._scene, made[0]).volumes:
-            found.append(variants.contrast(volume, self._mask, lesions))
+            contrasts.append(variants.contrast(volume, self._mask, lesions))
             yield
-        return [one for one in found if one is not None]
+        return [contrast for contrast in contrasts if contrast is not None]
 
     def _cancelled(self, _event: dict) -> None:
         self._finish(Status(text=self._reason or "Cancelled."))
