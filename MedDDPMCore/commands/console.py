@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 """What numpy, torch and ITK read when they are loaded."""
 _LINE_SECONDS = 30
+_LONGEST_BEGIN = 100
+"""Bytes of a log's first line in which it says whose it is."""
 _LOUD = "medddpm: "
 """How errors and warnings begin; --quiet leaves nothing else on stderr."""
 
@@ -155,7 +157,13 @@ def _now() -> str:
 
 
 def _opened(path: str) -> TextIO:
+    """A log to add to; MedDDPMError for a file that is none: it may be the user's image."""
     try:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                begin = file.readline(_LONGEST_BEGIN)
+            if begin and b" medddpm " not in begin:
+                raise MedDDPMError(f"{path} is there already, and no log of medddpm's.", "Name another file.")
         return open(path, "a", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise MedDDPMError(f"The log {path} cannot be written: {error.strerror}.", "Name another file.") from error

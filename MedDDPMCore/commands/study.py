@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import Commands, add_command
+from .command import Commands, add_command, add_dry_run
 
 
 def add(commands: Commands) -> None:
@@ -19,17 +19,22 @@ def add(commands: Commands) -> None:
     p.add_argument("config", help="study configuration (see Resources/studies)")
     p.add_argument("out", help="folder of the study; one that exists is resumed")
     p.add_argument("--device", default="auto")
+    add_dry_run(p)
 
 
 def study(args: argparse.Namespace) -> int:
     """Configuration -> report."""
     from ..evaluation.study.config import StudyConfig
-    from ..evaluation.study.run import run_study
+    from ..evaluation.study.run import outline, run_study
 
     def told(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
-    path = run_study(StudyConfig.read(args.config), args.out, args.device, told)
+    config = StudyConfig.read(args.config)
+    if args.dry_run:
+        print("\n".join(outline(config, args.out, args.device)))
+        return 0
+    path = run_study(config, args.out, args.device, told)
     if path:
         print(path)
     return 0

@@ -180,7 +180,7 @@ def head_mask(args: argparse.Namespace) -> int:
     from ..anatomy.head import head_mask as make
     from ..volumes.brats import brats_mapping, numbering_of
     from ..volumes.labels import WHOLE_HEAD, parse_label_mapping
-    from ..volumes.plausible import doubt
+    from ..volumes.plausible import doubt, doubt_image
     from ..volumes.volume import Volume
 
     require_new([Path(args.out)])
@@ -195,7 +195,7 @@ def head_mask(args: argparse.Namespace) -> int:
         values = chosen if isinstance(chosen, tuple) else (chosen,)
         mask, note = head_with_tumor(mri, Volume.read(args.tumor, labels=True), values)
     doubted = doubt(mask, WHOLE_HEAD)
-    console.tell(warnings=filter(None, [note, doubted and doubted[0]]))
+    console.tell(warnings=filter(None, [doubt_image(mri), note, doubted and doubted[0]]))
     mask.write(args.out)
     print(args.out)
     return 0

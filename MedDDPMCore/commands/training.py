@@ -71,6 +71,7 @@ def add(commands: Commands) -> None:
         type=at_least_one,
         help="threads that draw training samples (default: a core each up to 8; 2 on a CPU)",
     )
+    add_dry_run(p)
 
 
 def prepare(args: argparse.Namespace) -> int:
@@ -80,11 +81,7 @@ def prepare(args: argparse.Namespace) -> int:
     require_apart(args.out, args.source)
     cases, options = _cases(args), _prepare_options(args)
     if args.dry_run:
-        for case in cases:
-            sides = {"mask": case.mask, "tumor": case.tumor, "head": case.head, "brain": case.brain}
-            named = [f"{name} {path}" for name, path in sides.items() if path]
-            print(f"{case.id}: {', '.join(map(str, case.images))}; {', '.join(named) or 'no mask: the head is found'}")
-        return 0
+        return _check_cases(args, cases, options)
     with console.bar(args, len(cases), "case") as bar:
 
         def progress(index: int, _total: int, name: str) -> None:
@@ -94,6 +91,27 @@ def prepare(args: argparse.Namespace) -> int:
         report = pack(cases, args.out, options, progress)
     print(f"{report.text()}{args.out}")
     return EXIT_ERROR if report.failed and not args.skip_failed else 0
+
+
+def _check_cases(args: argparse.Namespace, cases: list[Case], options: PrepareOptions) -> int:
+    """Reads every case and says what would be packed, and what left out."""
+    from ..base.errors import MedDDPMError
+    from ..training.data.packing import read_case
+
+    failed = 0
+    with console.bar(args, len(cases), "case") as bar:
+        for case in cases:
+            sides = {"mask": case.mask, "tumor": case.tumor, "head": case.head, "brain": case.brain}
+            named = [f"{name} {path}" for name, path in sides.items() if path]
+            said = f"{', '.join(map(str, case.images))}; {', '.join(named) or 'no mask: the head is found'}"
+            try:
+                lines = [said, *read_case(case, options).notes]
+            except (MedDDPMError, ValueError) as error:
+                lines, failed = [said, f"left out: {error}"], failed + 1
+            bar.clear()
+            print(f"{case.id}: " + "\n  ".join(lines))
+            bar.update()
+    return EXIT_ERROR if failed and not args.skip_failed else 0
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
@@ -158,6 +176,7 @@ def _prepare_options(args: argparse.Namespace) -> PrepareOptions:
 def train(args: argparse.Namespace) -> int:
     """Packed training set -> model."""
     from ..training.baselines.adversarial_run import as_baseline
+    from ..training.run import outline
     from ..training.run import train as run
     from ..training.stages.config import TrainingConfig
     from ..training.train import RunOptions
@@ -174,6 +193,9 @@ def train(args: argparse.Namespace) -> int:
     config = TrainingConfig.read(args.config)
     if args.model:
         config = as_baseline(config, args.model)
+    if args.dry_run:
+        print("\n".join(outline(config, args.data, args.out, options, args.stage, args.start_from)))
+        return 0
     with console.bar(args) as bar:
 
         def report(entry: dict) -> None:

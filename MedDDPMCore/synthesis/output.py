@@ -17,6 +17,7 @@ from ..base.pictures import overview, save_png
 from ..base.reading import read_json
 from ..models.spec import ModelSpec
 from ..version import __version__
+from ..volumes.files import ENDINGS
 from ..volumes.folder import is_volume_file
 from ..volumes.volume import Volume, resample_image
 from .plan import Plan, Settings
@@ -129,9 +130,7 @@ def stem(path: str | Path) -> str:
     """A volume file's name without its suffix: "a/b.nii.gz" -> "b", "b.seg.nrrd" -> "b"."""
     name = Path(path).name
     lower = name.lower()
-    ending = next(
-        (s for s in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd") if lower.endswith(s)), ""
-    )
+    ending = next((s for s in (".seg.nrrd", *ENDINGS) if lower.endswith(s)), "")
     return name[: len(name) - len(ending)] or "mask"
 
 

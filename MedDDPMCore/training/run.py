@@ -57,15 +57,11 @@ def train(
     Raises TrainingError, ModelError or ResourceError saying what is wrong with configuration, data, bundle or computer,
     BusyError where another process trains in that folder; the last good checkpoint stays.
     """
-    run, data = Path(run_folder), PackedDataset.open(data_folder)
-    if stage is not None and not 0 <= stage < len(config.stages):
-        raise TrainingError(f"There is no stage {stage}: the model has the stages 0 to {len(config.stages) - 1}.")
-    if start_from is not None:
-        config = with_start(config, start_from)
-    check_fits(data, config.model)
+    run, (config, data) = Path(run_folder), _begun(config, data_folder, stage, start_from)
     join(pick_device(options.device))
     with only_writer(run):
         config, notes = _settled(config, data, run)
+        config = _with_statistics(config, data)
         digest = set_digest(data, run)
         wait_for_all()
         if rank_and_world()[0] == 0:
@@ -90,6 +86,42 @@ def train(
                 digest=digest,
             )
         return write_model(config, run) if rank_and_world()[0] == 0 else None
+
+
+def outline(
+    config: TrainingConfig,
+    data_folder: str | Path,
+    run_folder: str | Path,
+    options: RunOptions,
+    stage: int | None = None,
+    start_from: str | Path | None = None,
+) -> list[str]:
+    """What `train` would do, in lines; nothing is computed or written. Errors as of `train`."""
+    run, (config, data) = Path(run_folder), _begun(config, data_folder, stage, start_from)
+    device = pick_device(options.device)
+    config, notes = _settled(config, data, run)
+    lines = [f"{config.model.name}, on {device}: {config.model.training_data} Licence: {config.model.licence}"]
+    for index in range(len(config.stages)) if stage is None else [stage]:
+        training = config.stages[index]
+        where = "goes on from" if checkpoint_path(run, index).exists() else "begins, and saves"
+        steps = training.steps if options.stop_after is None else min(training.steps, options.stop_after)
+        lines.append(
+            f"stage {index}: {steps} steps of {training.batch_size} images; it {where} {checkpoint_path(run, index)}"
+        )
+    return [*lines, *notes]
+
+
+def _begun(
+    config: TrainingConfig, data_folder: str | Path, stage: int | None, start_from: str | Path | None
+) -> tuple[TrainingConfig, PackedDataset]:
+    """The configuration, with what it starts from, and the data, which it fits."""
+    data = PackedDataset.open(data_folder)
+    if stage is not None and not 0 <= stage < len(config.stages):
+        raise TrainingError(f"There is no stage {stage}: the model has the stages 0 to {len(config.stages) - 1}.")
+    if start_from is not None:
+        config = with_start(config, start_from)
+    check_fits(data, config.model)
+    return config, data
 
 
 def with_start(config: TrainingConfig, bundle: str | Path) -> TrainingConfig:
@@ -157,7 +189,7 @@ def _prepare_atlas(config: TrainingConfig, data: PackedDataset, run: Path) -> No
 
 
 def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[TrainingConfig, list[str]]:
-    """The configuration completed by what the run folder and the data say, and notes on what has changed since.
+    """The configuration completed by what the run folder says, and notes on what has changed since.
 
     TrainingError where the folder is that of another run.
     """
@@ -182,12 +214,17 @@ def _settled(config: TrainingConfig, data: PackedDataset, run: Path) -> tuple[Tr
                 "Name a new run folder, or resume with the configuration that started this one.",
             )
         notes = [f"Resuming with a change: {text}." for text in listed.values()]
+    return config, notes
+
+
+def _with_statistics(config: TrainingConfig, data: PackedDataset) -> TrainingConfig:
+    """The configuration completed by what the data say."""
     model = config.model
     for index in range(len(model.stages)):
         model = with_band_statistics(model, index, data)
     if not model.intensity:
         model = dataclasses.replace(model, intensity=CONVENTIONS.get(data.intensity, data.intensity))
-    return dataclasses.replace(config, model=model), notes
+    return dataclasses.replace(config, model=model)
 
 
 def _with_bands_of(before: ModelSpec, config: TrainingConfig) -> TrainingConfig:

@@ -108,6 +108,12 @@ def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
         return read_file(_only(folder, multi if len(multi) == len(images) else images, "images"), frames)
     if others and not images:
         return read_file(others[0])
+    if not files:
+        folders = ", ".join(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
+        raise VolumeError(
+            f"There is neither a volume file nor a DICOM series in {folder}.",
+            f"Give the one of its folders that holds the slices themselves: {folders}." if folders else "It is empty.",
+        )
     passed_over = {*segmentations, *others}
     for path in files:
         if path not in passed_over:
@@ -184,7 +190,12 @@ def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
 def _series(folder: Path) -> tuple[str, ...]:
     import SimpleITK as sitk
 
-    return sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    told = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what there is to say is said here
+    try:
+        return sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(told)
 
 
 def _describe(names: list[str]) -> str:

@@ -17,7 +17,7 @@ from MedDDPMCore.volumes.decoding import require_regular
 from MedDDPMCore.volumes.segments import from_channels
 from MedDDPMCore.volumes.voxels import Voxels, warn
 
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 """What volume files are called, where a folder is searched for them."""
 _NIFTI = (".nii", ".nii.gz")
 _NRRD = (".nrrd", ".nhdr")

@@ -10,10 +10,14 @@ from pathlib import Path
 
 from ..base.errors import VolumeError, shown
 from .files import ENDINGS
+from .voxels import warn
 
 _POINTER = re.compile(rb"[./]*(\.git)?/annex/objects/|version https://git-lfs\.github\.com/")
 """How small files begin that stand in for content: unlocked git-annex (and datalad), git-lfs."""
 _POINTER_BYTES = 512
+_UNREAD = (".dcm", ".ima", ".mgz", ".mgh", ".img", ".hdr", ".mnc", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".gz",
+           ".tif", ".tiff", ".par", ".rec", ".gipl", ".nia", ".npy", ".npz", ".mat", ".rtss")  # fmt: skip
+"""What may hold a volume, and is not read where a folder is searched."""
 
 
 def is_volume_file(path: Path) -> bool:
@@ -29,8 +33,8 @@ def is_hidden(path: Path, folder: Path) -> bool:
 def volume_files(folder: str | Path) -> list[Path]:
     """Every volume file in the folder and those below, sorted by path. What the system hides there is passed over.
 
-    Links whose content is not here are among them: reading them says so (`require_content`). OSError as the system has
-    it is a VolumeError.
+    Links whose content is not here are among them: reading them says so (`require_content`). Beside volumes, files
+    that may hold others, but are not read, are warned of. OSError as the system has it is a VolumeError.
     """
     folder = Path(folder)
 
@@ -39,10 +43,15 @@ def volume_files(folder: str | Path) -> list[Path]:
             f"{shown(error.filename)} cannot be looked into: {error.strerror}.", "Check the rights on it."
         )
 
-    files = []
+    files, others = [], []
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not is_hidden(Path(name), Path())]
-        files += [Path(root, name) for name in names if is_volume_file(Path(name)) and not name.startswith(".")]
+        shown_names = [name for name in names if not name.startswith(".")]
+        files += [Path(root, name) for name in shown_names if is_volume_file(Path(name))]
+        others += [name for name in shown_names if name.lower().endswith(_UNREAD) and not is_volume_file(Path(name))]
+    if files and others:
+        listed = ", ".join(map(shown, sorted(others)[:4])) + (" …" if len(others) > 4 else "")
+        warn(f"{folder} holds {len(others)} files of other kinds, which are passed over: {listed}.")
     return sorted(files)
 
 

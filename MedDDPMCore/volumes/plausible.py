@@ -20,6 +20,8 @@ _CUT = 0.2
 """A side on which a body has this share of its largest section cuts it; the last slice of an ellipsoid has less."""
 _BOX = 0.92
 """What fills this share of its bounding box is no head: an ellipsoid fills 0.52, and heads with neck 0.5 to 0.75."""
+_FEW, _LOOKED_AT = 8, 200_000
+"""An MRI has more values than that in as many of its voxels."""
 _SOLID = 0.6
 """A mask of less than this share of the body it encloses is a shell, or full of holes."""
 
@@ -140,6 +142,15 @@ def _values(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) -> 
         if name in scheme.values and (mask.array == value).any():
             candidates.setdefault(name, []).append(str(value))
     return {name: "+".join(values) for name, values in candidates.items()}
+
+
+def doubt_image(image: Volume) -> str:
+    """A warning where an image (z, y, x) looks like a label map: a few whole numbers; "" where it does not."""
+    some = image.array.ravel()[:: max(1, image.array.size // _LOOKED_AT)]
+    values = np.unique(some)
+    if len(values) > _FEW or (values != np.rint(values)).any():
+        return ""
+    return f"The image holds {len(values)} values alone, as a label map does: is it the MRI?"
 
 
 def litres_of_a_voxel(mask: Volume) -> float:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,10 +54,8 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
     TrainingError where the folder holds another study, or data and models do not fit; ResourceError without the extras;
     BusyError where another process runs it.
     """
-    _need_extras()
     out, (rank, world) = Path(out), rank_and_world()
-    data = PackedDataset.open(config.data)
-    used = _device(device)
+    data, used = _begun(config, device)
     with only_writer(out):
         if rank == 0:
             _settle(out / "config.json", config.to_dict())
@@ -77,15 +76,63 @@ def run_study(config: StudyConfig, out: str | Path, device: str = "auto", report
         return write_report(config, out, [read_json(_result(out, arm), TrainingError) for arm in config.arms()])
 
 
+def outline(config: StudyConfig, out: str | Path, device: str = "auto") -> list[str]:
+    """What `run_study` would do, or what is left of it, in lines; nothing is computed or written. Errors as of it."""
+    out = Path(out)
+    data, used = _begun(config, device)
+    _require_same(out / "config.json", config.to_dict())
+    lines = [
+        f"on {used}: {config.real or len(data.indices('train'))} real images to train on, "
+        f"{len(data.indices('validation'))} held out, {max(config.synthetic)} masks"
+    ]
+    for name, other in _tests_of(config, data).items():
+        lines.append(f"test {name}: {len(other.cases)} images")
+    for name, value in config.models.items():
+        path = Path(value)
+        spec = TrainingConfig.read(path).model if path.is_file() else ModelSpec.read(find_model(value))
+        _require_fit(data, spec)
+        first = (
+            " is trained, then" if path.is_file() and not (out / "models" / slug(name) / "done.json").exists() else ""
+        )
+        made = "are there" if is_whole(out / "sets" / slug(name)) else "are made"
+        lines.append(f"model {name}{first}: {max(config.synthetic)} images {made}")
+    for arm in config.arms():
+        steps = _steps(config, arm, config.real or len(data.indices("train")))
+        lines.append(f"arm {arm.name}: {'done' if _result(out, arm).exists() else f'{steps} steps'}")
+    return lines
+
+
+def _steps(config: StudyConfig, arm: Arm, real: int) -> int:
+    """How many steps an arm is trained for; real: how many real images there are to train on."""
+    return config.segmentation.steps(sum(real if name == REAL else arm.count for name in arm.sources))
+
+
+def _begun(config: StudyConfig, device: str) -> tuple[PackedDataset, torch.device]:
+    """The study's data, and the device of this rank."""
+    _need_extras()
+    return PackedDataset.open(config.data), _device(device)
+
+
+def _tests_of(config: StudyConfig, data: PackedDataset) -> dict[str, PackedDataset]:
+    """The further test sets, which fit the data."""
+    tests = {name: PackedDataset.open(folder) for name, folder in config.tests.items()}
+    for name, other in tests.items():
+        if other.grid.shape != data.grid.shape or other.labels_scheme.channels != data.labels_scheme.channels:
+            raise TrainingError(f"The test set {name} does not fit {config.data}: its grid or labels differ.")
+    return tests
+
+
+def _require_fit(data: PackedDataset, spec: ModelSpec) -> None:
+    """TrainingError where a model does not fit the data; one of another grid is resampled by synthesis."""
+    check_fits(data, dataclasses.replace(spec, grid=data.grid))
+
+
 def dealt(config: StudyConfig, real: int, world: int) -> list[list[Arm]]:
     """The arms of each of `world` processes: the longest first, each to the one that has least to do (Graham 1969).
 
     real: how many real images there are to train on.
     """
-
-    def steps(arm: Arm) -> int:
-        return config.segmentation.steps(sum(real if name == REAL else arm.count for name in arm.sources))
-
+    steps = partial(_steps, config, real=real)
     shares: list[list[Arm]] = [[] for _ in range(world)]
     for arm in sorted(config.arms(), key=steps, reverse=True):
         min(shares, key=lambda share: sum(map(steps, share))).append(arm)
@@ -132,10 +179,7 @@ def _write_real_sets(config: StudyConfig, data: PackedDataset, out: Path) -> Non
     """The real images to train on, the held-out ones, and those of the further tests."""
     train_cases, held_out = data.indices("train"), data.indices("validation")
     wanted = {REAL: (data, train_cases, config.real or len(train_cases)), HELD_OUT: (data, held_out, len(held_out))}
-    for name, folder in config.tests.items():
-        other = PackedDataset.open(folder)
-        if other.grid.shape != data.grid.shape or other.labels_scheme.channels != data.labels_scheme.channels:
-            raise TrainingError(f"The test set {name} does not fit {config.data}: its grid or labels differ.")
+    for name, other in _tests_of(config, data).items():
         wanted[name] = (other, list(range(len(other.cases))), len(other.cases))
     for name, (source, cases, count) in wanted.items():
         packed = out / "sets" / slug(name)
@@ -176,7 +220,7 @@ def _make_images(
     rank, world = rank_and_world()
     folder = _model_folder(config, name, out, device, report)
     spec = ModelSpec.read(folder)
-    check_fits(data, dataclasses.replace(spec, grid=data.grid))  # a model of another grid is resampled by synthesis
+    _require_fit(data, spec)
     made, packed, count = out / "synthetic" / slug(name), out / "sets" / slug(name), max(config.synthetic)
     make_folder(made)
     if rank == 0:
@@ -217,11 +261,16 @@ def _result(out: Path, arm: Arm) -> Path:
 
 
 def _settle(path: Path, values: dict) -> None:
-    """Writes what a study is of, or checks that it is still that. TrainingError says what differs."""
+    """Writes what a study is of, or checks that it is still that."""
+    _require_same(path, values)
+    write_json(path, values)
+
+
+def _require_same(path: Path, values: dict) -> None:
+    """TrainingError that says what differs where a study is of something else."""
     if path.exists() and (changes := differences(read_json(path, TrainingError), values)):
         told = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changes.items())
         raise TrainingError(f"{path.parent} is another study: {told}.", "Name a new folder.")
-    write_json(path, values)
 
 
 def _wait_for(paths: Sequence[Path]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def find_cases(
     head_suffix: str = "_head",
     brain_suffix: str = "_brain",
 ) -> list[Case]:
-    """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .mha, .mhd), sorted by path.
+    """Cases of a folder whose files are named <id><suffix>.nii.gz (or .nii, .nrrd, .nhdr, .mha, .mhd), sorted by path.
 
     Files may lie in one folder or in a folder a subject: with the suffixes ("t1", "t2"), s1/t1.nii.gz and s1/t2.nii.gz
     are the case s1. Ids that would be the same have their folder's name in front. TrainingError naming what is missing.
@@ -83,27 +84,44 @@ def read_csv(path: str | Path) -> list[Case]:
     """
     path = Path(path)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            separator = max(",;\t", key=header.count)
-            rows = [_lower_case(row) for row in csv.DictReader(file, delimiter=separator)]
+        text = _decoded(path.read_bytes())
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        lines = enumerate(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator), start=2)
+        rows = {line: _known(row) for line, row in lines if _is_filled(row.values())}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingError(f"{path} cannot be read as CSV: {error}.") from error
-    if not rows or not {"id", "image"} <= set(rows[0]):
+        raise TrainingError(f"{path} cannot be read as CSV: {error}.", "Save it as CSV in UTF-8.") from error
+    named = next(iter(rows.values()), {})
+    if not rows or not {"id", "image"} <= set(named):
         raise TrainingError(f"{path} needs a header line with the columns id and image, and at least one case.")
-    if unknown := sorted(str(name) for name in set(rows[0]) - set(COLUMNS)):
+    if unknown := sorted(str(name) for name in set(named) - set(COLUMNS)):
         raise TrainingError(f"{path} has unknown columns: {', '.join(unknown)}.", f"Known are {', '.join(COLUMNS)}.")
-    cases = [_case_of(row, path, line, separator) for line, row in enumerate(rows, start=2)]
+    cases = [_case_of(row, path, line, separator) for line, row in rows.items()]
     repeated = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
     if repeated:
         raise TrainingError(f"{path} names the case {repeated[0]!r} twice.", "Give every line an id of its own.")
     return cases
 
 
-def _lower_case(row: dict) -> dict:
-    """A row with the names of its columns as COLUMNS has them; what has no column keeps the name None."""
-    return {name if name is None else name.strip().lower(): value for name, value in row.items()}
+def _decoded(content: bytes) -> str:
+    """The text of a file as spreadsheets write it: UTF-16 with its mark, UTF-8, or else Windows' Western letters."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _known(row: dict) -> dict:
+    """A row with the names of its columns as COLUMNS has them, without columns that have neither name nor content; what
+    else has no column keeps the name None."""
+    plain = {name: name and name.strip().lower().replace("tumour", "tumor") for name in row}
+    return {plain[name]: value for name, value in row.items() if plain[name] or _is_filled([value])}
+
+
+def _is_filled(cells: Iterable[str | list[str] | None]) -> bool:
+    """Whether any cell holds more than blanks; those beyond the last column come as a list."""
+    return any("".join(cell or "").strip() for cell in cells)
 
 
 def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) -> Case:
@@ -112,11 +130,10 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
         raise TrainingError(f"{path} lacks an id or an image in line {line}.")
     if values["split"] not in ("", *SPLITS):
         raise TrainingError(f"{path} has the split {values['split']!r} in line {line}; it is {' or '.join(SPLITS)}.")
-    images = tuple(
-        path.parent / name.strip() for name in re.split("[;,]" if separator == ";" else ";", values["image"])
-    )
+    names = re.split("[;,]" if separator == ";" else ";", values["image"])
+    images = tuple(_beside(path, name.strip()) for name in names)
     mask, tumor, head, brain = (
-        path.parent / values[key] if values[key] else None for key in ("mask", "tumor", "head", "brain")
+        _beside(path, values[key]) if values[key] else None for key in ("mask", "tumor", "head", "brain")
     )
     for file in (*images, mask, tumor, head, brain):
         if file is not None:
@@ -124,6 +141,12 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
         if file is not None and not os.path.exists(file):  # not Path.exists, which raises where a name is too long
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
     return Case(id=values["id"], images=images, mask=mask, tumor=tumor, head=head, brain=brain, split=values["split"])
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A file by the name that a CSV gives it, perhaps as Windows writes it."""
+    file = path.parent / name
+    return file if os.path.lexists(file) else path.parent / name.replace("\\", "/")
 
 
 def _volumes(folder: Path) -> dict[str, Path]:

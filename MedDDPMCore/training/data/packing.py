@@ -18,6 +18,7 @@ from ...volumes.brats import brats_mapping, numbering_of
 from ...volumes.geometry import Geometry
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
+from ...volumes.plausible import doubt_image
 from ...volumes.same_world import require_together
 from ...volumes.volume import Volume, resample_image, resample_labels
 from .cases import Case
@@ -88,20 +89,36 @@ class PackedCase:
         return float((self.labels > 0).mean()), float(inside.mean()), float(inside.std()), white_matter
 
 
-def pack_case(case: Case, options: PrepareOptions) -> PackedCase:
-    """Reads a case's files and brings them to the grid.
+@dataclass(frozen=True)
+class ReadCase:
+    """A case's files: volumes, one a modality, labels in the scheme's values and the brain mask given, if any, in the
+    world of the first; and what is to be known of them."""
 
-    MedDDPMError where they do not fit the options or one another.
-    """
+    volumes: list[Volume]
+    labels: Volume
+    brain: Volume | None
+    notes: list[str]
+
+
+def read_case(case: Case, options: PrepareOptions) -> ReadCase:
+    """Reads a case's files; MedDDPMError where they do not fit the options or one another."""
     if len(case.images) != len(options.modalities):
         raise TrainingError(f"{len(case.images)} images were given for {len(options.modalities)} modalities.")
     notes: list[str] = []
     first, *others = options.modalities
     volumes = [Volume.read(path) for path in case.images]
+    notes.append(doubt_image(volumes[0]))
     for name, volume in zip(others, volumes[1:], strict=True):
         notes.append(require_together(f"{name} image", volume, f"{first} image", volumes[0], labels=False))
     labels = _labels(case, volumes[0], options, notes)
     brain = None if case.brain is None else _mask("brain mask", case.brain, volumes[0], notes)
+    return ReadCase(volumes, labels, brain, list(filter(None, notes)))
+
+
+def pack_case(case: Case, options: PrepareOptions) -> PackedCase:
+    """Reads a case's files and brings them to the grid. Errors as of `read_case`, and where nothing lies in it."""
+    read = read_case(case, options)
+    volumes, labels, brain = read.volumes, read.labels, read.brain
     if options.template is None:
         geometry = options.grid.geometry_for(labels, options.scheme.head_values)
     else:
@@ -115,7 +132,7 @@ def pack_case(case: Case, options: PrepareOptions) -> PackedCase:
     image = np.stack([_scaled(volume, geometry, on_grid > 0, options.convention) for volume in volumes])
     image = image.astype(np.float32)
     region, white_matter, remark = _brain(image[0], on_grid, brain, geometry, options)
-    return PackedCase(image, on_grid, region, white_matter, remark, tuple(filter(None, notes)))
+    return PackedCase(image, on_grid, region, white_matter, remark, tuple(read.notes))
 
 
 def _scaled(volume: Volume, geometry: Geometry, head: np.ndarray, convention: str) -> np.ndarray:

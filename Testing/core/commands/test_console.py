@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 import pytest
 from phantoms import box, head
@@ -83,3 +84,9 @@ def test_a_dry_run_says_what_it_found_and_writes_nothing(mask, tmp_path, capsys,
     assert main([part.format(**names) for part in command] + ["--dry-run"]) == 0
     assert "mask" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_a_log_is_not_added_to_a_file_that_is_no_log(mask, tmp_path, capsys):
+    before = Path(mask).read_bytes()
+    assert main(["synthesize", mask, str(tmp_path / "out"), "--check", "--log", mask]) == 1
+    assert "no log of medddpm's" in capsys.readouterr().err and Path(mask).read_bytes() == before

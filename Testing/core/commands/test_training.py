@@ -1,9 +1,12 @@
 """Preparing and training from the command line: what is lost is said and does not pass for success."""
 
+import json
+
 import numpy as np
 import pytest
 from phantoms import box, head
 from small_models import write_model
+from small_training import config_values, write_data
 
 from MedDDPMCore.cli import main
 from MedDDPMCore.volumes.volume import Volume
@@ -34,3 +37,26 @@ def test_a_case_that_is_lost_ends_prepare_with_an_error_unless_that_was_asked_fo
     (images / "c.nii.gz").unlink()
     arguments[2] += "-3"
     assert main(arguments) == 0
+
+
+def test_a_dry_run_of_prepare_reads_every_case_and_says_what_would_be_left_out(images, tmp_path, capsys):
+    arguments = ["prepare", str(images), str(tmp_path / "set"), "--model", str(tmp_path / "model"), "--dry-run"]
+    labels = head(box((6, 6, 6), (190, 230, 220)))
+    labels.write(images / "d.nii.gz")
+    moved = Volume(labels.array, box((6, 6, 6), (190, 230, 220), centre=(60, 0, 0)))
+    moved.write(images / "b_mask.nii.gz")
+    assert main(arguments) == 1 and not (tmp_path / "set").exists()
+    printed = capsys.readouterr().out
+    assert "b: " in printed and "left out: The mask has as many voxels as the image" in printed
+    assert "datalad get" in printed and "3 values alone, as a label map does" in printed
+
+
+def test_a_dry_run_of_training_checks_what_is_given_and_writes_nothing(tmp_path, capsys):
+    data = write_data(tmp_path / "data")
+    (tmp_path / "config.json").write_text(json.dumps(config_values(steps=7)))
+    arguments = ["train", str(tmp_path / "config.json"), str(data), str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*arguments, "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "tiny, on cpu: 4 images, 1 more held out" in printed and "stage 0: 7 steps" in printed
+    assert main([*arguments, "--dry-run", "--stage", "3"]) == 1
+    assert "no stage 3" in capsys.readouterr().err and not (tmp_path / "run").exists()

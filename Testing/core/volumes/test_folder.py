@@ -21,6 +21,22 @@ def test_what_the_system_hides_in_a_folder_is_passed_over(tmp_path):
     assert volume_files(tmp_path) == [tmp_path / "a.nii.gz", tmp_path / "s" / "d.MHA"]
 
 
+def test_files_of_other_kinds_beside_volumes_are_named_and_a_detached_header_is_a_volume(tmp_path):
+    for name in ("a.nhdr", "a.raw", "b.mgz", "c.dcm", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match=r"2 files of other kinds, which are passed over: b\.mgz, c\.dcm"):
+        assert volume_files(tmp_path) == [tmp_path / "a.nhdr"]
+
+
+def test_an_empty_folder_says_so_and_one_of_folders_names_them(tmp_path):
+    (tmp_path / ".DS_Store").touch()
+    with pytest.raises(VolumeError, match="neither a volume file nor a DICOM series.*It is empty"):
+        Volume.read(tmp_path)
+    (tmp_path / "series 1").mkdir()
+    with pytest.raises(VolumeError, match="that holds the slices themselves: series 1"):
+        Volume.read(tmp_path)
+
+
 @links
 @pytest.mark.parametrize(
     ("target", "advice"),

@@ -18,6 +18,7 @@ from small_training import write_data
 from training.baselines.test_baselines import values
 
 from MedDDPMCore.base.errors import TrainingError
+from MedDDPMCore.cli import main
 from MedDDPMCore.evaluation.study.config import StudyConfig
 from MedDDPMCore.evaluation.study.images import ImageSet, matched_pairs, real_pairs, write_masks
 from MedDDPMCore.evaluation.study.report import holm, summary
@@ -59,6 +60,17 @@ def study(tmp_path) -> Path:
 
 def results(out: Path) -> dict[str, str]:
     return {path.parent.name: path.read_text() for path in out.glob("arms/*/result.json")}
+
+
+def test_a_dry_run_of_a_study_says_what_it_would_do_and_writes_nothing(study, tmp_path, capsys):
+    assert main(["study", str(study), str(tmp_path / "out"), "--device", "cpu", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "on cpu: 4 real images to train on, 1 held out, 3 masks" in printed and "test other: 3 images" in printed
+    assert "model Pix2Pix is trained, then: 3 images are made" in printed and "arm Real: 2 steps" in printed
+    assert not (tmp_path / "out").exists()
+    write_data(tmp_path / "other", cases=3, grid=ModelGrid((8, 8, 8), (16.0, 16.0, 16.0), "head_top", "RAS"))
+    assert main(["study", str(study), str(tmp_path / "out"), "--dry-run"]) == 1
+    assert "The test set other does not fit" in capsys.readouterr().err
 
 
 def test_a_study_runs_every_arm_and_reports(study, tmp_path):

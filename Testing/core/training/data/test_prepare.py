@@ -234,6 +234,17 @@ def test_what_is_missing_in_a_folder_is_named(tmp_path):
         find_cases(tmp_path, ["_t1", "_t2"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_csv_as_spreadsheets_write_it_is_read(tmp_path, encoding):
+    (tmp_path / "köpfe").mkdir()
+    for name in ("köpfe/ä.nii", "m.nii"):
+        (tmp_path / name).touch()
+    text = "ID;Image;Tumour;\r\np1;köpfe\\ä.nii;m.nii;\r\n;;;\r\n"
+    (tmp_path / "c.csv").write_bytes(text.encode(encoding))
+    [case] = read_csv(tmp_path / "c.csv")
+    assert case == Case("p1", (tmp_path / "köpfe/ä.nii",), tumor=tmp_path / "m.nii")
+
+
 def test_a_csv_names_files_relative_to_itself(tmp_path):
     for name in ("i1.nii", "i2.nii", "m.nii"):
         (tmp_path / name).touch()
