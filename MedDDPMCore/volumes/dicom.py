@@ -111,7 +111,7 @@ def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
     if not files:
         folders = ", ".join(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
         raise VolumeError(
-            f"There is neither a volume file nor a DICOM series in {folder}.",
+            f"There is no DICOM series in {folder}, and no volume file.",
             f"Give the one of its folders that holds the slices themselves: {folders}." if folders else "It is empty.",
         )
     passed_over = {*segmentations, *others}

@@ -30,7 +30,7 @@ def test_files_of_other_kinds_beside_volumes_are_named_and_a_detached_header_is_
 
 def test_an_empty_folder_says_so_and_one_of_folders_names_them(tmp_path):
     (tmp_path / ".DS_Store").touch()
-    with pytest.raises(VolumeError, match="neither a volume file nor a DICOM series.*It is empty"):
+    with pytest.raises(VolumeError, match=r"no DICOM series .* and no volume file\. It is empty"):
         Volume.read(tmp_path)
     (tmp_path / "series 1").mkdir()
     with pytest.raises(VolumeError, match="that holds the slices themselves: series 1"):
