@@ -271,7 +271,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def has_gpu(self):
         """Whether any device but the CPU was found."""
         state = self.panels["setup"].state
-        return state is None or any(device["id"] != "cpu" for device in state.devices)
+        return self.process.is_elsewhere or state is None or any(device["id"] != "cpu" for device in state.devices)
 
     def _processEvent(self, event):
         if event["event"] == "ready":

@@ -75,6 +75,8 @@ def test_an_image_is_made_there_after_the_user_agreed_to_where_it_goes(window, f
     assert window.error_text == "" and result.GetName() == "MRI synthetic"
     assert window.widget.process.ready["host"] == "gpu-server"
     assert "Connected to gpu-server: " in window.advanced.hostText.text
+    assert window.widget.panels["setup"].widget.text == "Setup: images are made on gpu-server"
+    assert window.setup.deviceLabel.text.startswith("Synthesis will run on gpu-server: ")
     window.screenshot("60-computed-elsewhere")
     pid = worker_pid(window)
     start_long_run(window)
@@ -132,7 +134,9 @@ def test_devices_are_those_of_the_computer_that_computes(window, far):
         return [window.advanced.deviceCombo.itemText(row) for row in range(window.advanced.deviceCombo.count)]
 
     choose(window, "far")
+    assert "once it was asked" in window.setup.deviceLabel.text and "training" in window.setup.stateLabel.text
     before = offered()
     own = dependencies.State(machine="Linux x86_64", devices=({"id": "cuda:0", "name": "a card of this computer"},))
     window.widget.panels["setup"]._found(own)
     assert offered() == before
+    assert "this computer" not in window.setup.deviceLabel.text and window.widget.has_gpu

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("slicer")
@@ -38,7 +39,7 @@ def shown():
 def test_another_layout_leaves_the_synthetic_image_in_the_views(window, source):
     mri, node, ids = drawn_head(window)
     if source == "a canvas":
-        window.parameters.mri = None
+        slicer.mrmlScene.RemoveNode(mri)
         window.host.process_events()
         window.widget.panels["edit"].widget.collapsed = False
         window.click(window.edit.canvasButton)
@@ -135,3 +136,33 @@ def test_the_reload_button_reads_all_of_the_extensions_python_again(window):
             assert sys.modules[name] is not kept[name]
     finally:
         sys.modules.update(kept)
+
+
+def test_the_editor_paints_on_the_chosen_mri_until_the_user_chooses_another_source_in_it(window):
+    mri, node, ids = drawn_head(window)
+    editor = window.edit.editor
+    grid = node.GetSegmentation().GetConversionParameter("Reference image geometry")
+    second, own = (phantom.volume(phantom.oblique(), HEAD_SHAPE, name) for name in ("second", "own"))
+    assert editor.sourceVolumeNode() is mri
+    window.parameters.mri = second
+    assert editor.sourceVolumeNode() is second
+    editor.setSourceVolumeNode(own)
+    window.parameters.mri = mri
+    window.host.process_events()
+    assert editor.sourceVolumeNode() is own
+    window.parameters.mri = None
+    window.host.process_events()
+    assert editor.sourceVolumeNode() is own and not window.edit.canvasButton.isVisibleTo(window.widget.parent)
+    assert node.GetSegmentation().GetConversionParameter("Reference image geometry") == grid
+
+
+def test_another_segmentation_is_painted_on_the_mri_chosen_or_else_on_what_it_was_drawn_on(window):
+    mri, node, ids = drawn_head(window)
+    drawn_on = phantom.volume(phantom.oblique(), HEAD_SHAPE, "drawn on")
+    second, _ids = phantom.segmentation(drawn_on, {"Head": np.ones(HEAD_SHAPE, np.uint8)}, "second")
+    window.parameters.segmentation = second
+    assert window.edit.editor.sourceVolumeNode() is mri
+    window.parameters.segmentation = node
+    window.parameters.mri = None
+    window.parameters.segmentation = second
+    assert window.edit.editor.sourceVolumeNode() is drawn_on

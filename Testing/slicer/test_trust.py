@@ -27,6 +27,9 @@ def test_views_that_show_a_synthetic_image_say_so_and_others_do_not(window):
     assert marks() == {""}
     views.show(slicer.mrmlScene, made, mri, 1.0)
     assert marks() == {"SYNTHETIC: not for diagnosis"}
+    layout = slicer.app.layoutManager()
+    corners = [layout.sliceWidget(name).sliceView().cornerAnnotation() for name in layout.sliceViewNames()]
+    assert all(corner.GetTextProperty().GetShadow() for corner in corners)  # else unreadable over white
     window.screenshot("66-synthetic-mark")
     views.set_fade(slicer.mrmlScene, 0.0)
     assert marks() == {""}

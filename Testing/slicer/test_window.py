@@ -152,8 +152,8 @@ def test_no_head_is_made_in_a_segmentation_of_surfaces(window):
 
 
 def test_without_an_mri_there_is_a_canvas_to_paint_on(window):
-    mri, node, ids = drawn_head(window)
-    window.parameters.mri = None
+    mri, _node, _ids = drawn_head(window)
+    slicer.mrmlScene.RemoveNode(mri)
     slicer.mrmlScene.RemoveNode(mri)
     window.host.process_events()
     window.widget.panels["edit"].widget.collapsed = False

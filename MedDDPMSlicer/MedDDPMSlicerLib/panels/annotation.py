@@ -21,6 +21,7 @@ def mark_views() -> None:
         corners = widget.sliceView().cornerAnnotation()
         text = TEXT if _shows_synthetic(widget.mrmlSliceCompositeNode()) else ""
         if (corners.GetText(_EDGE) or "") != text:
+            corners.GetTextProperty().SetShadow(True)  # Slicer's own annotations set it, where they are on
             corners.SetText(_EDGE, text)
             widget.sliceView().scheduleRender()
 

@@ -22,6 +22,7 @@ class EditPanel(Panel):
     def __init__(self, window: Window):
         super().__init__(window)
         self.ui.editor.setMRMLScene(slicer.mrmlScene)
+        self._given = None  # the source volume that the editor got from here last
         self._effects = slicer.qSlicerSegmentEditorEffectFactory.instance()
         self._effects.connect("effectRegistered(QString)", self._effect_registered)
         self.ui.canvasButton.connect("clicked()", self._make_canvas)
@@ -48,18 +49,29 @@ class EditPanel(Panel):
         source = self._parameters.mri or samples.canvas_of(segmentation)
         if self.ui.editor.segmentationNode() != segmentation:
             self.ui.editor.setSegmentationNode(segmentation)
-        if segmentation is not None and self.ui.editor.sourceVolumeNode() != source:
-            self.ui.editor.setSourceVolumeNode(source)
-        self.ui.canvasButton.visible = segmentation is not None and source is None
+            self._given = self.ui.editor.sourceVolumeNode()  # it takes what the segmentation was drawn on
+        if segmentation is not None and source is not None:
+            self._offer_source(source)
+        lacks_source = segmentation is not None and self.ui.editor.sourceVolumeNode() is None
+        self.ui.canvasButton.visible = lacks_source
         if segmentation is None:
             self.ui.editHint.text = _("Choose a segmentation first.")
-        elif source is None:
+        elif lacks_source:
             self.ui.editHint.text = _("The Segment Editor needs an image to paint on: choose the MRI above, or")
         else:
             self.ui.editHint.text = _(
                 "Choose the tumor segment, then Paint, Draw or Erase in the slice views. "
                 "Undo with Ctrl+Z. The tumor may lie over the head: it counts as tumor."
             )
+
+    def _offer_source(self, source) -> None:
+        """Let the editor paint on a volume, unless the user has chosen another one in the editor."""
+        chosen = self.ui.editor.sourceVolumeNode()
+        if chosen is not None and chosen is not self._given:
+            return
+        if chosen is not source:
+            self.ui.editor.setSourceVolumeNode(source)
+        self._given = source
 
     def _opened_or_closed(self, closed: bool) -> None:
         """Painting begins with the lesion's segment, not with the head, which comes first."""

@@ -68,7 +68,7 @@ class Window(Protocol):
 
     @property
     def has_gpu(self) -> bool:
-        """Whether any device but the CPU was found; True while that is not known."""
+        """Whether any device but the CPU was found; True while that is not known, as on another computer."""
 
     def resourcePath(self, filename: str) -> str: ...
 

@@ -78,9 +78,14 @@ class SetupPanel(Panel):
             self.widget.text = _("Setup")
             self.ui.stateLabel.text = _("Looking for the packages that synthesis needs…")
             return
-        self.widget.text = _("Setup: ready") if state.is_complete else _("Setup: something is missing")
-        self.ui.stateLabel.text = "\n".join(part for part in (self._problem, self._text(state)) if part)
-        self.ui.deviceLabel.text = state.device_text()
+        host = self.window.process.host
+        if host:
+            self.widget.text = _("Setup: images are made on {host}").format(host=host)
+        else:
+            self.widget.text = _("Setup: ready") if state.is_complete else _("Setup: something is missing")
+        parts = (self._problem, self._elsewhere_text(host), self._text(state))
+        self.ui.stateLabel.text = "\n".join(part for part in parts if part)
+        self.ui.deviceLabel.text = self._devices_there(host) if host else state.device_text()
         self.ui.downloadLabel.text = state.download_text()
 
     def close(self) -> None:
@@ -98,6 +103,23 @@ class SetupPanel(Panel):
         self.ui.stateLabel.text = _("Starting pip…")
         self.show()
         self.window.refresh()
+
+    def _elsewhere_text(self, host: str) -> str:
+        if not host:
+            return ""
+        return _(
+            "Images are made on {host}, with the packages that are there (Advanced, Compute on). "
+            "The rest is of this computer, where training and export run:"
+        ).format(host=host)
+
+    def _devices_there(self, host: str) -> str:
+        ready = self.window.process.ready or {}
+        names = ", ".join(str(device["name"]) for device in ready.get("devices") or [])
+        if ready.get("host") != host or not names:
+            return _("Which devices {host} has is known once it was asked: press Test under Advanced.").format(
+                host=host
+            )
+        return _("Synthesis will run on {host}: {devices}").format(host=host, devices=names)
 
     def _text(self, state: dependencies.State) -> str:
         if state.failure:
@@ -122,8 +144,9 @@ class SetupPanel(Panel):
 
     def _found(self, state: dependencies.State) -> None:
         self.state = state
-        self.widget.collapsed = state.is_complete and not self._problem
-        if state.devices and not self.window.process.is_elsewhere:
+        lies_here = not self.window.process.is_elsewhere
+        self.widget.collapsed = (state.is_complete or not lies_here) and not self._problem
+        if state.devices and lies_here:
             self.window.show_devices(state.devices)
         self.window.refresh()
 

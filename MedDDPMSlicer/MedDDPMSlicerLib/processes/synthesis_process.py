@@ -63,8 +63,12 @@ class SynthesisProcess:
         return self._transport.is_running()
 
     @property
+    def host(self) -> str:
+        """The other computer on which the work is done; "" for this one."""
+        return self._place[1] if self._place else ""
+
+    @property
     def is_elsewhere(self) -> bool:
-        """Whether the work is done on another computer."""
         return bool(self._place)
 
     @property

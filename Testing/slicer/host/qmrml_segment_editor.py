@@ -1,7 +1,8 @@
 """The Segment Editor widget, reduced: nodes, segments, the active effect by name, undo and redo. No effect paints.
 
 What it does by itself is as in Slicer: it watches the views while an effect is active, and in those it shows its source
-volume anew with every layout; while the scene is closed or loaded it does not look at its node.
+volume anew with every layout; while the scene is closed or loaded it does not look at its node. With a segmentation
+it takes the volume that this was drawn on as its source; another source leaves the segmentation's grid as it is.
 """
 
 import shiboken6
@@ -149,7 +150,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if self._scene is None or self._scene.IsClosing() or self._scene.IsBatchProcessing():
             return
         self._updating = True
-        self._follow_segmentation(node.GetSegmentationNode())
+        self._follow_segmentation(node.GetSegmentationNode(), node)
         self._follow_source(node.GetSourceVolumeNode())
         self._activate(self._effects.get(node.GetActiveEffectName()))
         self._show()
@@ -174,7 +175,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
                 composite.SetForegroundVolumeID(None)
                 composite.SetLabelVolumeID(None)
 
-    def _follow_segmentation(self, segmentation):
+    def _follow_segmentation(self, segmentation, node):
         if segmentation is self._segmentation:
             return
         self._segmentation = segmentation
@@ -184,15 +185,28 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if segmentation is not None:
             self._segment_observations.add(segmentation.GetSegmentation(), segment_events(), self._segments_changed)
             segmentation.CreateDefaultDisplayNodes()
+            role = segmentation.GetReferenceImageGeometryReferenceRole()
+            node.SetAndObserveSourceVolumeNode(segmentation.GetNodeReference(role))
         self._segments_changed()
         self.segmentationNodeChanged.emit(segmentation)
 
     def _follow_source(self, source):
         if source is not self._source:
             self._source = source
+            self._give_geometry()
             if self.autoShowSourceVolumeNode:
                 self._show_source()
             self.sourceVolumeNodeChanged.emit(source)
+
+    def _give_geometry(self):
+        """A segmentation without voxels or a grid gets the source volume's; others keep theirs."""
+        segmentation = self._segmentation.GetSegmentation() if self._segmentation is not None else None
+        converter = slicer.vtkSegmentationConverter
+        if self._source is None or segmentation is None:
+            return
+        known = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+        if not known and not segmentation.ContainsRepresentation(converter.GetBinaryLabelmapRepresentationName()):
+            self._segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._source)
 
     def segmentationNode(self):
         return self._segmentation
@@ -208,17 +222,16 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self.setSegmentationNode(self._scene.GetNodeByID(nodeID))
 
     def sourceVolumeNode(self):
-        return self._source
+        return self._editor_node.GetSourceVolumeNode() if self._editor_node is not None else None
 
     def sourceVolumeNodeID(self):
-        return self._source.GetID() if self._source is not None else ""
+        node = self.sourceVolumeNode()
+        return node.GetID() if node is not None else ""
 
     def setSourceVolumeNode(self, node):
         if self._editor_node is None or self._updating:
             return
         self._editor_node.SetAndObserveSourceVolumeNode(node)
-        if node is not None and self._segmentation is not None:
-            self._segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
 
     def setSourceVolumeNodeID(self, nodeID):
         self.setSourceVolumeNode(self._scene.GetNodeByID(nodeID))
