@@ -292,10 +292,6 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.run.status.phase != "running":
             self.refresh()
 
-    @property
-    def has_muon(self):
-        return self.panels["setup"].has_muon
-
     def install(self, commands, then):
         self.panels["setup"].install(commands, then)
 

@@ -109,4 +109,4 @@ def test_a_step_of_muon_is_the_cpus():
         layer.weight.grad, layer.bias.grad = (draw(n, p.shape).to(device) for n, p in layer.named_parameters())
         make_optimizer("muon", layer, 0.1).step()
         steps.append(layer.weight.detach().cpu() - before)
-    assert float((steps[1] - steps[0]).norm() / steps[0].norm()) < 0.05, "it rounds to bfloat16 on both"
+    assert float((steps[1] - steps[0]).norm() / steps[0].norm()) < 0.05, "it rounds to bfloat16 where that is fast"

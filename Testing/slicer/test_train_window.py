@@ -168,18 +168,3 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_words(window, tmp_path):
     text = window.host.dialogs.shown[-1].text
     assert "were not imported" in text and "photo.pt" in text
     assert window.parameters.model == before
-
-
-def test_a_torch_without_muon_is_said_before_the_click_and_trains_by_adam(window, images, tmp_path):
-    from MedDDPMSlicerLib.processes import dependencies, training
-
-    versions = (("torch", "2.4.1"),)
-    window.widget.panels["setup"]._found(dependencies.State(versions=versions))
-    window.parameters.trainingData, window.parameters.trainingRun = str(images), str(tmp_path / "run")
-    window.widget.panels["train"].widget.collapsed = False
-    window.host.process_events()
-    assert "no optimizer Muon" in window.train.trainStatus.text
-    window.click(window.train.trainButton)
-    written = json.loads((tmp_path / "run" / training.CONFIGURATION).read_text(encoding="utf-8"))
-    assert {stage["optimizer"] for stage in written["training"]} == {"adam"}
-    window.widget.panels["train"].process.close()

@@ -117,19 +117,3 @@ def test_the_loss_becomes_a_plot(host):
     assert slicer.app.applicationLogic().GetSelectionNode().GetActivePlotChartID() == plot.chart.GetID()
     slicer.mrmlScene.Clear(False)
     assert not plot.is_in_scene
-
-
-def optimizers(run):
-    stages = json.loads((run / training.CONFIGURATION).read_text(encoding="utf-8"))["training"]
-    return [(stage["optimizer"], stage["learning_rate"]) for stage in stages]
-
-
-def test_without_muon_adam_trains_at_a_lower_rate_and_a_run_goes_on_as_it_began(tmp_path):
-    training.write_configuration(tmp_path / "new", 10, 1)
-    training.write_configuration(tmp_path / "old", 10, 1, has_muon=False)
-    for (muon, fast), (adam, slow) in zip(optimizers(tmp_path / "new"), optimizers(tmp_path / "old"), strict=True):
-        assert (muon, adam) == ("muon", "adam") and slow == pytest.approx(fast / 5)
-    begun = optimizers(tmp_path / "old")
-    (tmp_path / "old" / "stage-0.pt").touch()
-    training.write_configuration(tmp_path / "old", 20, 1, has_muon=True)
-    assert optimizers(tmp_path / "old") == begun

@@ -59,10 +59,6 @@ class Window(Protocol):
         """The chosen model's labels as segments."""
 
     @property
-    def has_muon(self) -> bool:
-        """Whether torch has that optimizer, as far as is known."""
-
-    @property
     def can_synthesize(self) -> bool:
         """Whether the packages for it are there, as far as is known."""
 

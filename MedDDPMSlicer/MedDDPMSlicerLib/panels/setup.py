@@ -53,11 +53,6 @@ class SetupPanel(Panel):
         """False only when it is known that something is missing."""
         return self.state is None or self.state.is_complete
 
-    @property
-    def has_muon(self) -> bool:
-        """False only when it is known that torch is too old for that optimizer."""
-        return self.state is None or self.state.has_muon
-
     def show(self) -> None:
         self.widget.collapsed = False
 

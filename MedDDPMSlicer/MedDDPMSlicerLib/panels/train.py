@@ -16,9 +16,6 @@ from .panel import Panel, Window
 
 _INTERVAL_MS = 1000
 _PICTURE_WIDTH = 360
-WITHOUT_MUON = _(
-    "This PyTorch has no optimizer Muon (2.9 and newer have it): Adam will be used, which learns less in a step."
-)
 
 
 class TrainPanel(Panel):
@@ -66,7 +63,7 @@ class TrainPanel(Panel):
         self.ui.useModelButton.enabled = (
             not running and training.made_model(Path(parameters.trainingRun.strip())) is not None
         )
-        self.ui.trainStatus.text = self._status() or ("" if self.window.has_muon else WITHOUT_MUON)
+        self.ui.trainStatus.text = self._status()
 
     def forget_scene(self) -> None:
         """The scene is being closed: its plot is gone, the training goes on."""
@@ -99,9 +96,7 @@ class TrainPanel(Panel):
             return
         tune = parameters.model if parameters.trainingFineTune else ""
         try:
-            todo = training.commands(
-                data, run, parameters.trainingSteps, parameters.trainingBatch, tune, self.window.has_muon
-            )
+            todo = training.commands(data, run, parameters.trainingSteps, parameters.trainingBatch, tune)
         except OSError as error:
             self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
             self.refresh()

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from .. import paths
 from .command_process import NOT_STARTED
-from .requirements import MUON, SYNTHESIS, is_enough
+from .requirements import SYNTHESIS
 
 _PROBE = ["-X", "utf8", "-m", "MedDDPMSlicerLib.processes.probe"]
 
@@ -41,11 +41,6 @@ class State:
     @property
     def lacks_torch(self) -> bool:
         return "torch" in {*self.missing, *dict(self.broken), *dict(self.old)}
-
-    @property
-    def has_muon(self) -> bool:
-        """False only where torch is known to be too old for it."""
-        return is_enough(dict(self.versions).get("torch", MUON), MUON)
 
     def device_text(self) -> str:
         """Which device will do the work, in words; says so where a GPU lies idle."""

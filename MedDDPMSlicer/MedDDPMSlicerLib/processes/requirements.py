@@ -9,8 +9,6 @@ SYNTHESIS = {"torch": "2.2", "safetensors": "0.4", "nibabel": "5.0", "tqdm": "4.
 """Package -> the oldest version that will do, for synthesis and training."""
 DICOM = {"pydicom": "3.0", "highdicom": "0.25"}
 """The same for DICOM export."""
-MUON = "2.9"
-"""The first torch with the optimizer Muon."""
 
 
 def is_enough(version: str, oldest: str) -> bool:

@@ -12,7 +12,6 @@ from ..mrml.loss_plot import read_log
 from .command_process import CommandProcess
 
 CONFIGURATION = "slicer-training.json"
-_MUON_RATE = 5  # how many times Adam's learning rate suits Muon
 
 
 def recipe() -> Path:
@@ -31,31 +30,22 @@ def made_model(run: Path) -> Path | None:
     return folder if model_info.read(folder, str(folder)) is not None and run.parts else None
 
 
-def write_configuration(run: Path, steps: int, batch: int, has_muon: bool = True) -> Path:
-    """The bundled recipe with other steps (of each stage) and batch size, written into the run folder.
-
-    has_muon: whether torch has that optimizer; without it Adam trains, at the lower rate that suits it. A run that can
-    be resumed keeps the optimizer that it began with.
-    """
+def write_configuration(run: Path, steps: int, batch: int) -> Path:
+    """The bundled recipe with other steps (of each stage) and batch size, written into the run folder."""
     path = make_folder(run) / CONFIGURATION
-    if path.is_file() and has_checkpoint(run):
-        begun = json.loads(path.read_text(encoding="utf-8"))["training"]
-        has_muon = any(stage.get("optimizer") == "muon" for stage in begun)
     values = json.loads(recipe().read_text(encoding="utf-8"))
     for stage in values["training"]:
         stage["steps"], stage["batch_size"] = steps, batch
-        if stage.get("optimizer") == "muon" and not has_muon:
-            stage["optimizer"], stage["learning_rate"] = "adam", stage["learning_rate"] / _MUON_RATE
     write_json(path, values)
     return path
 
 
-def commands(data: Path, run: Path, steps: int, batch: int, start_from: str, has_muon: bool = True) -> list[list[str]]:
+def commands(data: Path, run: Path, steps: int, batch: int, start_from: str) -> list[list[str]]:
     """What to run, one after the other: pack the images unless the folder is a packed training set, then train.
 
     start_from: a model's name or folder to fine-tune, or "".
     """
-    configuration = str(write_configuration(run, steps, batch, has_muon))
+    configuration = str(write_configuration(run, steps, batch))
     packed, todo = data, []
     if not (data / "dataset.json").is_file():
         packed = run / "dataset"
