@@ -61,6 +61,7 @@ class StageSpec:
     of `MedDDPMCore.networks.unet.UNet` beside its channel counts, which follow from the domain and the label scheme.
     temperature: standard deviation of the noise in sampling; below 1 the images are smoother and differ less, which
     suits a network that has not been trained for long.
+    A "haar_detail" stage refines what the one before made, averaged where that is finer than its own coarse image.
     The generators of the baselines (`networks.translation`) are such a stage of a single step: voxels, x0, timesteps 1.
     """
 
@@ -157,8 +158,10 @@ class ModelSpec:
                 raise ModelError(f"Stage {i} makes {domain.channels} images, but {len(self.modalities)} are named.")
             if any(n % domain.block for n in self.grid.shape):
                 raise ModelError(f"Stage {i} needs grid sizes that {domain.block} divides, not {self.grid.shape}.")
-            if (domain.kind == "haar_detail") != (i > 0) or 2 * domain.factor != factors[-1]:
-                raise ModelError(f"Stage {i} does not follow from the one before: it must double its resolution.")
+            if (domain.kind == "haar_detail") != (i > 0) or 2 * domain.factor % factors[-1]:
+                raise ModelError(
+                    f"Stage {i} does not follow from the one before: it must refine that image, or an average of it."
+                )
             factors.append(domain.factor)
             if len(domain.mean) != len(domain.std) or len(domain.std) not in (0, domain.x_channels):
                 raise ModelError(f"Stage {i} needs {domain.x_channels} means and standard deviations, or none.")

@@ -67,7 +67,7 @@ def walk(
     queue = _GpuQueue(condition.device)
     image: Callable[[], Tensor] | None = None
     for i, (stage, network, count) in enumerate(zip(stages, networks, counts, strict=True)):
-        coarse = image() if image else None
+        coarse = shrink(image(), 2 * stage.domain.factor // stages[i - 1].domain.factor) if image else None
         view = _Whole(stage.domain, coarse) if filling is None else _Around(stage.domain, coarse, filling, i)
         near = view.cut(condition)
         denoise = denoiser(network, stage, stage.domain.pack(near, view.coarse), view.coarse, precision)

@@ -21,11 +21,11 @@ def write_model(
     folder: Path, modalities=("T1",), kinds=("voxels",), grid: ModelGrid = GRID, name: str = "small"
 ) -> Path:
     """A bundle with random weights: one stage a domain kind, coarse to fine, its last layers filled so that its
-    output is not zero.
+    output is not zero. Of two "haar_detail" the first makes again what "haar" made, from an average of it.
     """
     torch.manual_seed(1)
     scheme = WHOLE_HEAD if len(modalities) == 1 else BRATS
-    factors = [2 if kind == "haar" and "haar_detail" in kinds else 1 for kind in kinds]
+    factors = [2] * (len(kinds) - 1) + [1]
     stages = tuple(
         StageSpec(Domain(kind, len(modalities), factor), "v", 50, NETWORK)
         for kind, factor in zip(kinds, factors, strict=True)

@@ -80,12 +80,17 @@ def test_previews_of_a_coarse_stage_lie_on_the_mask_too(cascade, mask):
     assert preview.volumes["T1"].geometry is mask.geometry
 
 
-def test_the_refined_image_keeps_the_coarse_one(cascade, mask):
-    seen = [p.images for p in cascade.steps(mask, steps=3)]
-    coarse, fine = seen[2], seen[-1]
-    shrunk = torch.nn.functional.avg_pool3d(fine, 2)
-    inside = (fine.abs() < 0.999).float()
-    untouched = torch.nn.functional.avg_pool3d(inside, 2) == 1
+@pytest.mark.parametrize(
+    ("kinds", "factor"), [(("haar", "haar_detail"), 2), (("haar", "haar_detail", "haar_detail"), 4)]
+)
+def test_the_refined_image_keeps_the_coarse_one_or_its_average(kinds, factor, mask, tmp_path):
+    cascade = load_model(write_model(tmp_path / "cascade", kinds=kinds), "cpu", "float32")
+    images = [p.images for p in cascade.steps(mask, steps=3)]
+    coarse, refined = images[2], images[5]
+    size = coarse.shape[-1] * 2 // factor
+    coarse, shrunk = (torch.nn.functional.avg_pool3d(image, image.shape[-1] // size) for image in (coarse, refined))
+    inside = (refined.abs() < 0.999).float()
+    untouched = torch.nn.functional.avg_pool3d(inside, refined.shape[-1] // size) == 1
     assert untouched.any()
     torch.testing.assert_close(shrunk[untouched], coarse[untouched], atol=1e-4, rtol=0)
 
