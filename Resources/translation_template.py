@@ -1,4 +1,4 @@
-"""Writes a Qt translation template (.ts) of all that the Slicer module says: python translation_template.py OUT.ts
+"""Writes the Qt translation template of all that the Slicer module says, translations/MedDDPM.ts beside this file.
 
 Contexts are those by which Slicer looks texts up: a Python file's name, with its package's before it where it lies in
 one, and the class of a .ui file. Qt's lupdate, lrelease and Linguist take the file.
@@ -7,20 +7,19 @@ one, and the class of a .ui file. Qt's lupdate, lrelease and Linguist take the f
 from __future__ import annotations
 
 import ast
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 MODULE = Path(__file__).resolve().parents[1] / "MedDDPMSlicer"
+TEMPLATE = Path(__file__).resolve().parent / "translations" / "MedDDPM.ts"
 
 
 class Message(NamedTuple):
     context: str
     source: str
     file: Path
-    line: int
 
 
 def in_python(path: Path) -> Iterator[Message]:
@@ -32,7 +31,7 @@ def in_python(path: Path) -> Iterator[Message]:
         texts = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
         if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"{path}:{node.lineno}: only a plain text can be translated")
-        yield Message(f"{package}{path.stem}" if len(texts) == 1 else texts[0], texts[-1], path, node.lineno)
+        yield Message(f"{package}{path.stem}" if len(texts) == 1 else texts[0], texts[-1], path)
 
 
 def in_form(path: Path) -> Iterator[Message]:
@@ -41,7 +40,7 @@ def in_form(path: Path) -> Iterator[Message]:
     for element in root.iter("property"):
         text = element.find("string")
         if element.get("stdset") != "0" and text is not None and text.text and text.get("notr") != "true":
-            yield Message(root.findtext("class", ""), text.text, path, 0)
+            yield Message(root.findtext("class", ""), text.text, path)
 
 
 def messages(module: Path = MODULE) -> list[Message]:
@@ -65,8 +64,7 @@ def template(found: list[Message], root: Path = MODULE) -> str:
             contexts[message.context] = ElementTree.SubElement(ts, "context")
             ElementTree.SubElement(contexts[message.context], "name").text = message.context
         entry = ElementTree.SubElement(contexts[message.context], "message")
-        place = {"filename": message.file.relative_to(root).as_posix()}
-        ElementTree.SubElement(entry, "location", place | ({"line": str(message.line)} if message.line else {}))
+        ElementTree.SubElement(entry, "location", filename=message.file.relative_to(root).as_posix())
         ElementTree.SubElement(entry, "source").text = message.source
         ElementTree.SubElement(entry, "translation", type="unfinished")
     ElementTree.indent(ts, " ")
@@ -74,6 +72,5 @@ def template(found: list[Message], root: Path = MODULE) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    Path(sys.argv[1]).write_text(template(messages()), encoding="utf-8", newline="\n")
+    TEMPLATE.parent.mkdir(exist_ok=True)
+    TEMPLATE.write_text(template(messages()), encoding="utf-8", newline="\n")

@@ -119,6 +119,11 @@ def test_the_translation_template_holds_what_is_said_in_the_context_that_slicer_
     assert not any("notr" in message.source or message.source == "Ctrl+Return" for message in found.values())
 
 
+def test_the_template_in_the_repository_is_of_the_words_of_today(translation):
+    made, kept = translation.template(translation.messages()), translation.TEMPLATE.read_text(encoding="utf-8")
+    assert made == kept, "run: python Resources/translation_template.py"
+
+
 def test_a_text_that_is_made_when_it_runs_cannot_be_translated(translation, tmp_path):
     (tmp_path / "code.py").write_text('_(f"{count} images")', encoding="utf-8")
     with pytest.raises(ValueError, match="plain text"):
