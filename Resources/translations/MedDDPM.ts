@@ -2318,11 +2318,6 @@
   <name>panels.train</name>
   <message>
    <location filename="MedDDPMSlicerLib/panels/train.py" />
-   <source>This PyTorch has no optimizer Muon (2.9 and newer have it): Adam will be used, which learns less in a step.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/panels/train.py" />
    <source>Resume</source>
    <translation type="unfinished" />
   </message>
