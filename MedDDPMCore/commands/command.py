@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
 
 if TYPE_CHECKING:
+    from ..synthesis.masks import Given
     from ..volumes.labels import LabelMapping, LabelScheme
     from ..volumes.volume import Volume
 
@@ -72,10 +73,15 @@ def label_mapping(args: argparse.Namespace, scheme: LabelScheme, path: str | Pat
     return brats_mapping(numbering, scheme) if numbering else None
 
 
-def add_mri(p: argparse.ArgumentParser, needed: bool = False) -> None:
-    """Adds --mri, unless the command needs one in any case, and which of its images is meant; see `read_mri`."""
+def add_mri(p: argparse.ArgumentParser, needed: bool = False, several: bool = False) -> None:
+    """Adds --mri, unless the command needs one in any case, and which of its images is meant; see `read_mri`. several:
+    of several patients, see `mask_reader`."""
     if not needed:
-        p.add_argument("--mri", help="the patient's MRI: a mask of a tumour alone gets the head that is seen in it")
+        more = "; of several masks, a folder of MRIs named as the masks are, or a CSV with columns mask and mri"
+        text = "the patient's MRI: a mask of a tumour alone gets the head that is seen in it"
+        p.add_argument("--mri", help=text + more * several)
+    if several:
+        p.add_argument("--mri-suffix", default="", help="what the names of MRIs in a folder end with, such as _t1c")
     p.add_argument("--frames", default="", help="of an MRI in one DICOM file with several images: 'echo time=5 ms'")
 
 
@@ -84,6 +90,14 @@ def read_mri(args: argparse.Namespace, path: str) -> Volume:
     from ..volumes.volume import Volume
 
     return Volume.read(path, frames=args.frames)
+
+
+def mask_reader(args: argparse.Namespace, masks: Sequence[Path], scheme: LabelScheme) -> Callable[[Path], Given]:
+    """What gives each mask with its labels' meaning and its MRI, as the options say; see `synthesis.masks`."""
+    from ..synthesis.masks import find_mris, reader
+
+    mris = find_mris(args.mri, masks, args.mri_suffix) if args.mri else {}
+    return reader(lambda path: label_mapping(args, scheme, path), mris, args.frames)
 
 
 def add_dry_run(p: argparse.ArgumentParser, *names: str) -> None:

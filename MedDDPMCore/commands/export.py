@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError
 from . import console
-from .command import EXIT_ERROR, Commands, add_command, add_dry_run, add_json, label_mapping, print_result
+from .command import (
+    EXIT_ERROR,
+    Commands,
+    add_command,
+    add_dry_run,
+    add_json,
+    add_label_options,
+    add_mri,
+    label_mapping,
+    mask_reader,
+    print_result,
+)
 from .synthesis import add_synthesis_options, check_masks, picked_device
 
 if TYPE_CHECKING:
@@ -36,6 +47,7 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("--progress", action="store_true", help="print a JSON line a step, for programs")
     add_synthesis_options(p)
+    add_mri(p, several=True)
     add_dry_run(p, "--check")
     add_json(p)
 
@@ -49,7 +61,7 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("out", help="new folder for the study; nothing is ever written over")
     p.add_argument("--mask", help="the mask it was made from, for a segmentation object (SEG)")
-    p.add_argument("--labels", help="what the mask calls its labels, such as head=1,tumor=2")
+    add_label_options(p)
     p.add_argument("--record", help="the record of a single image, where it does not lie beside it")
     p.add_argument("--source", help="DICOM folder of the patient's own series; only with --keep-identity")
     p.add_argument(
@@ -66,14 +78,14 @@ def dataset(args: argparse.Namespace) -> int:
     from ..export.dataset import DatasetOptions, make_dataset
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.batch import find_masks
+    from ..synthesis.masks import find_masks
     from ..synthesis.synthesize import Settings, load_model
 
     masks = find_masks(args.masks)
     scheme = ModelSpec.read(find_model(args.model)).labels
-    mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
+    read = mask_reader(args, masks, scheme)
     if args.dry_run:
-        return check_masks(args, masks, scheme, mapping)
+        return check_masks(args, masks, scheme, read)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -86,7 +98,7 @@ def dataset(args: argparse.Namespace) -> int:
     report, close = _json_lines() if args.progress else _bar(args)
     try:
         options = DatasetOptions(
-            mapping=mapping, keep_names=args.keep_names, deface=args.deface, compression=args.compression
+            read=read, keep_names=args.keep_names, deface=args.deface, compression=args.compression
         )
         made = make_dataset(
             model, masks, args.out, layout=args.layout, settings=settings, options=options, report=report
@@ -95,6 +107,7 @@ def dataset(args: argparse.Namespace) -> int:
         close()
     holds = f"holds {made.cases} cases" if made.cases is not None else "is completed by the last process to end"
     counts = f"{len(made.made)} made, {len(made.there_before)} there before, {len(made.failed)} masks left out"
+    counts += f", {len(made.same)} masks the same as another" if made.same else ""
     print_result(args, {"folder": args.out, **dataclasses.asdict(made)}, [f"{counts}; {args.out} {holds}"])
     return EXIT_ERROR if made.failed else 0
 
@@ -131,7 +144,7 @@ def dicom(args: argparse.Namespace) -> int:
     from ..export.dicom import export_dicom, require_dicom
     from ..export.record import read_record
     from ..synthesis.output import sidecar
-    from ..volumes.labels import parse_label_mapping
+    from ..volumes.labels import BRATS
     from ..volumes.volume import Volume
 
     if bool(args.source) != args.keep_identity:
@@ -145,7 +158,7 @@ def dicom(args: argparse.Namespace) -> int:
     records = [read_record(Path(args.record or sidecar(Path(image)))) for image in args.image]
     images = [Volume.read(image) for image in args.image]
     mask = Volume.read(args.mask, labels=True) if args.mask else None
-    mapping = parse_label_mapping(args.labels) if args.labels else None
+    mapping = label_mapping(args, BRATS, args.mask or "")
     notes = export_dicom(
         list(zip(images, records, strict=True)),
         args.out,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,16 @@ from .command import (
     add_mri,
     at_least_one,
     image_written,
-    label_mapping,
+    mask_reader,
     print_result,
     read_mri,
     require_new,
 )
 
 if TYPE_CHECKING:
+    from ..synthesis.masks import Given
     from ..synthesis.synthesize import Progress
-    from ..volumes.labels import LabelMapping, LabelScheme
-    from ..volumes.volume import Volume
+    from ..volumes.labels import LabelScheme
 
 
 def add(commands: Commands) -> None:
@@ -45,7 +46,7 @@ def add(commands: Commands) -> None:
         "out", help="folder for the NIfTI images, their JSON records and PNG previews; of one image, also its file"
     )
     add_synthesis_options(p)
-    add_mri(p)
+    add_mri(p, several=True)
     add_dry_run(p, "--check")
     add_json(p)
 
@@ -80,23 +81,19 @@ def synthesize(args: argparse.Namespace) -> int:
     from ..base.parallel import rank_and_world
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.batch import find_masks, mask_names, synthesize_files
+    from ..synthesis.batch import synthesize_files
+    from ..synthesis.masks import find_masks, mask_names
     from ..synthesis.synthesize import Settings, load_model
-    from ..volumes.volume import Volume
 
     masks = find_masks(args.mask)
-    if args.mri and len(masks) > 1:
-        raise MedDDPMError(f"{args.mri} is the MRI of one patient, and {args.mask} holds {len(masks)} masks.",
-                           "Give one mask at a time.")  # fmt: skip
     scheme = ModelSpec.read(find_model(args.model)).labels
-    mapping = label_mapping(args, scheme, masks[0] if len(masks) == 1 else "")
-    mri = read_mri(args, args.mri) if args.mri else None
-    names = mask_names(masks)
+    read, names = mask_reader(args, masks, scheme), mask_names(masks)
     rank, world = rank_and_world()
     if args.dry_run:
-        return check_masks(args, masks, scheme, mapping, mri)
+        return check_masks(args, masks, scheme, read)
     if len(masks) == 1:  # before a model is loaded; masks of a folder are told of one by one
-        completed(Volume.read(masks[0], labels=True), scheme, mapping, mri)
+        given = read(masks[0])
+        completed(given.mask, scheme, given.mapping, given.mri)
     model = load_model(args.model, picked_device(args.device), args.precision)
     settings = Settings(
         seed=args.seed,
@@ -124,9 +121,7 @@ def synthesize(args: argparse.Namespace) -> int:
             bar.n = made + (0 if isinstance(what, str) or what.finished else round(what.index / what.total, 2))
             bar.refresh()
 
-        written, failed = synthesize_files(
-            model, mine, out, settings=settings, mapping=mapping, report=report, names=names, mri=mri
-        )
+        written, failed = synthesize_files(model, mine, out, settings=settings, read=read, report=report, names=names)
     images = [image_written(path) for path in written] if args.json else []
     print_result(args, {"images": images, "failed": failed, "messages": messages}, written)
     return EXIT_ERROR if failed else 0
@@ -143,23 +138,17 @@ def picked_device(name: str) -> str:
     return name
 
 
-def check_masks(
-    args: argparse.Namespace,
-    masks: list[Path],
-    scheme: LabelScheme,
-    mapping: LabelMapping | None,
-    mri: Volume | None = None,
-) -> int:
+def check_masks(args: argparse.Namespace, masks: list[Path], scheme: LabelScheme, read: Callable[[Path], Given]) -> int:
     """Says what each mask holds, and what is wrong with it, without loading any weights."""
     from ..anatomy.completed import completed
-    from ..synthesis.batch import mask_names
-    from ..volumes.volume import Volume
+    from ..synthesis.masks import mask_names
 
     worst, names, checked = 0, mask_names(masks), []
     for path in masks:
         name = path.name if len(masks) == 1 else f"{names[path]} ({shown(path)})"
         try:
-            _, report = completed(Volume.read(path, labels=True), scheme, mapping, mri)
+            given = read(path)
+            _, report = completed(given.mask, scheme, given.mapping, given.mri)
         except MedDDPMError as error:
             checked.append({"mask": path, "error": error.message, "hint": error.hint})
             lines, worst = [f"{name}: {error}"], EXIT_ERROR

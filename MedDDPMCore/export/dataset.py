@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ..anatomy.completed import completed
 from ..anatomy.deface import face_region
-from ..base.errors import LabelError, MedDDPMError, VolumeError
+from ..base.errors import LabelError, MedDDPMError, VolumeError, shown
 from ..base.files import make_folder, only_writer, sha256_of, together, write_json, write_text
 from ..base.overlap import Behind, ahead
 from ..base.parallel import rank_and_world
 from ..base.reading import read_json
 from ..synthesis.batch import hands_beside
+from ..synthesis.masks import Given, reader
 from ..synthesis.output import identity, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.geometry import Geometry, triple
-from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume, reorient, where_labels
 from ..volumes.writers import COMPRESSION
 from .bids import Bids
@@ -43,21 +44,23 @@ Report = Callable[[int, int, str, Progress | str], None]
 @dataclass
 class DatasetReport:
     """made: cases made in this call. there_before: those that were whole already. failed: masks left out, and why.
+    same: masks that hold the same labels, at the same place, as another: one case is made of both.
     cases: how many whole cases the data set has now; None where other processes are still at work on it."""
 
     made: list[str] = field(default_factory=list)
     there_before: list[str] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+    same: dict[Path, Path] = field(default_factory=dict)
     cases: int | None = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
-    """mapping: what the masks call their labels. keep_names: cases are called by their mask's file name, not by a hash
-    of it. deface: faces are removed from images and masks (`anatomy.deface`); masks in which none is seen are left out.
-    compression: gzip's level of the images, 1 (fast) to 9; 0 writes files .nii without."""
+    """read: what gives a mask with its labels' meaning and MRI. keep_names: cases are called by their mask's file name,
+    not by a hash of it. deface: faces are removed from images and masks (`anatomy.deface`); masks in which none is seen
+    are left out. compression: gzip's level of the images, 1 (fast) to 9; 0 writes files .nii without."""
 
-    mapping: LabelMapping | None = None
+    read: Callable[[Path], Given] = field(default_factory=reader)
     keep_names: bool = False
     deface: bool = False
     compression: int = COMPRESSION
@@ -135,6 +138,7 @@ class _Making:
     def __init__(self, model: Model, out: Path, place: NnUnet | Bids, settings: Settings, options: DatasetOptions):
         self.model, self.out, self.place, self.settings, self.options = model, out, place, settings, options
         self.result = DatasetReport()
+        self._first_of: dict[str, Path] = {}
 
     def all(self, masks: Sequence[Path], report: Report) -> DatasetReport:
         """Makes the cases of the masks; see `make_dataset`."""
@@ -159,6 +163,11 @@ class _Making:
                 for remark in [*plan.warnings, *plan.notes]:
                     report(done, total, path.name, remark)
                 mask_id = stem(path) if self.options.keep_names else f"m{plan.mask_sha256[:10]}"
+                if (twin := self._first_of.setdefault(mask_id, path)) != path:
+                    self.result.same[path] = twin
+                    done += samples
+                    report(done, total, path.name, f"holds the labels of {shown(twin)} at the same place: one case")
+                    continue
                 for seed in range(self.settings.seed, self.settings.seed + samples):
                     one = replace(self.settings, seed=seed, samples=1, batch_size=1)
                     case_id = self.place.case_id(mask_id, seed)
@@ -174,9 +183,10 @@ class _Making:
         return self.result
 
     def _ready(self, path: Path) -> _Ready:
-        mask = Volume.read(path, labels=True)
-        plan = self.model.place(mask, self.options.mapping, self.settings.output_grid)
-        labels = _labels(self.model, plan, mask, self.options.mapping, self.settings)
+        given = self.options.read(path)
+        own, found = completed(given.mask, self.model.spec.labels, given.mapping, given.mri)
+        plan = self.model.on_grid(own, found, self.settings.output_grid)
+        labels = _labels(self.model, plan, own, self.settings)
         if not self.options.deface:
             return _Ready(plan, labels, None)
         face = face_region(labels)
@@ -250,9 +260,9 @@ def _refuse_equal_names(masks: Sequence[Path], place: NnUnet | Bids) -> None:
             )
 
 
-def _labels(model: Model, plan: Plan, mask: Volume, mapping: LabelMapping | None, settings: Settings) -> Volume:
-    """The mask on the images' voxels, in the data set's values (`label_values`), uint8."""
-    own = plan.labels if settings.output_grid == "model" else model.spec.labels.apply(mask, mapping)
+def _labels(model: Model, plan: Plan, mask: Volume, settings: Settings) -> Volume:
+    """The mask, in the model's values, on the images' voxels, in the data set's values (`label_values`), uint8."""
+    own = plan.labels if settings.output_grid == "model" else mask.array
     table = np.zeros(256, np.uint8)
     for name, value in label_values(model.spec).items():
         table[model.spec.labels.values[name]] = value

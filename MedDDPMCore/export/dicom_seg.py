@@ -10,6 +10,7 @@ from ..base.errors import LabelError, VolumeError
 from ..version import __version__
 from ..volumes.labels import BRATS, WHOLE_HEAD, LabelMapping
 from ..volumes.names import is_generic, label_of
+from ..volumes.plausible import doubt
 from ..volumes.volume import Geometry, Volume, resample_labels
 from .record import Record
 
@@ -86,7 +87,8 @@ def segmentation(
 
 def label_names(labels: Volume, mapping: LabelMapping | None, keep_names: bool = False) -> dict[int, str]:
     """The label values that a mask holds, and what each is called, lowest value first; values mapped to "background"
-    are left out. keep_names: names that the file gives are taken as they are, and not for what they mean alone."""
+    are left out. keep_names: names that the file gives are taken as they are, and not for what they mean alone.
+    LabelError where nothing but the numbers tells what they are, and what they call head or brain can be none."""
     own = labels.label_names or {}
     given = {
         value: name if keep_names else (label_of(name, _TYPES) or f"Label {value}")
@@ -99,6 +101,9 @@ def label_names(labels: Volume, mapping: LabelMapping | None, keep_names: bool =
     if any(value < 0 for value in present):
         raise LabelError("The mask holds negative labels.", "Is it an image?")
     scheme = next((s for s in (WHOLE_HEAD, BRATS) if set(present) <= set(s.values.values())), None)
+    told_by_numbers = scheme and not given and scheme.values[scheme.required[0]] in present
+    if scheme and told_by_numbers and (doubted := doubt(labels, scheme)) is not None:
+        raise LabelError(*doubted)
     known = {value: name for name, value in scheme.values.items()} if scheme else {}
     names = {value: given.get(value) or known.get(value) or f"Label {value}" for value in present}
     return {value: name for value, name in names.items() if name != "background"}

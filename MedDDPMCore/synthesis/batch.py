@@ -12,39 +12,9 @@ from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..base.files import require_writable
 from ..base.overlap import Behind, ahead
 from ..base.parallel import cores_each
-from ..base.reading import read_json
-from ..volumes.folder import distinct_names, require_content, volume_files
-from ..volumes.labels import LabelMapping
-from ..volumes.volume import Volume
-from .output import identity, names_a_file, output_paths, record_beside, require_own, sidecar, stem
+from .masks import Given, mask_names, reader
+from .output import identity, names_a_file, output_paths, record_beside, require_own
 from .synthesize import Model, Plan, Progress, Settings
-
-
-def find_masks(path: str | Path) -> list[Path]:
-    """The mask itself, or the volume files of a folder and those below, sorted by path.
-
-    VolumeError where there is none. Images that have a record of being synthetic beside them are no masks.
-    """
-    path = Path(path)
-    require_content(path)
-    if not path.exists():
-        raise VolumeError(f"There is no file or folder {path}.")
-    if not path.is_dir():
-        return [path]
-    return [file for file in volume_files(path) if not _is_synthetic(file)] or [path]
-
-
-def mask_names(masks: Sequence[Path]) -> dict[Path, str]:
-    """What the images of each mask are named by, no two alike; see `folder.distinct_names`."""
-    return dict(zip(masks, distinct_names(masks, [stem(path) for path in masks]), strict=True))
-
-
-def _is_synthetic(path: Path) -> bool:
-    try:
-        record = read_json(sidecar(path))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("synthetic") is True
 
 
 def synthesize_files(
@@ -53,19 +23,18 @@ def synthesize_files(
     out: Path,
     settings: Settings,
     *,
-    mapping: LabelMapping | None = None,
+    read: Callable[[Path], Given] | None = None,
     report: Callable[[Path, Progress | str], None] = lambda *_: None,
     names: Mapping[Path, str] | None = None,
-    mri: Volume | None = None,
 ) -> tuple[list[Path], dict[Path, str]]:
     """Synthesizes each mask into the folder `out`, with a PNG preview beside each image.
 
     Masks are read and images written while others are computed. An image whose file and sidecar are there, made from
     the same mask with the same model and settings, is skipped; one made otherwise is never replaced: its mask fails.
     out: a folder, or, for one image of one mask, the file to make. names: what the images of each mask are named by,
-    where masks are only some of all (default: `mask_names`). mri: of the patient of the one mask, see `Model.place`.
-    report is called with each Progress, and with words where something is to be said. Returns the images written, and
-    the masks that failed with the reason.
+    where masks are only some of all (default: `mask_names`). read: what gives a mask with its labels' meaning and MRI
+    (default: `reader`). report is called with each Progress, and with words where something is to be said. Returns the
+    images written, and the masks that failed with the reason.
     """
     written: list[Path] = []
     failed: dict[Path, str] = {}
@@ -73,8 +42,11 @@ def synthesize_files(
     _require_place(out, len(names), settings.samples, len(model.spec.modalities))
     seeds = range(settings.seed, settings.seed + settings.samples)
 
+    read = read or reader()
+
     def placed(path: Path) -> Plan:
-        return model.place(Volume.read(path, labels=True), mapping, settings.output_grid, mri)
+        given = read(path)
+        return model.place(given.mask, given.mapping, settings.output_grid, given.mri)
 
     def finished(progress: Progress, name: str) -> list[Path]:
         [result] = progress.results()

@@ -30,7 +30,7 @@ class Settings:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A mask made ready for a model: its labels on the model grid (z, y, x), where that and the output lie, and what
-    the user should know."""
+    the user should know. mask_sha256: of the mask's labels and place."""
 
     labels: np.ndarray
     grid: Geometry

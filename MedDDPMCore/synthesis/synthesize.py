@@ -142,13 +142,15 @@ class Model:
             raise LabelError(
                 "No part of the head lies in the model's field of view.", "Check the mask's spacing and units."
             )
-        digest = hashlib.sha256(np.ascontiguousarray(own.array).data).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(own.array).data)
+        place = np.array([*own.geometry.shape, *np.round(own.geometry.affine_lps, 4).ravel()]) + 0.0  # no -0
+        digest.update(place.tobytes())
         target = own.geometry if output_grid == "mask" else geometry
         return Plan(
             labels=labels,
             grid=geometry,
             output=target,
-            mask_sha256=digest,
+            mask_sha256=digest.hexdigest(),
             warnings=tuple(warnings),
             notes=tuple(report.notes),
         )

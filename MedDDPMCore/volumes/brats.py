@@ -42,7 +42,9 @@ def brats_mapping(numbering: str, scheme: LabelScheme) -> LabelMapping:
 def numbering_of(name: str, scheme: LabelScheme) -> str | None:
     """The numbering that a file's name tells, as "BraTS20_Training_001_seg", "BraTS2023_1" or "BraTS-GLI-5-100-seg" do;
     None where it tells none. LabelError for children's files, whose numbering changed from 2023 to 2024, where the
-    scheme has parts of a tumour."""
+    scheme has parts of a tumour. Names that tell of another mask, such as BraTS-GLI-1_head, tell none."""
+    if re.search("head|mask|tumou?r|brain|synthetic", name, re.IGNORECASE):
+        return None
     if re.search(r"brats[-_]?(20)?(1[2-9]|2[01])(?!\d)", name, re.IGNORECASE):
         return "2021"
     if re.search(r"brats[-_]ped", name, re.IGNORECASE):

@@ -29,6 +29,7 @@ from ...base.typed_json import read_json
 from ...models.catalogue import SPEC_FILE, find_model
 from ...models.spec import DIFFUSION, ModelSpec
 from ...synthesis.batch import synthesize_files
+from ...synthesis.masks import reader
 from ...synthesis.output import output_path, stem
 from ...synthesis.synthesize import Settings, load_model
 from ...training.data.dataset import PackedDataset, check_fits
@@ -238,8 +239,8 @@ def _make_images(
                 steps=config.sampling_steps if diffusion else None,
             )
             # the labels of the data: nobody need ask whether its heads are heads
-            labels: dict[str, int | tuple[int, ...]] = dict(model.spec.labels.values)
-            synthesize_files(model, [mask_path(out / "masks", k)], made, settings, mapping=labels)
+            read = reader(lambda _: dict(model.spec.labels.values))
+            synthesize_files(model, [mask_path(out / "masks", k)], made, settings, read=read)
     write_text(made / f"done-{rank}-of-{world}", "")
     if rank == 0:
         _wait_for([made / f"done-{r}-of-{world}" for r in range(world)])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...base.errors import TrainingError
+from ...base.tables import csv_rows
 from ...volumes.files import ENDINGS
 from ...volumes.folder import require_content, volume_files
 
@@ -84,10 +84,7 @@ def read_csv(path: str | Path) -> list[Case]:
     """
     path = Path(path)
     try:
-        text = _decoded(path.read_bytes())
-        separator = max(",;\t", key=text.partition("\n")[0].count)
-        lines = enumerate(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator), start=2)
-        rows = {line: _known(row) for line, row in lines if _is_filled(row.values())}
+        rows, separator = csv_rows(path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{path} cannot be read as CSV: {error}.", "Save it as CSV in UTF-8.") from error
     named = next(iter(rows.values()), {})
@@ -100,28 +97,6 @@ def read_csv(path: str | Path) -> list[Case]:
     if repeated:
         raise TrainingError(f"{path} names the case {repeated[0]!r} twice.", "Give every line an id of its own.")
     return cases
-
-
-def _decoded(content: bytes) -> str:
-    """The text of a file as spreadsheets write it: UTF-16 with its mark, UTF-8, or else Windows' Western letters."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
-
-
-def _known(row: dict) -> dict:
-    """A row with the names of its columns as COLUMNS has them, without columns that have neither name nor content; what
-    else has no column keeps the name None."""
-    plain = {name: name and name.strip().lower().replace("tumour", "tumor") for name in row}
-    return {plain[name]: value for name, value in row.items() if plain[name] or _is_filled([value])}
-
-
-def _is_filled(cells: Iterable[str | list[str] | None]) -> bool:
-    """Whether any cell holds more than blanks; those beyond the last column come as a list."""
-    return any("".join(cell or "").strip() for cell in cells)
 
 
 def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) -> Case:

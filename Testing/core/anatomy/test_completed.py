@@ -141,6 +141,7 @@ def test_every_numbering_of_brats_means_the_same_parts():
         ("BraTS-GLI-02405-100-seg.nii.gz", "2024"),
         ("BraTS-PED-00002-000-seg.nii.gz", "ped"),
         ("BraTS2024.nii.gz", None),
+        ("BraTS-GLI-02405-100_head_mask.nii.gz", None),
         ("patient_7.nii.gz", None),
     ],
 )

@@ -57,7 +57,44 @@ def test_an_mri_of_one_patient_is_not_taken_for_several_masks(patient, capsys):
     for name in ("a", "b"):
         head(ROOM).write(masks / f"{name}.nii.gz")
     assert main(["synthesize", str(masks), str(patient / "out"), "--mri", str(patient / "mri.nii.gz")]) == 1
-    assert "one mask at a time" in capsys.readouterr().err
+    assert "is the MRI of one patient, and there are 2 masks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rule", ["folder", "table"])
+def test_several_masks_each_get_the_head_of_their_own_patients_mri(patient, rule, capsys):
+    for name in ("masks", "mris"):
+        (patient / name).mkdir()
+    (patient / "masks" / "p1_seg.nii.gz").write_bytes((patient / "tumor.nii.gz").read_bytes())
+    head(ROOM).write(patient / "masks" / "p2_mask.nii.gz")
+    (patient / "mris" / "p1_t1c.nii.gz").write_bytes((patient / "mri.nii.gz").read_bytes())
+    (patient / "mris" / "p1_flair.nii.gz").touch()
+    (patient / "mris.csv").write_text("mask,mri\nmasks/p1_seg.nii.gz,mris/p1_t1c.nii.gz\n")
+    given = {"folder": ["mris", "--mri-suffix", "_t1c"], "table": ["mris.csv"]}[rule]
+    check = [
+        str(patient / "masks"),
+        str(patient / "out"),
+        "--check",
+        "--model",
+        "small",
+        "--mri",
+        str(patient / given[0]),
+    ]
+    for name in (["synthesize"], ["dataset", "--layout", "bids"]):
+        assert main([*name, *check, *given[1:]]) == 0
+        told = capsys.readouterr().out
+        assert told.count("made from the MRI") == 1 and "p2_mask" in told
+    if rule == "folder":
+        assert main(["synthesize", *check]) == 1
+        assert "Several MRIs" in capsys.readouterr().err
+
+
+def test_a_data_set_takes_heads_from_mris_and_labels_what_it_shows(patient):
+    options = ["--mri", str(patient / "mri.nii.gz"), "--model", "small", "--device", "cpu", "--steps", "1"]
+    out = patient / "out"
+    assert main(["dataset", str(patient / "tumor.nii.gz"), str(out), "--layout", "nnunet", *options]) == 0
+    [label] = (out / "labelsTr").iterdir()
+    own = Volume.read(label, labels=True)
+    assert own.geometry.matches(ROOM) and np.array_equal(own.array == 2, head(ROOM).array == 2)
 
 
 def test_brats_numbers_are_taken_as_the_year_says_and_a_cavity_is_no_tumour(patient):

@@ -21,6 +21,7 @@ from MedDDPMCore.base.files import sha256_of
 from MedDDPMCore.cli import main
 from MedDDPMCore.export.case import whole_cases
 from MedDDPMCore.export.dataset import DatasetOptions, make_dataset
+from MedDDPMCore.synthesis.masks import reader
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume
 
@@ -296,7 +297,8 @@ def test_progress_is_told_to_programs_line_by_line(folder, masks, tmp_path, caps
 def test_the_official_bids_validator_finds_no_error(modalities, masks, tmp_path):
     model = load_model(write_model(tmp_path / "model", modalities, name="m"), "cpu", "float32")
     mapping = None if len(modalities) == 1 else {"brain": 1, "enhancing_tumor": 2}
-    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), DatasetOptions(mapping=mapping))
+    options = DatasetOptions(read=reader(lambda _: mapping))
+    make_dataset(model, masks, tmp_path / "out", "bids", Settings(samples=2, steps=1), options)
     program = shutil.which("bids-validator-deno") or str(Path(sys.executable).with_name("bids-validator-deno"))
     done = subprocess.run([program, str(tmp_path / "out"), "--json"], capture_output=True, text=True)
     issues = json.loads(done.stdout)["issues"]["issues"]
@@ -313,6 +315,23 @@ def test_nnunets_own_check_accepts_its_layout(model, masks, tmp_path):
     (tmp_path / "check.py").write_text(code)
     done = subprocess.run([sys.executable, str(tmp_path / "check.py"), str(out)], capture_output=True, text=True)
     assert done.returncode == 0 and "Done" in done.stdout, done.stderr
+
+
+def test_masks_of_equal_labels_at_one_place_are_one_case_and_listed_and_at_two_places_two(model, masks, tmp_path):
+    twin, moved = masks[0].with_name("twin.nii.gz"), masks[0].with_name("moved.nii.gz")
+    twin.write_bytes(masks[0].read_bytes())
+    Volume(Volume.read(masks[0], labels=True).array, box((7, 8, 9), (190, 230, 220), centre=(9, 0, 0))).write(moved)
+    said = []
+    report = make_dataset(
+        model,
+        [masks[0], moved, twin],
+        tmp_path / "out",
+        "nnunet",
+        Settings(steps=1),
+        report=lambda *told: said.append(told),
+    )
+    assert report.cases == 2 and report.same == {twin: masks[0]}
+    assert any(name == "twin.nii.gz" and "one case" in str(words) for _, _, name, words in said)
 
 
 def test_a_left_handed_oblique_mask_goes_through_on_its_own_voxels(model, tmp_path):

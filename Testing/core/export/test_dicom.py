@@ -182,6 +182,20 @@ def test_the_segmentation_is_read_back_as_the_mask_voxel_for_voxel(study):
         assert np.allclose(first, np.rint(first), atol=1e-3) and np.allclose(read.geometry.spacing, upright.spacing)
 
 
+def test_the_parts_of_a_brats_mask_are_called_so_by_year_and_its_numbers_alone_are_refused(tmp_path):
+    image_on(oblique()).write(tmp_path / "image.nii.gz")
+    values = {"synthetic": True, "model": "small", "model_sha256": "ab" * 32, "seed": 7, "modality": "T1"}
+    (tmp_path / "image.json").write_text(json.dumps(values))
+    parts = head(oblique(), semi_axes=(28, 28, 28), tumor=(0, 0, 0), radius=18)
+    Volume(np.array([0, 2, 4], np.uint8)[parts.array], parts.geometry).write(tmp_path / "seg.nii.gz")
+    command = ["dicom", str(tmp_path / "image.nii.gz"), str(tmp_path / "out"), "--mask", str(tmp_path / "seg.nii.gz")]
+    assert main(command) == 1 and not (tmp_path / "out").exists()
+    for year, names in (("2021", {1: "edema", 2: "enhancing_tumor"}), ("2024", {1: "edema"})):
+        command[2] = str(tmp_path / year)
+        assert main([*command, "--brats-labels", year]) == 0
+        assert Volume.read(tmp_path / year / "SEG", labels=True).label_names == names
+
+
 def test_a_mask_on_another_grid_is_resampled_and_said(tmp_path):
     notes = export_dicom([(image_on(oblique()), RECORD)], tmp_path / "out", head(box((5, 5, 5), (190, 230, 220))))
     assert any("another grid" in note for note in notes)

@@ -15,7 +15,8 @@ from small_models import write_model
 from MedDDPMCore.base import files
 from MedDDPMCore.base.errors import LabelError, ResourceError, VolumeError
 from MedDDPMCore.base.files import sha256_of
-from MedDDPMCore.synthesis.batch import find_masks, synthesize_files
+from MedDDPMCore.synthesis.batch import synthesize_files
+from MedDDPMCore.synthesis.masks import find_masks
 from MedDDPMCore.synthesis.output import record_beside, sidecar, stem, write_with_record
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
 from MedDDPMCore.volumes.volume import Volume
