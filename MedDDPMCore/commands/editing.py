@@ -20,7 +20,6 @@ from .command import (
     label_mapping,
     print_result,
     read_mri,
-    require_new,
 )
 
 
@@ -53,14 +52,16 @@ def add(commands: Commands) -> None:
 
 def edit(args: argparse.Namespace) -> int:
     """The patient's MRI with a region made anew."""
+    from dataclasses import replace
+
     from ..base.files import require_writable
     from ..editing.check import USUAL, EditOptions, check_edit
-    from ..editing.output import edited_path
+    from ..editing.output import edit_identity, edited_path
     from ..editing.plan import plan_edit
-    from ..editing.run import run_edit
+    from ..editing.run import edit_settings, run_edit
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
-    from ..synthesis.output import names_a_file, stem
+    from ..synthesis.output import is_made, names_a_file, require_own, stem
     from ..synthesis.synthesize import Settings, load_model
     from ..volumes.volume import Volume
 
@@ -74,7 +75,9 @@ def edit(args: argparse.Namespace) -> int:
     out = Path(args.out)
     if names_a_file(out) and args.samples > 1:
         raise VolumeError(f"{out} is one file, and {args.samples} images are to be made.", "Name a folder.")
-    require_new([edited_path(out, stem(args.mri), args.seed + k) for k in range(args.samples)])
+    paths = {seed: edited_path(out, stem(args.mri), seed) for seed in range(args.seed, args.seed + args.samples)}
+    for path in paths.values():
+        require_own(path)
     spec = ModelSpec.read(find_model(args.model))
     mapping = label_mapping(args, spec.labels, args.mask)
     checked = check_edit(  # before a model is loaded
@@ -89,15 +92,18 @@ def edit(args: argparse.Namespace) -> int:
     model = load_model(args.model, args.device)
     plan = plan_edit(model, checked)
     console.tell(plan.notes, plan.warnings)
-    settings = Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples)
+    settings = edit_settings(Settings(sampler=args.sampler, steps=args.steps))
+    todo = [s for s, path in paths.items() if not is_made(path, edit_identity(model.spec, plan, settings, s))]
+    console.tell([f"{paths[seed]} is there already." for seed in paths if seed not in todo], [])
     written = []
     with console.bar(args) as bar:
-        for progress, result in run_edit(model, plan, settings):
-            console.show(bar, progress.index, progress.total)
-            if result:
-                written.append(result.write(out, stem(args.mri)))
-                if not args.json:
-                    print(written[-1])
+        for made, seed in enumerate(todo):
+            for progress, result in run_edit(model, plan, replace(settings, seed=seed)):
+                console.show(bar, made * progress.total + progress.index, len(todo) * progress.total)
+                if result:
+                    written.append(result.write(out, stem(args.mri)))
+                    if not args.json:
+                        print(written[-1])
     images = [image_written(path) for path in written] if args.json else []
     print_result(args, {"images": images, "warnings": plan.warnings, "notes": plan.notes}, [])
     return 0

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..base.pictures import before_and_after, save_png
 from ..lesions.shapes import voxel_ml
-from ..synthesis.output import Making, names_a_file, picture_beside, provenance, require_own, write_with_record
+from ..models.spec import ModelSpec
+from ..synthesis.output import (
+    Making,
+    identity,
+    names_a_file,
+    picture_beside,
+    provenance,
+    require_own,
+    write_with_record,
+)
+from ..synthesis.plan import Settings
 from ..volumes.volume import Volume, reorient
 from .plan import EditPlan
 
@@ -49,20 +63,26 @@ class Edited:
 
     def record(self) -> dict:
         """Everything needed to make this edit again from the same MRI, and the plain statement of what it is."""
-        edit, options = self.edit, self.edit.options
+        making, edit = self.making, self.edit
         return {
-            **provenance(self.making, self.seed, self.making.spec.modalities[0]),
+            **provenance(making, self.seed, making.spec.modalities[0]),
             "statement": STATEMENT,
             "edited": True,
-            "source_mri_sha256": edit.mri_sha256,
+            **edit_identity(making.spec, edit, making.settings, self.seed),
             "region_ml": round(float(edit.region.sum()) * voxel_ml(edit.mri.geometry), 3),
-            "margin_mm": options.margin_mm,
-            "blend_mm": options.blend_mm,
-            "mass_effect": options.mass_effect,
-            "rounds": options.rounds,
             "intensity": "the source image's own",
             "notes": edit.notes,
         }
+
+
+def edit_identity(spec: ModelSpec, edit: EditPlan, settings: Settings, seed: int) -> dict:
+    """What decides how an edited MRI looks: two with equal values here are the same one."""
+    return {
+        **identity(spec, edit.plan, settings, seed),
+        "source_mri_sha256": edit.mri_sha256,
+        "region_sha256": hashlib.sha256(np.packbits(edit.region).data).hexdigest(),
+        **dataclasses.asdict(edit.options),
+    }
 
 
 def edited_path(out: Path, stem: str, seed: int) -> Path:

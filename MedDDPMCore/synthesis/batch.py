@@ -13,7 +13,7 @@ from ..base.files import require_writable
 from ..base.overlap import Behind, ahead
 from ..base.parallel import cores_each
 from .masks import Given, mask_names, reader
-from .output import identity, names_a_file, output_paths, record_beside, require_own
+from .output import identity, is_made, names_a_file, output_paths
 from .synthesize import Model, Plan, Progress, Settings
 
 
@@ -100,19 +100,8 @@ def is_done(
 
     paths: modality -> file. VolumeError where one was made otherwise, or is one of the masks.
     """
-    wanted = identity(model.spec, plan, settings, seed)
-    whole = True
     for path in paths.values():
         if any(path.exists() and path.samefile(mask) for mask in masks):
             raise VolumeError(f"{path} is an input, and is not written over.", "Name another file or folder.")
-        record = record_beside(path)
-        require_own(path)
-        others = [f"{key} {record.get(key)}, not {value}" for key, value in wanted.items()
-                  if record and record.get(key) != value]  # fmt: skip
-        if others:
-            raise VolumeError(
-                f"{path} is there already, made otherwise ({'; '.join(others)}), and is not written over.",
-                "Name another folder, or move it first.",
-            )
-        whole = whole and record is not None
-    return whole
+    wanted = identity(model.spec, plan, settings, seed)
+    return all([is_made(path, wanted) for path in paths.values()])

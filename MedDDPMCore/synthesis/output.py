@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -159,6 +159,21 @@ def require_own(path: Path) -> None:
     that it is synthetic."""
     if (path.exists() or path.is_symlink()) and record_beside(path) is None and not says_synthetic(path):
         raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
+
+
+def is_made(path: Path, wanted: Mapping[str, object]) -> bool:
+    """Whether an image is there, whole, whose record says this. VolumeError where a file is there that says otherwise,
+    or was not made here."""
+    record = record_beside(path)
+    require_own(path)
+    if record is None:
+        return False
+    if others := [f"{key} {record.get(key)}, not {value}" for key, value in wanted.items() if record.get(key) != value]:
+        raise VolumeError(
+            f"{path} is there already, made otherwise ({'; '.join(others)}), and is not written over.",
+            "Name another folder, or move it first.",
+        )
+    return True
 
 
 def says_synthetic(path: Path) -> bool:

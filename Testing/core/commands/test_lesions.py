@@ -96,6 +96,9 @@ def test_an_mri_is_edited_from_the_difference_of_two_masks(mask, tmp_path, capsy
     assert image.array.dtype == np.int16 and changed[labels.array == 2].mean() > 0.5
     assert changed.sum() < 0.2 * (labels.array > 0).sum()
     assert main([*command, *options, "--margin", "3"]) == 1
-    assert "already" in capsys.readouterr().err and len(list((tmp_path / "out").iterdir())) == 3
+    assert "margin_mm 8.0, not 3.0" in capsys.readouterr().err and len(list((tmp_path / "out").iterdir())) == 3
+    assert main([*command, *options, "--samples", "2"]) == 0, "as after a run that was killed between the two"
+    said = capsys.readouterr()
+    assert "seed0.nii.gz is there already" in said.err and said.out.strip().endswith("seed1.nii.gz")
     assert main([*command[:3], str(tmp_path / "new"), "--model", str(model)]) == 1
     assert "nothing to edit" in capsys.readouterr().err
