@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 
-from .base.errors import MedDDPMError
+from .base.errors import FEWER_LETTERS, MedDDPMError
 from .base.interrupts import ended_in_order
 from .base.shortage import memory_explained, refusals_explained
 from .commands import (
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     or SIGTERM)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal, or a file, of fewer letters than names may have
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=FEWER_LETTERS)
     top = parser()
     args = top.parse_args(argv)
     if args.command is None:

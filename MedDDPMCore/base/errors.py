@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import re
+import unicodedata
+
+LOST = "\ufffd"
+"""What stands for a byte of a file's name that is no letter."""
+
 
 class MedDDPMError(Exception):
     """A failure the user can act on.
@@ -15,8 +22,7 @@ class MedDDPMError(Exception):
 
     def __init__(self, message: str, hint: str = ""):
         super().__init__(message)
-        self.message = message.encode("utf-8", "backslashreplace").decode()  # names of files may hold half characters
-        self.hint = hint.encode("utf-8", "backslashreplace").decode()
+        self.message, self.hint = readable(message), readable(hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -64,7 +70,32 @@ class BusyError(MedDDPMError):
     code = "busy"
 
 
+def readable(text: str) -> str:
+    """A text with LOST for the bytes of files' names that are no UTF-8, which Python holds as half characters."""
+    return re.sub("[\ud800-\udfff]", LOST, text)
+
+
+def _in_fewer_letters(error: UnicodeError) -> tuple[bytes, int]:
+    """What stands for letters that an output's character set lacks: the same without accents, or a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    content = b""
+    for letter in readable(error.object[error.start : error.end]):
+        plain = letter if letter == LOST else unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+        try:
+            content += (plain or "?").encode(error.encoding)
+        except UnicodeEncodeError:
+            content += b"?"
+    return content, error.end
+
+
+FEWER_LETTERS = "medddpm"
+"""The error handler of streams that may lack letters; it never fails."""
+codecs.register_error(FEWER_LETTERS, _in_fewer_letters)
+
+
 def shown(path: object, most: int = 200) -> str:
     """A path as a message shows it: what cannot be printed is escaped, of what is too long come beginning and end."""
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+    letters = readable(str(path))
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in letters)
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
-from ..base.errors import MedDDPMError
+from ..base.errors import FEWER_LETTERS, MedDDPMError
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _opened(path: str) -> TextIO:
                 begin = file.readline(_LONGEST_BEGIN)
             if begin and b" medddpm " not in begin:
                 raise MedDDPMError(f"{path} is there already, and no log of medddpm's.", "Name another file.")
-        return open(path, "a", encoding="utf-8", errors="backslashreplace")
+        return open(path, "a", encoding="utf-8", errors=FEWER_LETTERS)
     except OSError as error:
         raise MedDDPMError(f"The log {path} cannot be written: {error.strerror}.", "Name another file.") from error
 

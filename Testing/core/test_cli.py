@@ -234,9 +234,9 @@ def test_models_are_told_to_programs_as_json(capsys):
     assert small["modalities"] == ["T1"] and len(small["weights_sha256"]) == 64
 
 
-def test_a_name_that_the_terminal_cannot_show_is_escaped_and_stops_nothing(tmp_path):
+def test_a_name_that_the_terminal_cannot_show_is_readable_and_stops_nothing(tmp_path):
     done = run("MedDDPMCore.cli", "synthesize", str(tmp_path / "Köpfe.nii.gz"), "o", PYTHONIOENCODING="ascii")
-    assert done.returncode == 1 and "K\\xf6pfe" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "Kopfe.nii.gz" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.linux
