@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ class MuonAndAdam:
     def __init__(self, network: nn.Module, learning_rate: float):
         parameters = list(network.parameters())
         self.network = network
-        self.param_groups = [{"params": parameters, "lr": learning_rate}]
+        self.param_groups: list[dict[str, Any]] = [{"params": parameters, "lr": learning_rate}]
         self.weights = [p for p in parameters if p.ndim > 1]
         self.momenta = [torch.zeros_like(p) for p in self.weights]
         self.adam = torch.optim.Adam([p for p in parameters if p.ndim < 2])
