@@ -67,14 +67,14 @@ def _lesions(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) ->
     None where it holds other things, or what they are is not told."""
     if mask.array.ndim != 3 or mask.array.dtype.kind not in "biu":
         return None
-    found = [int(value) for value in count_labels(mask.array)[0] if value]
+    values = [int(value) for value in count_labels(mask.array)[0] if value]
     names = mask.label_names or {}
-    if mapping is None and all(is_generic(names.get(value, "")) for value in found):
-        meant = _of_numbers(found, scheme)
+    if mapping is None and all(is_generic(names.get(value, "")) for value in values):
+        meant = _of_numbers(values, scheme)
     else:
         meaning = {**scheme.meaning_of(mask, mapping), 0: "background"}
         left_out = _LEFT_OUT if "brain" in scheme.required else 0
-        meant = {value: {**scheme.values, "background": left_out}.get(meaning.get(value, "")) for value in found}
+        meant = {value: {**scheme.values, "background": left_out}.get(meaning.get(value, "")) for value in values}
     required = {scheme.values[name] for name in scheme.required}
     array = np.zeros(mask.array.shape, np.uint8)
     for value, label in meant.items():
@@ -84,14 +84,14 @@ def _lesions(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) ->
     return Volume(array, mask.geometry)
 
 
-def _of_numbers(found: list[int], scheme: LabelScheme) -> dict[int, int | None]:
+def _of_numbers(values: list[int], scheme: LabelScheme) -> dict[int, int | None]:
     """What numbers without names mean in the scheme; None: it is not told."""
     own = {scheme.values[name] for name in scheme.lesions}
     if len(own) > 1:
-        return {value: value if value in own else None for value in found}
+        return {value: value if value in own else None for value in values}
     [lesion] = own
-    told = (len(found) == 1 and found != [_UNCLEAR]) or set(found) <= _PARTS
-    return {value: lesion if told else None for value in found}
+    is_told = (len(values) == 1 and values != [_UNCLEAR]) or set(values) <= _PARTS
+    return {value: lesion if is_told else None for value in values}
 
 
 def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> tuple[Volume, str]:
@@ -109,8 +109,8 @@ def tumor_in(mask: Volume, values: Sequence[int] = ()) -> Volume:
     LabelError where that is nothing, or is not told: by names that mean something else, values of which one may be a
     resection cavity, the steps of a probability map, or a volume that no tumour has.
     """
-    found = [int(value) for value in count_labels(mask.array)[0] if value]
-    values = list(values) or _called_tumor(mask, found)
+    present = [int(value) for value in count_labels(mask.array)[0] if value]
+    values = list(values) or _called_tumor(mask, present)
     marked = Volume(where_labels(mask.array, values).astype(np.uint8), mask.geometry)
     litres = np.count_nonzero(marked.array) * litres_of_a_voxel(marked)
     if not litres:
@@ -125,22 +125,22 @@ def tumor_in(mask: Volume, values: Sequence[int] = ()) -> Volume:
     return marked
 
 
-def _called_tumor(mask: Volume, found: list[int]) -> list[int]:
+def _called_tumor(mask: Volume, present: list[int]) -> list[int]:
     """The values of a mask that are its tumour's, by names, or without any all."""
-    names = {value: name for value, name in (mask.label_names or {}).items() if value in found}
+    names = {value: name for value, name in (mask.label_names or {}).items() if value in present}
     if all(map(is_generic, names.values())):
         if is_graded(mask.array):
             raise LabelError("The tumour mask is no segmentation.", GRADED_HINT)
-        if _UNCLEAR in found and set(found) <= {*_PARTS, _UNCLEAR}:
+        if _UNCLEAR in present and set(present) <= {*_PARTS, _UNCLEAR}:
             raise LabelError(
-                f"The tumour mask holds {', '.join(map(str, found))}: in BraTS 4 is the enhancing tumour up to 2021, "
+                f"The tumour mask holds {', '.join(map(str, present))}: in BraTS 4 is the enhancing tumour up to 2021, "
                 "the resection cavity from 2024 on.",
                 f"Say which with --brats-labels 2021, 2024 or ped. {_NAME_VALUES}",
             )
-        return [value for value in found if value > 0]
-    meant = {value: label_of(names.get(value, ""), ("head", "brain", "tumor")) for value in found}
-    if unclear := [f"{value} {names.get(value, '')!r}" for value in found if meant[value] is None]:
+        return [value for value in present if value > 0]
+    meant = {value: label_of(names.get(value, ""), ("head", "brain", "tumor")) for value in present}
+    if unclear := [f"{value} {names.get(value, '')!r}" for value in present if meant[value] is None]:
         raise LabelError(
             f"The tumour mask holds segments that are not known to be a tumour: {', '.join(unclear)}.", _NAME_VALUES
         )
-    return [value for value in found if meant[value] == "tumor"]
+    return [value for value in present if meant[value] == "tumor"]

@@ -60,8 +60,8 @@ def head_with_lesions(mri: Volume, lesions: Volume, body: int = 1) -> tuple[Volu
     """
     note = require_together("tumour mask", lesions, "MRI", mri)
     head = head_mask(mri)
-    array, there = head.array * np.uint8(body), resample_labels(lesions, mri.geometry).array
-    return Volume(np.where(there > 0, there, array).astype(np.uint8), mri.geometry), note
+    array, on_mri = head.array * np.uint8(body), resample_labels(lesions, mri.geometry).array
+    return Volume(np.where(on_mri > 0, on_mri, array).astype(np.uint8), mri.geometry), note
 
 
 def _working_geometry(own: Geometry) -> Geometry:

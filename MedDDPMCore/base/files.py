@@ -282,8 +282,8 @@ def _target(path: Path) -> Path:
     except FileNotFoundError:
         return target
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
-        raise ResourceError(f"{shown(path)} is {what}, not a file that can be written.", "Choose another name.")
+        kind = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+        raise ResourceError(f"{shown(path)} is {kind}, not a file that can be written.", "Choose another name.")
     return target
 
 

@@ -85,9 +85,9 @@ def holder(path: Path) -> str:
     """What `sign` wrote, in words behind "another process": " (number 7 of user on host, since then: command)". Nothing
     where it cannot be read, as while it is being written."""
     try:
-        who = json.loads(path.read_text(encoding="utf-8"))
-        process = f"number {who['pid']} of {who['user']} on {who['host']}, since {who['since']}"
-        return f" ({process}: {who['command']})"
+        owner = json.loads(path.read_text(encoding="utf-8"))
+        process = f"number {owner['pid']} of {owner['user']} on {owner['host']}, since {owner['since']}"
+        return f" ({process}: {owner['command']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -40,8 +40,8 @@ class Behind(Generic[Result]):
     later `do`, or at the context's end, by when all that was handed over is done, after an exception, too.
     """
 
-    def __init__(self, threads: int, told: Callable[[Result], None]):
-        self._pool, self._most, self._told = ThreadPoolExecutor(threads), 2 * threads, told
+    def __init__(self, threads: int, on_result: Callable[[Result], None]):
+        self._pool, self._most, self._told = ThreadPoolExecutor(threads), 2 * threads, on_result
         self._waiting: deque[Future[Result]] = deque()
 
     def do(self, function: Callable[..., Result], *arguments: Any) -> None:

@@ -23,12 +23,12 @@ _MOST_DENSE = 1100
 
 def require_regular(path: str | Path) -> int:
     """The size in bytes of a regular file; ValueError for a folder, a pipe or a device."""
-    found = os.stat(path)
-    if stat.S_ISDIR(found.st_mode):
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
         raise ValueError("it is a folder, not a file")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is a pipe or a device, not a file")
-    return found.st_size
+    return status.st_size
 
 
 def read_text(path: str | Path, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -68,11 +68,11 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
             entries = archive.infolist()
             if any(e.compress_size > size or e.file_size > _MOST_DENSE * (e.compress_size + 1) for e in entries):
                 raise ValueError("it claims to hold more than it can")
-            found = {}
+            arrays = {}
             for entry in entries:
                 with archive.open(entry) as stream:
-                    found[entry.filename.removesuffix(".npy")] = _array(stream, entry.file_size)
-            return found
+                    arrays[entry.filename.removesuffix(".npy")] = _array(stream, entry.file_size)
+            return arrays
     except (OSError, ValueError, MemoryError):
         raise
     except Exception as error:  # of zip files, of zlib, of headers

@@ -9,9 +9,9 @@ _OWN = ".medddpm"
 
 def resource(name: str) -> Path:
     """A folder of Resources, by name: inside an installed package, or beside the package's sources."""
-    here = Path(__file__).resolve().parents[1]
-    inside = here / "resources" / name
-    return inside if inside.is_dir() else here.parent / "Resources" / name
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "resources" / name
+    return inside if inside.is_dir() else package.parent / "Resources" / name
 
 
 def own_folder(name: str) -> Path | None:

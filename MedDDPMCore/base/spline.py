@@ -11,8 +11,8 @@ import numpy as np
 def to_coefficients(count: int) -> np.ndarray:
     """(count, count): the coefficients whose spline goes through so many voxels, mirrored at both ends."""
     through = np.eye(count) * (4 / 6)
-    here = np.arange(count - 1)
-    through[here, here + 1] = through[here + 1, here] = 1 / 6
+    index = np.arange(count - 1)
+    through[index, index + 1] = through[index + 1, index] = 1 / 6
     if count > 1:
         through[0, 1] = through[-1, -2] = 2 / 6
     else:

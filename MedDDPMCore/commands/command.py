@@ -42,11 +42,11 @@ def add_command(
     """
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(function=function)
-    told = parser.add_argument_group("for every command")
-    told.add_argument("--quiet", action="store_true", help="no bar and no notes: results, warnings and errors alone")
-    told.add_argument("--log", metavar="FILE", help="add all that is told, with the time, to this file, too")
+    group = parser.add_argument_group("for every command")
+    group.add_argument("--quiet", action="store_true", help="no bar and no notes: results, warnings and errors alone")
+    group.add_argument("--log", metavar="FILE", help="add all that is told, with the time, to this file, too")
     if threads:
-        told.add_argument("--threads", type=at_least_one, metavar="N", help="CPU threads (default: a core each)")
+        group.add_argument("--threads", type=at_least_one, metavar="N", help="CPU threads (default: a core each)")
     return parser
 
 
@@ -135,8 +135,8 @@ def image_written(path: Path) -> dict:
     from ..synthesis.output import picture_beside, record_beside, sidecar
 
     record = record_beside(path) or {}
-    said = {key: record.get(key) for key in ("modality", "seed", "model", "device", "warnings")}
-    return {"path": path, "record": sidecar(path), "picture": picture_beside(path), **said}
+    facts = {key: record.get(key) for key in ("modality", "seed", "model", "device", "warnings")}
+    return {"path": path, "record": sidecar(path), "picture": picture_beside(path), **facts}
 
 
 def at_least_one(text: str) -> int:

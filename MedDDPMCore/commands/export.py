@@ -115,9 +115,9 @@ def dataset(args: argparse.Namespace) -> int:
 def _json_lines() -> tuple[Report, Callable[[], None]]:
     """Tells progress as JSON, one object a line: cases done and in all, name, and step and total, or words."""
 
-    def report(done: int, total: int, name: str, what: Progress | str) -> None:
-        state = {"words": what} if isinstance(what, str) else {"step": what.index, "total": what.total}
-        print(json.dumps({"done": done, "cases": total, "name": name, **state}), flush=True)
+    def report(done: int, total: int, name: str, state: Progress | str) -> None:
+        facts = {"words": state} if isinstance(state, str) else {"step": state.index, "total": state.total}
+        print(json.dumps({"done": done, "cases": total, "name": name, **facts}), flush=True)
 
     return report, lambda: None
 
@@ -126,15 +126,15 @@ def _bar(args: argparse.Namespace) -> tuple[Report, Callable[[], None]]:
     """Tells progress as a bar over the cases, and in words what is left out or noteworthy."""
     bar = console.bar(args, unit="case")
 
-    def report(done: int, total: int, name: str, what: Progress | str) -> None:
+    def report(done: int, total: int, name: str, state: Progress | str) -> None:
         bar.total = total
-        if isinstance(what, str):
+        if isinstance(state, str):
             bar.update(done - bar.n)
-            if what not in ("made", "is there already"):
+            if state not in ("made", "is there already"):
                 bar.clear()
-                console.tell(**{"warnings" if what.startswith("left out") else "notes": [what]}, of=name)
+                console.tell(**{"warnings" if state.startswith("left out") else "notes": [state]}, of=name)
         else:
-            bar.set_description(f"{name} step {what.index}/{what.total}")
+            bar.set_description(f"{name} step {state.index}/{state.total}")
 
     return report, bar.close
 

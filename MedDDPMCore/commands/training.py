@@ -203,7 +203,7 @@ def train(args: argparse.Namespace) -> int:
             if "validation_loss" in entry:
                 bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")
 
-        folder = run(config, args.data, args.out, options, report, args.stage, args.start_from)
+        folder = run(config, args.data, args.out, options, report, stage=args.stage, start_from=args.start_from)
     if folder:
         print(folder)
     return 0

@@ -169,14 +169,14 @@ class _Making:
                     report(done, total, path.name, f"holds the labels of {shown(twin)} at the same place: one case")
                     continue
                 for seed in range(self.settings.seed, self.settings.seed + samples):
-                    one = replace(self.settings, seed=seed, samples=1, batch_size=1)
+                    single = replace(self.settings, seed=seed, samples=1, batch_size=1)
                     case_id = self.place.case_id(mask_id, seed)
-                    if _is_there(read_case(self.out, case_id), identity(self.model.spec, plan, one, seed)):
+                    if _is_there(read_case(self.out, case_id), identity(self.model.spec, plan, single, seed)):
                         done += 1
                         self.result.there_before.append(case_id)
                         report(done, total, case_id, "is there already")
                         continue
-                    for progress in self.model.run(plan, one):
+                    for progress in self.model.run(plan, single):
                         report(done, total, case_id, progress)
                     done += 1
                     behind.do(self._write, progress, ready, mask_id, case_id)
@@ -245,8 +245,10 @@ def _is_begun(out: Path, marker: dict) -> bool:
     before = {"file_ending": ".nii.gz", **before}  # the first versions knew no other
     different = [key for key, value in marker.items() if before.get(key) != value]
     if different:
-        told = ", ".join(f"{key} {before.get(key)} and not {marker[key]}" for key in different)
-        raise VolumeError(f"{out} holds a data set begun otherwise: {told}.", "Name a new folder, or go on as begun.")
+        differences = ", ".join(f"{key} {before.get(key)} and not {marker[key]}" for key in different)
+        raise VolumeError(
+            f"{out} holds a data set begun otherwise: {differences}.", "Name a new folder, or go on as begun."
+        )
     return True
 
 

@@ -88,16 +88,16 @@ def astray(mask: Volume, before: Volume | None, scheme: LabelScheme) -> list[str
         brain = brain_in_head(mask) if lesions else mask
     except LabelError:
         return []
-    words = []
+    warnings = []
     for lesion in lesions:
         share = 1 - _at(brain.array > 0, brain.geometry, _points(lesion)).mean()
         if share > _ASTRAY:
             right, front, up = (lesion.centre * (-1, -1, 1)).round().astype(int).tolist()
-            words.append(
+            warnings.append(
                 f"{share:.0%} of the lesion at R {right}, A {front}, S {up} mm lies outside the brain as it is "
                 "estimated from the head's outline: in bone, skin or face? Look at it in 3D Slicer."
             )
-    return words
+    return warnings
 
 
 def _points(lesion: Lesion) -> np.ndarray:

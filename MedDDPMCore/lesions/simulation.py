@@ -110,13 +110,13 @@ class _Painter:
         distance = whole[part]
         tissue = brain[window] == TISSUE
         soft_brain = averaged(tissue.float()[None, None], 3)[0, 0]
-        here = (slice(None), *window)
-        result = image[here] + 1
+        in_image = (slice(None), *window)
+        result = image[in_image] + 1
         if oedema_mm > 0:
             result = self._with_oedema(result, distance, oedema_mm, soft_brain)
         body = torch.sigmoid(-distance / 0.6) * soft_brain
         texture = self._texture(distance, radius) * self.reference
-        image[here] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
+        image[in_image] = (result * (1 - body) + texture * body - 1).clamp(-1, 1)
         labels[window][(distance < 0) & tissue] = self.tumor_value
 
     def _push_aside(self, head: tuple[Tensor, Tensor, Tensor], centre: Tensor, radius: float) -> None:
@@ -135,8 +135,8 @@ class _Painter:
         field = radial_push(inner.shape, spacing, at, radius, push, reach_mm) * (inner * region)
         field = unfolded(field, spacing)
         moved = (field != 0).any(dim=0)
-        here = (slice(None), *window)
-        image[here] = torch.where(moved, warp(image[here], field, spacing, "cubic"), image[here])
+        in_image = (slice(None), *window)
+        image[in_image] = torch.where(moved, warp(image[in_image], field, spacing, "cubic"), image[in_image])
         for part in (labels, brain):
             pushed = warp(part[window][None], field, spacing, "nearest")[0].round().to(part.dtype)
             part[window] = torch.where(moved, pushed, part[window])

@@ -238,11 +238,11 @@ def rotation(degrees: Sequence[float] | np.ndarray) -> np.ndarray:
     """3x3: turns about x, then y, then z, right-handed."""
     turn = np.eye(3)
     for axis, angle in enumerate(np.radians(degrees)):
-        one = np.eye(3)
+        about_axis = np.eye(3)
         i, j = (axis + 1) % 3, (axis + 2) % 3
-        one[i, i] = one[j, j] = np.cos(angle)
-        one[j, i], one[i, j] = np.sin(angle), -np.sin(angle)
-        turn = one @ turn
+        about_axis[i, i] = about_axis[j, j] = np.cos(angle)
+        about_axis[j, i], about_axis[i, j] = np.sin(angle), -np.sin(angle)
+        turn = about_axis @ turn
     return turn
 
 

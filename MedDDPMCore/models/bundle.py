@@ -108,13 +108,13 @@ def _stored(name: str, value: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
 
 def _from_int8(path: Path, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights of an int8 file as real numbers, without the scales; ModelError where one is missing or wrong."""
-    found = dict(weights)
+    tensors = dict(weights)
     for name in [name for name, value in weights.items() if value.dtype == torch.int8]:
-        value, scale = found[name], found.pop(f"{name}{_SCALE}", None)
+        value, scale = tensors[name], tensors.pop(f"{name}{_SCALE}", None)
         if scale is None or not scale.is_floating_point() or scale.shape != value.shape[:1]:
             raise ModelError(f"{path} lacks {name}{_SCALE} with a number for each output channel.", "It is damaged.")
-        found[name] = value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
-    return found
+        tensors[name] = value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
+    return tensors
 
 
 def _networks(folder: Path, spec: ModelSpec, weights: dict[str, Tensor]) -> list[torch.nn.Module]:
@@ -158,8 +158,8 @@ def load_checked(network: torch.nn.Module, state: dict[str, Tensor], source: str
         problems.append(f"has the unknown {_listed(extra)}")
     shared = {name: state[name] for name in wanted if name in state}
     if shapes := [name for name, value in shared.items() if value.shape != wanted[name].shape]:
-        told = [f"{name} {tuple(shared[name].shape)} for {tuple(wanted[name].shape)}" for name in shapes]
-        problems.append(f"has wrong shapes: {_listed(told)}")
+        differing = [f"{name} {tuple(shared[name].shape)} for {tuple(wanted[name].shape)}" for name in shapes]
+        problems.append(f"has wrong shapes: {_listed(differing)}")
     if other := [name for name, value in shared.items() if not value.is_floating_point()]:
         problems.append(f"has no real numbers in {_listed(other)}")
     if not problems and (bad := [name for name, value in shared.items() if not torch.isfinite(value.float()).all()]):

@@ -68,11 +68,11 @@ def synthesize_files(
             for remark in [*(f"warning: {warning}" for warning in plan.warnings), *plan.notes]:
                 report(path, remark)
             for seed in seeds:
-                one = replace(settings, seed=seed, samples=1, batch_size=1)
+                single = replace(settings, seed=seed, samples=1, batch_size=1)
                 if done[seed]:
                     report(path, f"seed {seed} is there already")
                     continue
-                for progress in model.run(plan, one):
+                for progress in model.run(plan, single):
                     report(path, progress)
                 behind.do(finished, progress, names[path])
     return written, failed

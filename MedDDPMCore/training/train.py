@@ -128,7 +128,9 @@ def train_stage(
         writer = None
         if rank == 0:
             validation = Validation(spec, index, data, training, state.precision, atlas)
-            writer = stack.enter_context(_Writer(run, state, validation, batches, options, report, digest))
+            writer = stack.enter_context(
+                _Writer(run, state, validation, batches, options, report=report, digest=digest)
+            )
         _train(state, batches, writer, stop, options.stop_after)
     return spec
 

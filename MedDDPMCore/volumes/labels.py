@@ -218,8 +218,8 @@ class LabelScheme:
             "it, with --brats-labels 2021, 2023, 2024 or ped, and give the MRI, from which the head is made, with "
             "--mri MRI."
         )
-        one = " Is it the tumour alone? Then give the patient's MRI, from which the head is made, with --mri MRI."
-        more_hint = parts if set(unknown) <= {3, 4} else one if len(unknown) == 1 else ""
+        alone = " Is it the tumour alone? Then give the patient's MRI, from which the head is made, with --mri MRI."
+        more_hint = parts if set(unknown) <= {3, 4} else alone if len(unknown) == 1 else ""
         more_hint = more_hint if self.required == ("head",) and not names else ""
         return (
             f"The segmentation holds labels that {self.name} does not know: {', '.join(listed)}{more}.",

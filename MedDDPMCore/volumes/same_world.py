@@ -58,11 +58,11 @@ def displacement(volume: Volume, reference: Volume, labels: bool = True) -> floa
     return float(np.linalg.norm(np.where(first * last > 0, np.minimum(np.abs(first), np.abs(last)), 0.0)))
 
 
-def _between(one: Geometry, other: Geometry) -> float:
+def _between(first: Geometry, second: Geometry) -> float:
     """The largest distance (mm) between the same corners of two grids of one shape."""
-    if one.shape != other.shape:
-        return float(np.linalg.norm(one.centre - other.centre))
-    return float(np.linalg.norm(one.to_world(one.corners) - other.to_world(other.corners), axis=1).max())
+    if first.shape != second.shape:
+        return float(np.linalg.norm(first.centre - second.centre))
+    return float(np.linalg.norm(first.to_world(first.corners) - second.to_world(second.corners), axis=1).max())
 
 
 def _seen(volume: Volume, labels: bool) -> np.ndarray | None:

@@ -113,7 +113,7 @@ class Job:
         self.progress("synthesizing", warnings=[*self.file_warnings, *warnings], notes=notes)
         require_writable(self.folder)
         self._shown = [self.place() / f"preview-{k}.nii" for k in (0, 1)] if self.previews else []
-        walk_started, told = time.monotonic(), 0.0
+        walk_started, shown_at = time.monotonic(), 0.0
         for state, result in states:
             elapsed = time.monotonic() - walk_started
             values = {
@@ -124,11 +124,11 @@ class Job:
             }
             if state.finished:
                 yield result
-            elif self._shown and (told == 0 or time.monotonic() - told > PREVIEW_SECONDS):
+            elif self._shown and (shown_at == 0 or time.monotonic() - shown_at > PREVIEW_SECONDS):
                 _write_preview(state, self._shown[0])
                 values["preview"] = str(self._shown[0])
                 self._shown.reverse()  # the reader may still be at the one before
-                told = time.monotonic()
+                shown_at = time.monotonic()
             self.progress("synthesizing", **values)
         self.remove_previews()
 

@@ -88,14 +88,14 @@ class NearWorker(Worker):
         if self.connection is not None and self.connection.process.poll() is not None:
             self.disconnect()
         if self.connection is None:
-            told = ""
+            last_state = ""
             arrivals = Arrivals(make_folder(self.folder / f"line-{next(self._numbers)}"), self._is_wanted)
             self.connection = Connection(self.host, arrivals)
             for state in self.connection.opening():
                 self.check(identity)
-                if state != told:
+                if state != last_state:
                     tell(state)
-                    told = state
+                    last_state = state
             self.ready = self.answer(identity, {"request": "hello"}, "ready")
         return self.connection
 
@@ -281,16 +281,16 @@ class _Job:
         """What the other machine knows the model by: its name, or, after it was sent where it must, its hash."""
         theirs = {model["name"]: model for model in self.worker.ready["models"]}
         folder = find_models().get(name) or Path(name)
-        here = (folder / SPEC_FILE).is_file()
+        is_here = (folder / SPEC_FILE).is_file()
         if name in theirs:
-            if here and read_json(folder / SPEC_FILE, ModelError).get("weights_sha256") != theirs[name].get(
+            if is_here and read_json(folder / SPEC_FILE, ModelError).get("weights_sha256") != theirs[name].get(
                 "weights_sha256"
             ):
                 self.warnings.append(
                     f"The model {name} of {self.host} was used, which is not the one of this computer."
                 )
             return name
-        if not here:
+        if not is_here:
             known = ", ".join(sorted({*theirs, *find_models()}))
             raise ModelError(f"There is no model {name!r}, neither here nor on {self.host}.", f"Known models: {known}.")
         try:

@@ -62,24 +62,24 @@ def start(host: Host) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def explained(host: Host, code: int | None, words: str, opened: bool) -> MedDDPMError:
+def explained(host: Host, code: int | None, output: str, opened: bool) -> MedDDPMError:
     """Why there is no connection, from ssh's exit code and what was said on its standard error.
 
     opened: the worker there had answered before.
     """
-    name, last = host.name, next((line for line in reversed(words.splitlines()) if line.strip()), "")
+    name, last = host.name, next((line for line in reversed(output.splitlines()) if line.strip()), "")
     for pattern, message, hint in _FAILURES:
-        if code == 255 and not opened and re.search(pattern, words, re.IGNORECASE):
+        if code == 255 and not opened and re.search(pattern, output, re.IGNORECASE):
             return LineError(message.format(name), hint.format(name))
-    if host.launch and not opened and (refused := _QUEUE.findall(words)):
+    if host.launch and not opened and (refused := _QUEUE.findall(output)):
         return LineError(f"The queue of {name} refused: {refused[-1]}", f"Look at the launch command: {host.launch}")
-    if not opened and (code == 127 or re.search(r"not found|No such file|No module named", words)):
+    if not opened and (code == 127 or re.search(r"not found|No such file|No module named", output)):
         return LineError(
             f"MedDDPM is not installed on {name}: {last}", f"Install it there with: {install_command(name)}"
         )
-    if not opened and re.search(r"invalid choice: 'worker'|unrecognized arguments", words):
+    if not opened and re.search(r"invalid choice: 'worker'|unrecognized arguments", output):
         return other_version(host, "an older one")
-    if "No space left on device" in words:
+    if "No space left on device" in output:
         return LineError(f"There is no space left on {name}.", "Free some space there, or set TMPDIR there.")
     if opened or code in (255, None):
         return LineError(f"The connection to {name} was lost. {last}".strip(), "Try again: it is made anew.")

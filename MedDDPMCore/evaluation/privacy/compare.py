@@ -249,16 +249,16 @@ def table(report: PrivacyReport) -> str:
     return csv_text(header, rows)
 
 
-def closest_pairs(report: PrivacyReport, found: Nearest, grid: ModelGrid, count: int = 5) -> np.ndarray:
+def closest_pairs(report: PrivacyReport, nearest: Nearest, grid: ModelGrid, count: int = 5) -> np.ndarray:
     """A uint8 picture (rows, columns): a row a pair, the closest in one space first, synthetic left and its nearest
     real right, in three planes; the real is mirrored where that is how it is near."""
     rows = []
-    for n in np.argsort(found.distance, kind="stable")[:count]:
+    for n in np.argsort(nearest.distance, kind="stable")[:count]:
         pair: list[np.ndarray] = []
-        for path in (report.synthetic[n], report.real[found.index[n]]):
+        for path in (report.synthetic[n], report.real[nearest.index[n]]):
             head = read_standard_head(path, grid)
             image, inside, sides = head.image, head.head, "RL"
-            if len(pair) and found.mirrored[n]:
+            if len(pair) and nearest.mirrored[n]:
                 image, inside, sides = image[..., ::-1], inside[..., ::-1], "LR"
             pair.append(three_planes(image, grid.spacing, central_voxel(inside, grid), grid.axes, sides))
         gap = np.full((len(pair[0]), 6), 128, np.uint8)

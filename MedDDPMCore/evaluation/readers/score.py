@@ -136,8 +136,8 @@ def _pooled(readings: Sequence[Reading], synthetic: np.ndarray, seed: int) -> di
     return result
 
 
-def _agreement(one: np.ndarray, other: np.ndarray, cases: np.ndarray) -> float:
-    return cohen_kappa(one[cases], other[cases])
+def _agreement(first: np.ndarray, second: np.ndarray, cases: np.ndarray) -> float:
+    return cohen_kappa(first[cases], second[cases])
 
 
 def _mean_of(shares: np.ndarray, cases: np.ndarray) -> float:

@@ -85,10 +85,10 @@ def compare(config: StudyConfig, results: Sequence[dict], test: str) -> list[dic
     single = [name for name, arm in arms.items() if arm.table == 1 and arm.sources != (REAL,)]
     pairs += [(a, b) for a, b in combinations(single, 2) if arms[a].count == arms[b].count]
     rows = []
-    for one, other in pairs:
-        difference = dice[one] - dice[other]
+    for arm, against in pairs:
+        difference = dice[arm] - dice[against]
         p = float(wilcoxon(difference, zero_method="pratt").pvalue) if difference.any() else 1.0
-        rows.append({"arm": one, "against": other, "difference": float(difference.mean()), "p": p})
+        rows.append({"arm": arm, "against": against, "difference": float(difference.mean()), "p": p})
     corrected = holm([entry["p"] for entry in rows])
     return [{**entry, "p_holm": p} for entry, p in zip(rows, corrected, strict=True)]
 
@@ -117,8 +117,8 @@ def _setting(config: StudyConfig, out: Path, results: Sequence[dict]) -> list[st
     seg = config.segmentation
     trained = f"{seg.most_steps} optimiser steps an arm" if seg.most_steps else f"{seg.epochs} epochs an arm"
     seconds: dict[str, float] = {}
-    for what, spent in _seconds(out).items():
-        kind = what.split()[0]
+    for task, spent in _seconds(out).items():
+        kind = task.split()[0]
         seconds[kind] = seconds.get(kind, 0.0) + spent
     times = ", ".join(f"{kind} {total:.0f} s" for kind, total in seconds.items())
     real = next(result["images"] for result in results if result["arm"] == REAL)
@@ -208,9 +208,9 @@ def _write_csvs(out: Path, results: Sequence[dict], compared: dict[str, list[dic
     means = []
     for result in results:
         for test in result["scores"]:
-            found = summary(result, test)
+            figures = summary(result, test)
             values = {
-                f"{metric}_{part}": found[metric][i] for metric in METRICS for i, part in enumerate(("mean", "sd"))
+                f"{metric}_{part}": figures[metric][i] for metric in METRICS for i, part in enumerate(("mean", "sd"))
             }
             means.append({"arm": result["arm"], "images": result["images"], "test": test, **values})
     _write_csv(out / "summary.csv", [{k: _rounded(v) for k, v in row.items()} for row in means])

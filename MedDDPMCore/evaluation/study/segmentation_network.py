@@ -154,8 +154,11 @@ def _batch(
     for place in range(step * size, (step + 1) * size):
         epoch, position = divmod(place, len(images))
         order = torch.randperm(len(images), generator=generator_for(seed, 21, epoch))
-        one, k = images[int(order[position])]
-        pair = torch.from_numpy(from_bytes(one.images[k])), torch.from_numpy(one.masks[k].astype(np.float32))[None]
+        source, k = images[int(order[position])]
+        pair = (
+            torch.from_numpy(from_bytes(source.images[k])),
+            torch.from_numpy(source.masks[k].astype(np.float32))[None],
+        )
         if augment is not None:
             varied = generator_for(seed, 22, place)
             pair = augment(*pair, int(torch.randint(2**31, (), generator=varied)))

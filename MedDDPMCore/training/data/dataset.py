@@ -183,8 +183,8 @@ class PackedWriter:
 
 def noted(path: Path, sha256: str) -> dict:
     """A note of an array's hash, for the file as it is now."""
-    found = path.stat()
-    return {"size": found.st_size, "changed_ns": found.st_mtime_ns, "sha256": sha256}
+    status = path.stat()
+    return {"size": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256}
 
 
 def _npy_header(shape: Sequence[int]) -> bytes:

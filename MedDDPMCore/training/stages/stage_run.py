@@ -104,13 +104,13 @@ class StageRun:
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
         optimizer.zero_grad(set_to_none=True)
-        here = len(images)
-        size = self.training.micro_batch or here
+        count = len(images)
+        size = self.training.micro_batch or count
         world = rank_and_world()[1]
         total = 0.0
-        for first in range(0, here, size):
+        for first in range(0, count, size):
             part = slice(first, first + size)
-            with gradients_stay_here(self.parallel, first + size < here):
+            with gradients_stay_here(self.parallel, first + size < count):
                 weighed = None if brain is None else brain[part]
                 loss = self._loss_sum(images[part], labels[part], generators[part], weighed)
                 self.scaler.scale(loss * (world / self.training.batch_size)).backward()
