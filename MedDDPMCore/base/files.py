@@ -70,30 +70,30 @@ def replacing(path: str | Path, durable: bool = True, hint: str = "") -> Iterato
             _discard(part)
 
 
-def write_bytes(path: str | Path, data: bytes, durable: bool = True, hint: str = "") -> None:
+def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> None:
     """Writes a file whole or not at all; see `replacing`."""
-    with replacing(path, durable, hint) as part:
+    with replacing(path, durable) as part:
         part.write_bytes(data)
 
 
-def write_text(path: str | Path, text: str, durable: bool = True, hint: str = "") -> None:
+def write_text(path: str | Path, text: str, durable: bool = True) -> None:
     """Writes UTF-8 with the line ends as they are; half a surrogate pair, which is no character, becomes \\udc80."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable, hint)
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable)
 
 
-def write_json(path: str | Path, values: Any, durable: bool = True, hint: str = "") -> None:
+def write_json(path: str | Path, values: Any, durable: bool = True) -> None:
     """Writes plain data as JSON, an entry a line."""
-    write_text(path, json.dumps(values, indent=1), durable, hint)
+    write_text(path, json.dumps(values, indent=1), durable)
 
 
 @contextlib.contextmanager
-def new_folder(path: str | Path, hint: str = "") -> Iterator[Path]:
+def new_folder(path: str | Path) -> Iterator[Path]:
     """A folder to fill, which takes the name `path` at the end of the block, all of it on the disk.
 
     After an exception there is nothing. ResourceError where something has that name already, then as now.
     """
     path = Path(path)
-    with writing(path, hint):
+    with writing(path):
         _refuse_existing(path)
         part = part_of(path)
         try:
@@ -109,7 +109,7 @@ def new_folder(path: str | Path, hint: str = "") -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def together(folder: str | Path, last: str, hint: str = "") -> Iterator[Path]:
+def together(folder: str | Path, last: str) -> Iterator[Path]:
     """A folder to write files into that belong together; at the end of the block they take their places in `folder`.
 
     last: the file, by its path within the folder, that says of the others that they are whole. The old one is removed
@@ -117,8 +117,8 @@ def together(folder: str | Path, last: str, hint: str = "") -> Iterator[Path]:
     speak of, whenever the process is killed and whoever else writes the same files. `folder` is made where it is not
     there. After an exception in the block it is as it was.
     """
-    folder = make_folder(folder, hint)
-    with writing(folder, hint):
+    folder = make_folder(folder)
+    with writing(folder):
         part = part_of(folder / Path(last).name)
         try:
             part.mkdir()
@@ -177,17 +177,17 @@ def sha256_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def make_folder(path: str | Path, hint: str = "") -> Path:
+def make_folder(path: str | Path) -> Path:
     """The folder, made with its parents where it is not there. ResourceError where it cannot be."""
-    with writing(path, hint):
+    with writing(path):
         Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)
 
 
-def require_writable(folder: str | Path, hint: str = "") -> Path:
+def require_writable(folder: str | Path) -> Path:
     """The folder, made where it is not there, after a file was written into it. ResourceError where that cannot be."""
-    folder = make_folder(folder, hint)
-    with writing(folder, hint):
+    folder = make_folder(folder)
+    with writing(folder):
         part = part_of(folder / "probe")
         try:
             part.write_bytes(b"\0")

@@ -36,19 +36,19 @@ def ahead(
 class Behind(Generic[Result]):
     """Work that is handed over within the context and done by `threads` threads, at most twice so many pieces begun.
 
-    Results are handed to `told`, in the order of the work, in the caller's thread. What a piece raises is raised by a
-    later `do`, or at the context's end, by when all that was handed over is done, after an exception, too.
+    Results are handed to `on_result`, in the order of the work, in the caller's thread. What a piece raises is raised
+    by a later `do`, or at the context's end, by when all that was handed over is done, after an exception, too.
     """
 
     def __init__(self, threads: int, on_result: Callable[[Result], None]):
-        self._pool, self._most, self._told = ThreadPoolExecutor(threads), 2 * threads, on_result
+        self._pool, self._most, self._on_result = ThreadPoolExecutor(threads), 2 * threads, on_result
         self._waiting: deque[Future[Result]] = deque()
 
     def do(self, function: Callable[..., Result], *arguments: Any) -> None:
         """Hands over function(*arguments). Waits while too much is begun already."""
         self._waiting.append(self._pool.submit(function, *arguments))
         while len(self._waiting) > self._most or (self._waiting and self._waiting[0].done()):
-            self._told(self._waiting.popleft().result())
+            self._on_result(self._waiting.popleft().result())
 
     def __enter__(self) -> Behind[Result]:
         return self
@@ -58,4 +58,4 @@ class Behind(Generic[Result]):
         while self._waiting:
             future = self._waiting.popleft()
             if kind is None or future.exception() is None:  # an exception on its way out is not replaced by another
-                self._told(future.result())
+                self._on_result(future.result())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import MedDDPMError
 from ..base.files import make_folder, writing
+from ..diffusion.names import SAMPLERS
 
 if TYPE_CHECKING:
     from ..synthesis.masks import Given
@@ -98,6 +99,16 @@ def mask_reader(args: argparse.Namespace, masks: Sequence[Path], scheme: LabelSc
 
     mris = find_mris(args.mri, masks, args.mri_suffix) if args.mri else {}
     return reader(lambda path: label_mapping(args, scheme, path), mris, args.frames)
+
+
+def add_sampling(p: argparse.ArgumentParser, sampler: str = "the model's own") -> None:
+    """Adds what says by which model, how and where images are made. sampler: that of those who ask for none."""
+    p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
+    p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
+    p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
+    p.add_argument("--sampler", choices=SAMPLERS, help=f"default: {sampler}")
+    p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
 
 
 def add_dry_run(p: argparse.ArgumentParser, *names: str) -> None:

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from ..base.errors import VolumeError
-from ..diffusion.names import SAMPLERS
 from . import console
 from .command import (
     Commands,
@@ -15,7 +14,7 @@ from .command import (
     add_json,
     add_label_options,
     add_mri,
-    at_least_one,
+    add_sampling,
     image_written,
     label_mapping,
     print_result,
@@ -40,12 +39,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--margin", type=float, help="mm around changed labels that are made anew")
     p.add_argument("--blend", type=float, help="mm over which the new part is blended in")
     p.add_argument("--mass-effect", type=float, default=0.0, help="0..1: how strongly new lesions push the tissue")
-    p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
-    p.add_argument("--sampler", choices=SAMPLERS, help="default: ddpm")
-    p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
-    p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
+    add_sampling(p, "ddpm")
     add_dry_run(p, "--check")
     add_json(p)
 

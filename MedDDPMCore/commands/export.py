@@ -23,7 +23,7 @@ from .command import (
     mask_reader,
     print_result,
 )
-from .synthesis import add_synthesis_options, check_masks, picked_device
+from .synthesis import add_synthesis_options, check_masks, picked_device, settings_of
 
 if TYPE_CHECKING:
     from ..export.dataset import Report
@@ -79,7 +79,7 @@ def dataset(args: argparse.Namespace) -> int:
     from ..models.catalogue import find_model
     from ..models.spec import ModelSpec
     from ..synthesis.masks import find_masks
-    from ..synthesis.synthesize import Settings, load_model
+    from ..synthesis.synthesize import load_model
 
     masks = find_masks(args.masks)
     scheme = ModelSpec.read(find_model(args.model)).labels
@@ -87,21 +87,13 @@ def dataset(args: argparse.Namespace) -> int:
     if args.dry_run:
         return check_masks(args, masks, scheme, read)
     model = load_model(args.model, picked_device(args.device), args.precision)
-    settings = Settings(
-        seed=args.seed,
-        sampler=args.sampler,
-        steps=args.steps,
-        samples=args.samples,
-        batch_size=1,
-        output_grid=args.grid,
-    )
     report, close = _json_lines() if args.progress else _bar(args)
     try:
         options = DatasetOptions(
             read=read, keep_names=args.keep_names, deface=args.deface, compression=args.compression
         )
         made = make_dataset(
-            model, masks, args.out, layout=args.layout, settings=settings, options=options, report=report
+            model, masks, args.out, layout=args.layout, settings=settings_of(args), options=options, report=report
         )
     finally:
         close()

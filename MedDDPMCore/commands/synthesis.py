@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import MedDDPMError, shown
-from ..diffusion.names import SAMPLERS
 from . import console
 from .command import (
     EXIT_ERROR,
@@ -20,7 +19,7 @@ from .command import (
     add_json,
     add_label_options,
     add_mri,
-    at_least_one,
+    add_sampling,
     image_written,
     mask_reader,
     print_result,
@@ -30,6 +29,7 @@ from .command import (
 
 if TYPE_CHECKING:
     from ..synthesis.masks import Given
+    from ..synthesis.plan import Settings
     from ..synthesis.synthesize import Progress
     from ..volumes.labels import LabelScheme
 
@@ -62,16 +62,11 @@ def add(commands: Commands) -> None:
 
 def add_synthesis_options(p: argparse.ArgumentParser) -> None:
     """What every command that synthesizes takes."""
-    p.add_argument("--model", default="default", help="name or folder of a model (see `medddpm models`)")
     add_label_options(p)
-    p.add_argument("--seed", type=int, default=0, help="same seed, model, mask, device: same image (default 0)")
-    p.add_argument("--samples", type=at_least_one, default=1, help="how many images; sample k has seed + k")
-    p.add_argument("--sampler", choices=SAMPLERS, help="default: the model's own")
-    p.add_argument("--steps", type=int, help="diffusion steps (default: the model's own)")
+    add_sampling(p)
     p.add_argument(
         "--grid", choices=("mask", "model"), default="mask", help="voxel grid of the result (default: the mask's)"
     )
-    p.add_argument("--device", default="auto", help="auto, cpu, cuda:0 …")
     p.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
 
 
@@ -83,7 +78,7 @@ def synthesize(args: argparse.Namespace) -> int:
     from ..models.spec import ModelSpec
     from ..synthesis.batch import synthesize_files
     from ..synthesis.masks import find_masks, mask_names
-    from ..synthesis.synthesize import Settings, load_model
+    from ..synthesis.synthesize import load_model
 
     masks = find_masks(args.mask)
     scheme = ModelSpec.read(find_model(args.model)).labels
@@ -95,14 +90,6 @@ def synthesize(args: argparse.Namespace) -> int:
         given = read(masks[0])
         completed(given.mask, scheme, given.mapping, given.mri)
     model = load_model(args.model, picked_device(args.device), args.precision)
-    settings = Settings(
-        seed=args.seed,
-        sampler=args.sampler,
-        steps=args.steps,
-        samples=args.samples,
-        batch_size=1,
-        output_grid=args.grid,
-    )
     messages = []
     mine, out, made = masks[rank::world], Path(args.out), 0
     with console.bar(args, len(masks[rank::world]) * args.samples, "image") as bar:
@@ -121,10 +108,19 @@ def synthesize(args: argparse.Namespace) -> int:
             bar.n = made + (0 if isinstance(what, str) or what.finished else round(what.index / what.total, 2))
             bar.refresh()
 
-        written, failed = synthesize_files(model, mine, out, settings=settings, read=read, report=report, names=names)
+        written, failed = synthesize_files(
+            model, mine, out, settings=settings_of(args), read=read, report=report, names=names
+        )
     images = [image_written(path) for path in written] if args.json else []
     print_result(args, {"images": images, "failed": failed, "messages": messages}, written)
     return EXIT_ERROR if failed else 0
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """What the options of `add_synthesis_options` say of how images are made."""
+    from ..synthesis.plan import Settings
+
+    return Settings(seed=args.seed, sampler=args.sampler, steps=args.steps, samples=args.samples, output_grid=args.grid)
 
 
 def picked_device(name: str) -> str:

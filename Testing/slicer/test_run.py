@@ -16,7 +16,7 @@ import phantom
 import slicer
 import slicer.util
 from test_window import HEAD_SHAPE, drawn_head, head_volume
-from window import PATIENCE, LongestBlock, Window, memory_mb, note_figure
+from window import FIGURES, PATIENCE, LongestBlock, Window, memory_mb, note_figure
 
 MATRIX = phantom.oblique(spacing=(5.0, 5.0, 5.0), origin=(-90.0, -120.0, 100.0))
 
@@ -344,6 +344,7 @@ def test_memory_is_given_back_on_request(window):
     window.wait(lambda: any('"released"' in line for line in window.widget.process.log), 20)
 
 
+@pytest.mark.skipif(not FIGURES, reason="measures, for the documentation's figures (MEDDDPM_FIGURES)")
 def test_a_head_of_half_a_millimetre(window):
     """0.5 mm, 256 mm in every direction: time and memory are stated."""
     size = 512

@@ -222,7 +222,7 @@ def _voxel_gram(
 
 
 def _block_mmd(gram: np.ndarray, sizes: np.ndarray) -> Distance:
-    """The linear MMD² of all images of some groups: sums of images hold all that it needs."""
+    """The linear MMD², as MONAI's MMDMetric has it, of all images of some groups: sums of images hold all it needs."""
 
     def within(groups: np.ndarray) -> float:
         count, squares = sizes[groups].sum(axis=0)

@@ -41,28 +41,13 @@ def mmd(within_first: np.ndarray, within_second: np.ndarray, between: np.ndarray
     return float(first + second - 2 * between.mean())
 
 
-def mmd_linear(first: np.ndarray, second: np.ndarray) -> float:
-    """Squared MMD of two samples (n, …), (m, …) under k(a, b) = a·b, as MONAI's MMDMetric without a mapping has it.
-
-    It compares the means alone.
-    """
-    a, b = _as_rows(first), _as_rows(second)
-    _check_width(a, b)
-    return mmd(a @ a.T, b @ b.T, a @ b.T)
-
-
-def mmd_rbf(first: np.ndarray, second: np.ndarray, bandwidth: float | None = None) -> float:
-    """Squared MMD of two samples (n, …), (m, …) under k(a, b) = exp(-|a - b|² / (2 bandwidth²)).
-
-    bandwidth: in the samples' units; None: `median_bandwidth` of the two.
-    """
-    return mmd(*rbf_kernels(first, second, bandwidth))
-
-
 def rbf_kernels(
     first: np.ndarray, second: np.ndarray, bandwidth: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The Gaussian kernel matrices within first (n, n), within second (m, m) and between (n, m)."""
+    """What `mmd` takes, of two samples (n, …), (m, …): exp(-|a - b|² / (2 bandwidth²)) within each and between them.
+
+    bandwidth: in the samples' units; None: `median_bandwidth` of the two.
+    """
     a, b = _as_rows(first), _as_rows(second)
     _check_width(a, b)
     bandwidth = bandwidth or median_bandwidth(a, b)

@@ -8,7 +8,14 @@ from default_model import contrast, dice
 from MedDDPMCore.anatomy.head import head_mask
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.evaluation.metrics.bootstrap import Interval, half_interval, mean_interval, pair_interval
-from MedDDPMCore.evaluation.metrics.metrics import frechet_distance, median_bandwidth, mmd_rbf, ms_ssim, random_pairs
+from MedDDPMCore.evaluation.metrics.metrics import (
+    frechet_distance,
+    median_bandwidth,
+    mmd,
+    ms_ssim,
+    random_pairs,
+    rbf_kernels,
+)
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 from .images import TUMOR, Heads, blurred
@@ -75,7 +82,7 @@ def distribution_distances(features: np.ndarray, real: np.ndarray, scale: np.nda
     a, b = features / scale, real / scale
     bandwidth = median_bandwidth(b, b)
     return {
-        "MMD": half_interval(lambda i, j: mmd_rbf(a[i], b[j], bandwidth), len(a), len(b)),
+        "MMD": half_interval(lambda i, j: mmd(*rbf_kernels(a[i], b[j], bandwidth)), len(a), len(b)),
         "Fréchet distance": half_interval(lambda i, j: frechet_distance(a[i], b[j], True), len(a), len(b)),
     }
 
