@@ -65,7 +65,7 @@ def check_sums(out: Path) -> None:
 
 def test_nnunets_layout_holds_channels_labels_and_a_list_of_both(model, masks, tmp_path):
     out = tmp_path / "Dataset501_Synthetic"
-    report = make_dataset(model, masks, out, "nnunet", Settings(seed=5, samples=2))
+    report = make_dataset(model, masks, out, "nnunet", Settings(seed=5, samples=2, steps=1))
     assert (len(report.made), report.there_before, report.failed, report.cases) == (4, [], {}, 4)
     values = json.loads((out / "dataset.json").read_text())
     assert values["channel_names"] == {"0": "T1"} and values["numTraining"] == 4
@@ -82,7 +82,7 @@ def test_nnunets_layout_holds_channels_labels_and_a_list_of_both(model, masks, t
 
 def test_bids_layout_says_who_made_it_and_from_what(model, masks, tmp_path):
     out = tmp_path / "bids"
-    make_dataset(model, masks, out, "bids", Settings(samples=2))
+    make_dataset(model, masks, out, "bids", Settings(samples=2, steps=1))
     description = json.loads((out / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative" and "SYNTHETIC" in description["Name"]
     assert "small" in description["GeneratedBy"][0]["Description"]
@@ -174,7 +174,7 @@ def test_an_interrupted_run_completes_what_it_has(model, masks, tmp_path):
 def test_processes_share_the_masks_and_complete_one_data_set(folder, masks, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "MedDDPMCore.cli", "dataset", str(masks[0].parent), str(out), "--layout", "bids"]
-    command += ["--model", str(folder), "--samples", "2", "--device", "cpu"]
+    command += ["--model", str(folder), "--samples", "2", "--steps", "1", "--device", "cpu"]
     ranks = [
         subprocess.Popen(
             command,

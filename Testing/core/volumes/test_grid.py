@@ -92,7 +92,7 @@ def test_storage_axes_do_not_change_the_grid_or_what_is_on_it(axes, tilt, spacin
     extent=st.tuples(st.floats(110, 170), st.floats(130, 210), st.floats(110, 190)),
     place=st.tuples(*[st.floats(-20, 20)] * 3),
 )
-@settings(max_examples=30, deadline=None)
+@few
 def test_a_tumor_keeps_its_place_on_the_model_grid_and_back(tilt, shear, axes, spacing, extent, place):
     frame = rotation(tilt) @ np.array([[-1, shear, 0], [0, -1, 0], [0, 0, 1]])
     mask = reorient(head(box(spacing, extent, frame / np.linalg.norm(frame, axis=0)), place, 11.0), axes)

@@ -143,7 +143,7 @@ def test_a_sheared_volume_is_sampled_at_its_true_places(shear, angle):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(1.3, 8.0))
-@few
+@settings(max_examples=8, deadline=None)
 def test_a_tiny_lesion_never_vanishes_when_resampled(seed, spacing):
     rng = np.random.default_rng(seed)
     mask = head(box((1.5, 1.5, 1.5), (150, 150, 150)), radius=14.0)

@@ -52,7 +52,7 @@ def test_what_is_no_head_is_not_registered():
     stick = empty.array.copy()
     stick[20:24, :, 20:24] = 1
     with pytest.raises(TrainingError, match="cannot be registered"):
-        registration(Volume(stick, TARGET), head())
+        registration(Volume(stick, TARGET), head(), "rigid")
     with pytest.raises(TrainingError, match="rigid or affine"):
         registration(head(), head(), "elastic")
 
@@ -60,9 +60,9 @@ def test_what_is_no_head_is_not_registered():
 def test_prepared_heads_lie_in_the_templates_space_and_the_odd_one_is_taken_out(tmp_path):
     random = np.random.default_rng(0)
     cases = []
-    for i in range(7):
+    for i in range(5):
         matrix = np.eye(4)
-        matrix[:3, :3] = phantoms.rotation(random.uniform(-5, 5, 3)) * random.uniform(0.95, 1.05)
+        matrix[:3, :3] = phantoms.rotation(random.uniform(-5, 5, 3))
         matrix[:3, 3] = random.uniform(-40, 40, 3)
         mask = head(matrix)
         texture = random.normal(100, 60 if i == 3 else 10, mask.array.shape)
@@ -76,15 +76,15 @@ def test_prepared_heads_lie_in_the_templates_space_and_the_odd_one_is_taken_out(
         modalities=("T1",),
         hold_out=0,
         template=head(),
-        registration="affine",
+        registration="rigid",
         remove_outliers=True,
     )
     report = prepare(cases, tmp_path / "out", options)
     data = PackedDataset.open(tmp_path / "out")
     assert min(dice(data.labels[0] > 0, labels > 0) for labels in data.labels) > 0.93
     assert "s3" in report.left_out and "unlike the rest" in report.left_out["s3"]
-    assert [c.split for c in data.cases] == ["train"] * 3 + [OUTLIER] + ["train"] * 3
-    assert data.indices("train") == [0, 1, 2, 4, 5, 6]
+    assert [c.split for c in data.cases] == ["train"] * 3 + [OUTLIER, "train"]
+    assert data.indices("train") == [0, 1, 2, 4]
     assert "unlike the rest" in (tmp_path / "out" / "report.txt").read_text()
 
 

@@ -147,13 +147,13 @@ def test_a_simulated_lesion_lies_in_the_brain_and_only_its_surroundings_change(s
 def test_lesions_are_brighter_or_darker_than_the_brain_and_within_their_sizes():
     image, labels, brain = simple_head()
     volumes, brightest = [], []
-    for seed in range(60):
+    for seed in range(30):
         chosen = LesionSettings(probability=1.0, several=0.0, smallest_ml=1.0, largest_ml=20.0)
         made, marked = with_lesions(image, labels, brain, chosen, seed)
         volumes.append(int((marked == 2).sum()) * 0.008)
         if volumes[-1] > 1:
             brightest.append(float(made[0][marked == 2].max()))
-    assert 0.5 < sorted(volumes)[30] < 15 and max(volumes) < 40
+    assert 0.5 < sorted(volumes)[15] < 15 and max(volumes) < 40
     assert sum(value > 0.25 for value in brightest) > 0.95 * len(brightest)
 
 
@@ -161,8 +161,8 @@ def test_lesions_are_as_frequent_as_asked_for_and_the_same_for_the_same_seed():
     image, labels, brain = simple_head()
     sometimes = LesionSettings(probability=0.5, smallest_ml=2.0)
     given = (image, labels, brain, 0.2, (2.0,) * 3, 2, sometimes)
-    marked = [simulate_lesions(*given, generator_for(seed)) for seed in range(60)]
-    assert 18 <= sum(bool((labels == 2).any()) for _, labels in marked) <= 42
+    marked = [simulate_lesions(*given, generator_for(seed)) for seed in range(40)]
+    assert 10 <= sum(bool((labels == 2).any()) for _, labels in marked) <= 30
     again = simulate_lesions(*given, generator_for(7))
     assert torch.equal(again[0], marked[7][0]) and torch.equal(again[1], marked[7][1])
     never = (image, labels, brain, 0.2, (2.0,) * 3, 2, NEVER)
