@@ -86,7 +86,7 @@ def _lesions(mask: Volume, scheme: LabelScheme, mapping: LabelMapping | None) ->
 
 def _of_numbers(values: list[int], scheme: LabelScheme) -> dict[int, int | None]:
     """What numbers without names mean in the scheme; None: it is not told."""
-    own = {scheme.values[name] for name in scheme.lesions}
+    own = set(scheme.lesion_values)
     if len(own) > 1:
         return {value: value if value in own else None for value in values}
     [lesion] = own

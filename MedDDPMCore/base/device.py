@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from .errors import ResourceError, shown
+from .parallel import rank_and_world
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -34,6 +36,13 @@ def pick_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ResourceError(f"The device {shown(name)!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
+    return device
+
+
+def own_gpu(device: torch.device) -> torch.device:
+    """The device; where it is a GPU and torchrun started several processes, this process's own GPU of its computer."""
+    if device.type == "cuda" and rank_and_world()[1] > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return device
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,13 +124,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 def picked_device(name: str) -> str:
     """The device of that name; under torchrun "auto" is this process's own GPU, where there are any."""
-    import torch
+    from ..base.device import own_gpu, pick_device
 
-    from ..base.parallel import rank_and_world
-
-    if rank_and_world()[1] > 1 and name == "auto" and torch.cuda.is_available():
-        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    return name
+    return str(own_gpu(pick_device(name))) if name == "auto" else name
 
 
 def check_masks(args: argparse.Namespace, masks: list[Path], scheme: LabelScheme, read: Callable[[Path], Given]) -> int:

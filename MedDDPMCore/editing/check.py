@@ -97,7 +97,7 @@ def check_edit(
 
 def lesions_only(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     """The labels (z, y, x) with 0 where they are no lesion."""
-    return np.where(where_labels(labels, (scheme.values[name] for name in scheme.lesions)), labels, 0)
+    return np.where(where_labels(labels, scheme.lesion_values), labels, 0)
 
 
 def _require_editable(spec: ModelSpec, mri: Volume, options: EditOptions) -> None:

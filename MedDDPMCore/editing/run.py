@@ -76,7 +76,7 @@ def _finished(model: Model, edit: EditPlan, progress: Progress) -> Edited:
     guess = at_grid_size(guess, len(known) // len(guess))
     made = matched(guess, known, unknown, labels > 0, spacing)
     scheme = model.spec.labels
-    lesion = where_labels(labels, (scheme.values[name] for name in scheme.lesions))
+    lesion = where_labels(labels, scheme.lesion_values)
     if edit.levels.foreign:
         made = levelled(
             made, known, unknown, healthy=(labels > 0) & ~lesion, lesion=lesion, spacing=spacing, wanted=edit.contrast

@@ -113,7 +113,7 @@ def load_shape(name_or_path: str | Path, scheme: LabelScheme, folder: Path | Non
             f"There is no saved shape {str(name_or_path)!r}.", f"Saved are: {', '.join(known) or 'none'}."
         )
     shape = Volume.read(path, labels=True)
-    values = {scheme.values[name] for name in scheme.lesions}
+    values = set(scheme.lesion_values)
     labels = set(np.unique(shape.array).tolist()) - {0}
     if not labels or not labels <= values:
         raise LabelError(

@@ -82,7 +82,7 @@ def astray(mask: Volume, before: Volume | None, scheme: LabelScheme) -> list[str
     """
     lesions = [] if "brain" in scheme.required else lesions_of(mask, scheme)
     if before is not None:
-        known = where_labels(before.array, (scheme.values[name] for name in scheme.lesions))
+        known = where_labels(before.array, scheme.lesion_values)
         lesions = [lesion for lesion in lesions if not _at(known, mask.geometry, _points(lesion)).all()]
     try:
         brain = brain_in_head(mask) if lesions else mask

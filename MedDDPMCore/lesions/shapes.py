@@ -50,7 +50,7 @@ def lesions_of(mask: Volume, scheme: LabelScheme) -> list[Lesion]:
     """The lesions of a mask in the scheme's values, the largest first."""
     import SimpleITK as sitk
 
-    lesion = where_labels(mask.array, (scheme.values[name] for name in scheme.lesions))
+    lesion = where_labels(mask.array, scheme.lesion_values)
     if not lesion.any():
         return []
     window = bounding_box(lesion)

@@ -300,7 +300,7 @@ def _without(own: Volume, lesions: list[Lesion], scheme: LabelScheme) -> np.ndar
 def _edited(
     mask: Volume, own: Volume, array: np.ndarray, cut: float, notes: list[str], scheme: LabelScheme
 ) -> EditedMask:
-    values = [scheme.values[name] for name in scheme.lesions]
+    values = scheme.lesion_values
     before, after = (millilitres(where_labels(a, values), own.geometry) for a in (own.array, array))
     if cut > 0:
         notes = [*notes, f"{cut:.2g} ml would have lain outside the head and were cut off."]

@@ -82,7 +82,7 @@ class Synthesis:
     def _write_preview(self, volume: Volume, path: Path) -> None:
         """The mask above the image as a PNG beside it, on the model's grid."""
         spec, plan = self.making.spec, self.making.plan
-        tumor = max((spec.labels.values[name] for name in spec.labels.lesions), default=None)
+        tumor = max(spec.labels.lesion_values, default=None)
         image = resample_image(volume, plan.grid, -1.0).array
         save_png(picture_beside(path), overview(plan.labels, image, spec.grid.spacing, tumor, spec.grid.axes))
 

@@ -82,6 +82,16 @@ class LabelScheme:
         """The labels that are not required: tumours and their parts."""
         return tuple(name for name in self.values if name not in self.required)
 
+    @property
+    def lesion_values(self) -> tuple[int, ...]:
+        """The values of lesions."""
+        return tuple(self.values[name] for name in self.lesions)
+
+    @property
+    def lesion_channels(self) -> list[int]:
+        """Which condition channels, from 0, are lesions'."""
+        return [self.channels.index(name) for name in self.lesions]
+
     def to_dict(self) -> dict:
         """As plain data for model.json."""
         return to_json(self)
@@ -229,7 +239,7 @@ class LabelScheme:
 
     def _clip_lesions(self, volume: Volume, report: LabelReport) -> None:
         """Set lesion voxels outside the head to 0, with a warning; LabelError if none is inside."""
-        lesion = where_labels(volume.array, (self.values[name] for name in self.lesions))
+        lesion = where_labels(volume.array, self.lesion_values)
         total = int(lesion.sum())
         if not total:
             return

@@ -99,7 +99,7 @@ def matched_pairs(
 
 def lesion_of(channels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     """Where any lesion label is, bool (z, y, x), in condition channels (channel, z, y, x)."""
-    return (channels[[scheme.channels.index(name) for name in scheme.lesions]] == scheme.high).any(axis=0)
+    return (channels[scheme.lesion_channels] == scheme.high).any(axis=0)
 
 
 def mask_path(folder: Path, k: int) -> Path:
@@ -139,7 +139,7 @@ def _with_moved_lesion(
 ) -> np.ndarray:
     """The labels with their own lesion filled and the other case's in its place; unchanged if either has none."""
     scheme = data.labels_scheme
-    lesions = [scheme.values[name] for name in scheme.lesions]
+    lesions = scheme.lesion_values
     theirs = np.array(data.labels[other])
     if not where_labels(data.labels[case], lesions).any() or not where_labels(theirs, lesions).any():
         return labels
@@ -166,7 +166,7 @@ def synthetic_pairs(
     files: list[list[Path]], masks: list[Path], scheme: LabelScheme
 ) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
     """What was made for each mask: files[k] holds one path a modality for masks[k]."""
-    lesions = [scheme.values[name] for name in scheme.lesions]
+    lesions = scheme.lesion_values
     for paths, mask in zip(files, masks, strict=True):
         image = np.stack([Volume.read(path).array.astype(np.float32) for path in paths]) * (2 / FULL_SCALE) - 1
         yield image, where_labels(Volume.read(mask, labels=True).array, lesions), mask.name

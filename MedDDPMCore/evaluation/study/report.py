@@ -249,7 +249,7 @@ def _write_synthetic_picture(config: StudyConfig, out: Path, path: Path) -> None
     """Masks, and what each model made of them."""
     data = PackedDataset.open(config.data)
     scheme = data.labels_scheme
-    tumor = max(scheme.values[name] for name in scheme.lesions)
+    tumor = max(scheme.lesion_values)
     rows = []
     for k in range(min(PICTURED, max(config.synthetic))):
         mask = out / "masks" / f"mask-{k:05d}.nii.gz"

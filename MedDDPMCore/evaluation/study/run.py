@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...base.device import pick_device
+from ...base.device import own_gpu, pick_device
 from ...base.errors import ResourceError, TrainingError
 from ...base.files import make_folder, only_writer, write_json, write_text
 from ...base.parallel import rank_and_world
@@ -111,7 +110,7 @@ def _steps(config: StudyConfig, arm: Arm, real: int) -> int:
 def _begun(config: StudyConfig, device: str) -> tuple[PackedDataset, torch.device]:
     """The study's data, and the device of this rank."""
     _need_extras()
-    return PackedDataset.open(config.data), _device(device)
+    return PackedDataset.open(config.data), own_gpu(pick_device(device))
 
 
 def _tests_of(config: StudyConfig, data: PackedDataset) -> dict[str, PackedDataset]:
@@ -289,14 +288,6 @@ def _timed(out: Path, what: str) -> Iterator[None]:
     finally:  # what was interrupted took its time, too
         with open(out / f"times-{rank_and_world()[0]}.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({"what": what, "seconds": round(time.monotonic() - begun, 2)}) + "\n")
-
-
-def _device(name: str) -> torch.device:
-    """The device of this rank."""
-    device = pick_device(name)
-    if device.type == "cuda" and rank_and_world()[1] > 1:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return device
 
 
 def _need_extras() -> None:

@@ -172,7 +172,7 @@ class AdversarialRun:
 
     def image_loss(self, made: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """L1 and mean squared error of made images, with lesions weighed as the configuration says."""
-        lesions = labels[:, [self.scheme.channels.index(name) for name in self.scheme.lesions]] == self.scheme.high
+        lesions = labels[:, self.scheme.lesion_channels] == self.scheme.high
         weight = 1 + lesions.any(dim=1, keepdim=True) * (self.training.lesion_weight - 1.0)
         error = made.float() - images
         return (error.abs() * weight).mean(), (error.square() * weight).mean()

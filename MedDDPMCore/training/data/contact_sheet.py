@@ -34,7 +34,7 @@ def write_contact_sheet(path: str | Path, data: PackedDataset, odd: Collection[s
 def _picture(data: PackedDataset, index: int, odd: bool) -> np.ndarray:
     labels = data.labels[index]
     scheme = data.labels_scheme
-    lesion = where_labels(labels, (scheme.values[name] for name in scheme.lesions))
+    lesion = where_labels(labels, scheme.lesion_values)
     return case_picture(from_bytes(data.images[index, 0]), lesion, labels > 0, data.grid.spacing, odd, data.grid.axes)
 
 

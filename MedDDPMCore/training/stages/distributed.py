@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from ...base.device import own_gpu
 from ...base.parallel import cores_each, rank_and_world
 
 
@@ -29,8 +29,8 @@ def join(device: torch.device) -> torch.device:
     """
     if rank_and_world()[1] == 1:
         return device
+    device = own_gpu(device)
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")

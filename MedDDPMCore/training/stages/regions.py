@@ -16,7 +16,7 @@ def lesions_and_brain(scheme: LabelScheme, labels: Tensor, brain: Tensor | None,
     drawn; block: voxels along one axis that an element covers. Both results are (batch, 1, z, y, x)
     bool, and never both true.
     """
-    marked = labels[:, [scheme.channels.index(name) for name in scheme.lesions]] == scheme.high
+    marked = labels[:, scheme.lesion_channels] == scheme.high
     lesion = shrink(marked.any(dim=1, keepdim=True).float(), block) > 0
     return lesion, (lesion & False) if brain is None else (shrink(brain.float(), block) > 0) & ~lesion
 
