@@ -17,7 +17,7 @@ from ..base.parallel import rank_and_world
 from ..base.reading import read_json
 from ..synthesis.batch import hands_beside
 from ..synthesis.masks import Given, reader
-from ..synthesis.output import identity, provenance, scanner_units, stem
+from ..synthesis.output import identity, model_units, provenance, scanner_units, stem
 from ..synthesis.synthesize import AIR, Model, Plan, Progress, Settings
 from ..training.data.contact_sheet import case_picture, save_sheet
 from ..volumes.geometry import Geometry, triple
@@ -324,7 +324,7 @@ def _write_sheet(out: Path, place: NnUnet | Bids, model: Model, cases: list[Expo
             for name in (place.label(case_id), place.image(case_id, model.spec.modalities[0]))
         )
         lesion = where_labels(labels.array, lesions)
-        pictures.append(case_picture(image.array / 500 - 1, lesion, labels.array > 0, image.geometry.spacing))
+        pictures.append(case_picture(model_units(image.array), lesion, labels.array > 0, image.geometry.spacing))
     save_sheet(out / SHEET, pictures)
 
 

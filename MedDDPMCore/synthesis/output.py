@@ -34,6 +34,11 @@ def scanner_units(volume: Volume) -> Volume:
     return Volume(scaled, volume.geometry)
 
 
+def model_units(stored: np.ndarray) -> np.ndarray:
+    """0..FULL_SCALE as files hold it -> -1..1 float32."""
+    return stored.astype(np.float32) * (2 / FULL_SCALE) - 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Making:
     """How an image was made: by which model, where (such as "cuda:0"), in which precision (such as "float32"), of which

@@ -15,7 +15,7 @@ from ...base.files import make_folder, together, write_json
 from ...base.randomness import generator_for
 from ...base.reading import map_array, read_json
 from ...lesions.simulation import LesionSettings
-from ...synthesis.output import FULL_SCALE
+from ...synthesis.output import model_units
 from ...training.data.augment import Augmentation
 from ...training.data.dataset import PackedDataset, from_bytes, to_bytes
 from ...training.data.samples import NO_AUGMENTATION, Samples
@@ -168,5 +168,5 @@ def synthetic_pairs(
     """What was made for each mask: files[k] holds one path a modality for masks[k]."""
     lesions = scheme.lesion_values
     for paths, mask in zip(files, masks, strict=True):
-        image = np.stack([Volume.read(path).array.astype(np.float32) for path in paths]) * (2 / FULL_SCALE) - 1
+        image = model_units(np.stack([Volume.read(path).array for path in paths]))
         yield image, where_labels(Volume.read(mask, labels=True).array, lesions), mask.name

@@ -20,7 +20,7 @@ from ...base.tables import csv_text
 from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...models.stage import build_network
-from ...synthesis.output import output_path, stem
+from ...synthesis.output import model_units, output_path, stem
 from ...training.data.dataset import PackedDataset
 from ...training.stages.config import TrainingConfig
 from ...version import __version__
@@ -257,7 +257,7 @@ def _write_synthetic_picture(config: StudyConfig, out: Path, path: Path) -> None
         pictures = []
         for name in config.models:
             file = output_path(out / "synthetic" / slug(name), stem(mask), data.modalities[0], config.seed + k)
-            image = Volume.read(file).array.astype(np.float32) / 500 - 1
+            image = model_units(Volume.read(file).array)
             pictures.append(overview(labels, image, data.grid.spacing, tumor, data.grid.axes))
         rows.append(np.concatenate([np.pad(p, ((0, 6), (0, 6), (0, 0))) for p in pictures], axis=1))
     save_png(path, np.concatenate(rows))

@@ -15,7 +15,7 @@ from ...models.catalogue import find_model
 from ...models.spec import ModelSpec
 from ...volumes.brats import brats_mapping
 from ...volumes.labels import BRATS
-from ...volumes.volume import Volume
+from ...volumes.volume import Volume, where_labels
 
 TEMPLATE = resource("templates") / "head.nii.gz"
 """The mean head of the training heads, smoothed: a mask, 2 mm."""
@@ -65,7 +65,7 @@ def brats_labels(mask: Volume, t1: Volume, numbering: str | None = None) -> Volu
     labels = np.where(rest, BRATS.values["brain"], 0).astype(np.uint8)
     parts = brats_mapping(numbering or "2023", BRATS)
     for name, values in parts.items():
-        labels[np.isin(mask.array, values)] = BRATS.values.get(name, 0)
+        labels[where_labels(mask.array, np.atleast_1d(values))] = BRATS.values.get(name, 0)
     known = {0, *(value for values in parts.values() for value in np.atleast_1d(values).tolist())}
     if strange := sorted(set(np.unique(mask.array).tolist()) - known):
         raise TrainingError(
