@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import shown
 from ..base.files import require_writable
-from .lines import ProtocolError
+from .lines import ProtocolError, identity_of, path_in
 
 if TYPE_CHECKING:
     from ..synthesis.output import Making
@@ -47,10 +47,7 @@ class Job:
     ):
         from ..synthesis.synthesize import Settings
 
-        identity = request.get("id")
-        if not isinstance(identity, str) or not identity:
-            raise ProtocolError(f"A request to {request['request']} needs an 'id' of its own.")
-        self.request, self.emit, self.cancelled, self.identity = request, emit, cancelled, identity
+        self.request, self.emit, self.cancelled, self.identity = request, emit, cancelled, identity_of(request)
         self.folder = Path(self.text("output"))
         samples = self._number("samples", None)
         self.settings = Settings(
@@ -160,10 +157,7 @@ class Job:
 
     def text(self, key: str) -> str:
         """A path that the request must have."""
-        value = self.request.get(key)
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise ProtocolError(f"The request needs '{key}', a path.")
-        return value
+        return path_in(self.request, key)
 
     def optional_text(self, key: str) -> str | None:
         """A text that the request may have."""

@@ -47,6 +47,22 @@ def parsed(line: str) -> dict:
     return request
 
 
+def identity_of(request: dict) -> str:
+    """The id of a request that makes images, which it must have."""
+    identity = request.get("id")
+    if not isinstance(identity, str) or not identity:
+        raise ProtocolError(f"A request to {request['request']} needs an 'id' of its own.")
+    return identity
+
+
+def path_in(request: dict, key: str) -> str:
+    """A path that the request must have."""
+    value = request.get(key)
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ProtocolError(f"The request needs '{key}', a path.")
+    return value
+
+
 def _whole(digits: str) -> int:
     if len(digits) > _LONGEST_NUMBER:
         raise ValueError(f"a number of {len(digits)} digits")

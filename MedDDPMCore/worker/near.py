@@ -24,7 +24,7 @@ from .channel import Arrivals, LineError, own_name, plain_name, swapped
 from .connection import Connection
 from .far import ENDED, FILES, OUTPUT, file_mark, model_hash
 from .jobs import Cancelled
-from .lines import ProtocolError, lines_of
+from .lines import identity_of, lines_of, path_in
 from .private import private_folder
 from .server import Worker, as_text
 from .ssh import Host
@@ -136,9 +136,6 @@ class NearWorker(Worker):
         self.emit("released", id=request.get("id"))
 
     def _make(self, request: dict) -> None:
-        identity = request.get("id")
-        if not isinstance(identity, str) or not identity:
-            raise ProtocolError(f"A request to {request['request']} needs an 'id' of its own.")
         job = _Job(self, request)
         with self._line_kept():
             job.run()
@@ -167,9 +164,9 @@ class _Job:
     """One request that makes images there, from the sending of its files to the last image."""
 
     def __init__(self, worker: NearWorker, request: dict):
-        self.worker, self.request, self.identity = worker, request, request["id"]
+        self.worker, self.request, self.identity = worker, request, identity_of(request)
         self.host = worker.host.name
-        self.output = self._text("output")
+        self.output = Path(path_in(request, "output"))
         self.warnings: list[str] = []
         self.names: dict[str, str] = {OUTPUT: str(self.output)}
         self.kept: list[str] = []
@@ -256,7 +253,7 @@ class _Job:
         return LineError(f"{error.message} {count} whole before, in {self.output}.", error.hint)
 
     def _sent(self, key: str) -> dict:
-        path = Path(self._text(key))
+        path = Path(path_in(self.request, key))
         with self.worker.line.lost_explained():
             number = self._send(_one_file(path, key, self.worker.line.arrivals.folder), key.replace("_", " "))
         self.names[file_mark(number)] = str(path)
@@ -308,12 +305,6 @@ class _Job:
         empty = {"samples": self.request.get("samples") or 1, "sample": 0, "step": 0, "total": 0, "seconds_left": None}
         phase = phase or f"asking {self.host}"
         self.worker.emit("progress", id=self.identity, phase=phase, preview=None, **empty)
-
-    def _text(self, key: str) -> Any:
-        value = self.request.get(key)
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise ProtocolError(f"The request needs '{key}', a path.")
-        return Path(value)
 
 
 def _stem(path: Path) -> str:
