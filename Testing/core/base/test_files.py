@@ -158,12 +158,13 @@ def test_on_a_full_disk_the_old_file_stands(tmp_path):
     code = """
         import resource, signal, sys
         from MedDDPMCore.base.errors import ResourceError
-        from MedDDPMCore.base.files import write_bytes
+        from MedDDPMCore.base.files import replacing, write_bytes
         write_bytes(sys.argv[1], b"old")
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
-            write_bytes(sys.argv[1], bytes(2000), hint="The last one is kept.")
+            with replacing(sys.argv[1], hint="The last one is kept.") as part:
+                part.write_bytes(bytes(2000))
         except ResourceError as error:
             assert "the disk is full" in error.message and error.hint.endswith("The last one is kept."), error
         else:
