@@ -116,7 +116,7 @@ def test_plots_are_drawn_where_matplotlib_is(result, tmp_path):
     assert tmp_path / "plots.png" in write_report(tmp_path, result[0])
 
 
-def test_a_killed_evaluation_goes_on_where_it_was(folders, tmp_path, monkeypatch):
+def test_a_killed_evaluation_goes_on_where_it_was(result, folders, tmp_path, monkeypatch):
     script = Path(__file__).parent / "evaluate_process.py"
     command = [sys.executable, str(script), *map(str, folders), str(tmp_path)]
     root = Path(__file__).resolve().parents[4]
@@ -137,8 +137,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(folders, tmp_path, monkeypatch
     monkeypatch.setattr(images, "prepare_image", lambda *a: prepared_now.append(a) or original(*a))
     resumed = evaluate(*folders, tmp_path, small_network(), SETTINGS)
     assert len(prepared_now) == 14 - kept
-    fresh = evaluate(*folders, tmp_path / "fresh", small_network(), SETTINGS)
-    assert [r.interval for r in resumed.rows] == [r.interval for r in fresh.rows]
+    assert [row.interval for row in resumed.rows] == [row.interval for row in result[0].rows]
     similar = []
     monkeypatch.setattr(module, "ms_ssim", lambda *a: similar.append(a))
     evaluate(*folders, tmp_path, small_network(), SETTINGS)
@@ -169,44 +168,44 @@ def test_images_of_any_spacing_and_size_are_brought_to_one_grid(tmp_path):
     assert figure(found, "MSE of matched images").interval.value < 0.3
 
 
-def test_an_image_with_nan_is_named(tmp_path, folders):
+def test_an_image_with_nan_is_named(result, tmp_path, folders):
     bad = write_heads(tmp_path / "bad", 3)
     stored = nibabel.load(bad / "head1.nii.gz")
     array = stored.get_fdata().copy()
     array[5, 5, 5] = np.nan
     nibabel.save(nibabel.Nifti1Image(array.astype(np.float32), stored.affine), bad / "head1.nii.gz")
     with pytest.raises(EvaluationError, match=r"head1\.nii\.gz cannot be evaluated: .*NaN"):
-        evaluate(folders[0], bad, tmp_path / "work", small_network(), SETTINGS)
+        evaluate(folders[0], bad, result[1], small_network(), SETTINGS)
 
 
-def test_empty_missing_and_damaged_inputs_are_named(tmp_path, folders):
+def test_empty_missing_and_damaged_inputs_are_named(result, tmp_path, folders):
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match="holds no image"):
-        evaluate(folders[0], tmp_path / "empty", tmp_path / "work", small_network(), SETTINGS)
+        evaluate(folders[0], tmp_path / "empty", result[1], small_network(), SETTINGS)
     with pytest.raises(EvaluationError, match="There is no folder"):
-        evaluate(tmp_path / "none", folders[1], tmp_path / "work", small_network(), SETTINGS)
+        evaluate(tmp_path / "none", folders[1], result[1], small_network(), SETTINGS)
     with pytest.raises(EvaluationError, match=r"no image named \*_T1"):
-        evaluate(*folders, tmp_path / "work", small_network(), EvaluationSettings(grid=GRID, real_suffix="_T1"))
+        evaluate(*folders, result[1], small_network(), EvaluationSettings(grid=GRID, real_suffix="_T1"))
     (alone := tmp_path / "alone").mkdir()
     shutil.copy(folders[0] / "head0.nii.gz", alone)
     with pytest.raises(EvaluationError, match="holds one image, head0"):
-        evaluate(folders[0], alone, tmp_path / "work", small_network(), SETTINGS)
+        evaluate(folders[0], alone, result[1], small_network(), SETTINGS)
     flat = write_heads(tmp_path / "flat", 2)
     (flat / "head0.nii.gz").write_bytes(b"not an image")
     with pytest.raises(EvaluationError, match=r"head0\.nii\.gz cannot be evaluated"):
-        evaluate(folders[0], flat, tmp_path / "work", small_network(), SETTINGS)
+        evaluate(folders[0], flat, result[1], small_network(), SETTINGS)
     (flat / "head0.nii.gz").unlink()
     (flat / "head0.nii.gz").symlink_to("../.git/annex/objects/x/y/MD5E-s1--z.nii.gz/MD5E-s1--z.nii.gz")
     with pytest.raises(EvaluationError, match="not there.*datalad get"):
-        evaluate(folders[0], flat, tmp_path / "work", small_network(), SETTINGS)
+        evaluate(folders[0], flat, result[1], small_network(), SETTINGS)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
-    """Forty images are held no more than ten are, once there are more than the groups of the linear MMD."""
+    """Twenty-four images are held no more than six are, once there are more than the groups of the linear MMD."""
     monkeypatch.setattr(module, "BLOCKS", 4)
     settings, work, peaks = EvaluationSettings(grid=GRID, pairs=3), tmp_path / "work", []
     heads = sorted(write_heads(tmp_path / "heads", 4).iterdir())
-    for count in (10, 40):
+    for count in (6, 24):
         (real := tmp_path / f"real{count}").mkdir()
         for i in range(count):  # copies are prepared once, but read each by itself
             shutil.copy(heads[i % len(heads)], real / f"copy{i}.nii.gz")
