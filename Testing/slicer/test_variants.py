@@ -183,8 +183,14 @@ def test_views_are_chosen_and_put_back(compared):
     window, mri, node, ids, shown = compared
     layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     before = layout.GetViewArrangement()
-    yellow = next(n for n in slicer.util.getNodesByClass("vtkMRMLSliceNode") if n.GetLayoutName() == "Yellow")
-    orientation = yellow.GetOrientation()
+    slices = {node.GetLayoutName(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+    for node in slices.values():
+        node.RotateToVolumePlane(mri)  # planes that have no name
+
+    def plane(name):
+        return slicer.util.arrayFromVTKMatrix(slices[name].GetSliceToRAS())[:3, :3].copy()
+
+    yellow = plane("Yellow")
 
     def backgrounds():
         nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
@@ -197,6 +203,7 @@ def test_views_are_chosen_and_put_back(compared):
     window.choose(window.compare.viewsCombo, "Side by side")
     assert layout.GetViewArrangement() == layout.SlicerLayoutSideBySideView
     assert backgrounds()["Red"] == mri.GetName() and backgrounds()["Yellow"] == shown.GetName()
+    assert np.allclose(plane("Yellow"), plane("Red"))
     window.screenshot("41-side-by-side")
     window.choose(window.compare.viewsCombo, "Checkerboard")
     window.wait(lambda: window.compare.viewsCombo.enabled)
@@ -209,7 +216,9 @@ def test_views_are_chosen_and_put_back(compared):
     window.screenshot("42-difference")
     window.choose(window.compare.viewsCombo, "Fade between MRI and synthetic image")
     assert set(backgrounds().values()) == {mri.GetName()}
-    assert (layout.GetViewArrangement(), yellow.GetOrientation()) == (before, orientation)
+    assert layout.GetViewArrangement() == before and np.allclose(plane("Yellow"), yellow)
+    for node in slices.values():
+        node.SetOrientationToDefault()
 
 
 def test_maps_and_table_come_by_clicks(compared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import slicer
+import vtk
 
 from .scene import nodes_of
 
@@ -134,12 +135,11 @@ class SideBySide:
     def show(self, left, right) -> None:
         layout, second = self._nodes()
         if self._before is None:
-            self._before = layout.GetViewArrangement(), second.GetOrientation()
+            self._before = layout.GetViewArrangement(), _plane_of(second)
             first = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Red")
             layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
-            second.SetOrientation(first.GetOrientation())
+            _cut(second, _plane_of(first))  # not its orientation's name: a plane along an oblique image has none
             second.SetFieldOfView(*first.GetFieldOfView())
-            second.SetSliceOffset(first.GetSliceOffset())
         for composite in _composites(self._scene):
             composite.SetForegroundVolumeID(None)
             shown = right if composite.GetLayoutName() == second.GetLayoutName() else left
@@ -147,14 +147,26 @@ class SideBySide:
 
     def restore(self) -> None:
         if self._before is not None:
-            (arrangement, orientation), self._before = self._before, None
+            (arrangement, plane), self._before = self._before, None
             layout, second = self._nodes()
             layout.SetViewArrangement(arrangement)
-            second.SetOrientation(orientation)
+            _cut(second, plane)
 
     def _nodes(self) -> tuple:
         yellow = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Yellow")
         return self._scene.GetFirstNodeByClass("vtkMRMLLayoutNode"), yellow
+
+
+def _plane_of(node):
+    """The plane that a slice view cuts, as its matrix."""
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(node.GetSliceToRAS())
+    return matrix
+
+
+def _cut(node, plane) -> None:
+    node.GetSliceToRAS().DeepCopy(plane)
+    node.UpdateMatrices()
 
 
 def alone(scene, volume) -> None:
