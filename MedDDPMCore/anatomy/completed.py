@@ -19,7 +19,7 @@ MOST_LITRES = 0.5
 """What is larger is no lesion, but a brain or a head. The largest gliomas of adults, oedema included, have 0.35."""
 _PARTS, _UNCLEAR = {1, 2, 3}, 4
 """Numbers that, without names, may be those of a tumour's parts; what 4 is depends on the year (see `brats`)."""
-_NAME_VALUES = "Name its values with --tumor-labels, such as 1+4."
+_NAME_VALUES = "Keep the tumour alone in it, or name its values (head-mask: --tumor-labels 1+4)."
 _LEFT_OUT = 255
 """What is said to be background inside a brain, as a resection cavity: a scheme of the brain does not label it."""
 

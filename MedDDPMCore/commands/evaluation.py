@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.errors import EvaluationError
 from . import console
-from .command import Commands, add_command, add_json, print_result, require_apart
+from .command import Commands, add_command, add_json, print_result, require_apart, require_new
 
 
 def add(commands: Commands) -> None:
@@ -49,7 +49,9 @@ def figures(args: argparse.Namespace) -> int:
     """Images and masks -> one PNG."""
     from ..evaluation.metrics import figures as draw
 
-    require_apart(args.out, *args.images, *getattr(args, "masks", []))
+    require_new([args.out])
+    if args.out.suffix.lower() != ".png":
+        raise EvaluationError(f"{args.out} is not named as a PNG.", "Name the PNG to write first, then the images.")
     if args.kind == "compare":
         draw.compare(args.out, args.images, args.names)
     elif args.kind == "samples":

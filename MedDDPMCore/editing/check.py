@@ -11,6 +11,8 @@ from ..base.errors import LabelError, MedDDPMError, VolumeError
 from ..lesions.placement import astray
 from ..models.spec import ModelSpec
 from ..volumes.labels import LabelMapping, LabelReport, LabelScheme
+from ..volumes.plausible import doubt_image
+from ..volumes.segments import GRADED_HINT, is_graded
 from ..volumes.volume import Volume, where_labels
 from .region import BLEND_MM, MARGIN_MM, on_voxels_of
 
@@ -74,6 +76,8 @@ def check_edit(
     mask = on_voxels_of(mri, "mask", mask, notes)
     source = on_voxels_of(mri, "source mask", source, notes) if source else None
     edit_mask = on_voxels_of(mri, "edit mask", edit_mask, notes) if edit_mask else None
+    if edit_mask and is_graded(edit_mask.array):
+        raise LabelError("The edit mask is no segmentation.", GRADED_HINT)
     labels, report = completed(mask, spec.labels, mapping, mri, healthy=True)
     before, source_labels = np.zeros_like(labels.array), None
     if source is not None:
@@ -83,6 +87,7 @@ def check_edit(
             raise LabelError(f"The source mask: {error.message}", error.hint) from error
         before = lesions_only(source_labels.array, spec.labels)
     report.warnings.extend(astray(labels, source_labels, spec.labels))
+    report.warnings.extend(filter(None, [doubt_image(mri)]))
     return CheckedEdit(
         mri=mri,
         labels=labels,

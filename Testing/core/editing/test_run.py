@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from phantoms import box, head, rotation
+from phantoms import box, head, rotation, world
 from small_models import NETWORK, write_model
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
@@ -197,6 +197,10 @@ def test_bad_input_is_refused_in_words_that_help(model, case):
         planned(model, mri, mask, edit_mask=Volume(mask.array * 0, mask.geometry))
     with pytest.raises(LabelError, match="outside the head"):
         planned(model, mri, mask, edit_mask=Volume((mask.array == 0).astype(np.uint8), mask.geometry))
+    steps = np.clip(world(mask.geometry)[..., 0], -60, 60) + 60
+    with pytest.raises(LabelError, match="edit mask is no segmentation"):
+        planned(model, mri, mask, edit_mask=Volume(np.rint(steps).astype(np.uint8), mask.geometry))
+    assert any("label map" in warning for warning in planned(model, mask, mask).warnings)
     geometry = replace(mask.geometry, origin=tuple(np.array(mask.geometry.origin) + (0, 30, 40)))
     with pytest.raises(VolumeError, match="puts them 50 mm from it"):
         planned(model, mri, mask, edit_mask=Volume(mask.array, geometry))

@@ -78,6 +78,8 @@ def test_what_cannot_be_drawn_is_said(files, monkeypatch, capsys):
         (["tumors", "out.png", "--masks", "healthy.nii", "--images", "image.nii"], "no voxel of label 2"),
         (["masks", "out.png", "--masks", "mask.nii", "mask.nii", "--images", "image.nii"], "2 masks were given for 1"),
         (["compare", "out.png", "none.nii"], "none.nii"),
+        (["compare", "mask.nii", "image.nii"], "is not written over"),
+        (["compare", "out.nii", "image.nii"], "is not named as a PNG"),
     ):
         assert main(["figures", *arguments]) == 1
         assert message in capsys.readouterr().err
