@@ -12,8 +12,16 @@ import SimpleITK
 import slicer
 import slicer.util
 from test_window import combo, create_button
-from window import FIGURES, PATIENCE, SCREENSHOTS, LongestBlock, Window, memory_mb, note_figure
-from window import packages_are_there  # noqa: F401
+from window import (
+    FIGURES,
+    PATIENCE,
+    SCREENSHOTS,
+    LongestBlock,
+    Window,
+    memory_mb,
+    note_figure,
+    packages_are_there,  # noqa: F401
+)
 
 BUNDLED = project.CORE_FOLDER / "Resources" / "models" / "default" / "model.json"
 FOR_THE_PAGES = bool(FIGURES or SCREENSHOTS)
