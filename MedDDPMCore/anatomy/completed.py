@@ -94,7 +94,7 @@ def _of_numbers(values: list[int], scheme: LabelScheme) -> dict[int, int | None]
     return {value: lesion if is_told else None for value in values}
 
 
-def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> tuple[Volume, str]:
+def head_with_tumor(mri: Volume, tumor: Volume, values: int | Sequence[int] = ()) -> tuple[Volume, str]:
     """Labels (z, y, x) uint8 on the MRI's geometry, 1 the head seen in it, 2 the tumour; and what was done about
     geometries that differ, "" where they agree. Errors as of `tumor_in` and `head_with_lesions`."""
     marked = tumor_in(tumor, values)
@@ -102,7 +102,7 @@ def head_with_tumor(mri: Volume, tumor: Volume, values: Sequence[int] = ()) -> t
     return replace(labels, label_names={1: "head", 2: "tumor"}), note
 
 
-def tumor_in(mask: Volume, values: Sequence[int] = ()) -> Volume:
+def tumor_in(mask: Volume, values: int | Sequence[int] = ()) -> Volume:
     """Where the tumour is in a mask (z, y, x) of one: 0 and 1, uint8.
 
     values: of the tumour; none: the segments that are called so, or where none has a name, whatever is not 0.
@@ -110,7 +110,7 @@ def tumor_in(mask: Volume, values: Sequence[int] = ()) -> Volume:
     resection cavity, the steps of a probability map, or a volume that no tumour has.
     """
     present = [int(value) for value in count_labels(mask.array)[0] if value]
-    values = list(values) or _called_tumor(mask, present)
+    values = [values] if isinstance(values, int) else list(values) or _called_tumor(mask, present)
     marked = Volume(where_labels(mask.array, values).astype(np.uint8), mask.geometry)
     litres = np.count_nonzero(marked.array) * litres_of_a_voxel(marked)
     if not litres:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ def csv_rows(path: Path) -> tuple[dict[int, dict], str]:
     separator = max(",;\t", key=text.partition("\n")[0].count)
     lines = enumerate(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator), start=2)
     return {line: _known(row) for line, row in lines if _is_filled(row.values())}, separator
+
+
+def named_in(table: Path, name: str) -> Path:
+    """A file by the name that a table gives it: from the table's folder, perhaps as Windows writes it."""
+    file = table.parent / name.strip()
+    return file if os.path.lexists(file) else table.parent / name.strip().replace("\\", "/")
 
 
 def _decoded(content: bytes) -> str:

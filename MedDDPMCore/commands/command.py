@@ -65,13 +65,12 @@ def add_label_options(p: argparse.ArgumentParser, what: str = "this mask calls i
 
 def label_mapping(args: argparse.Namespace, scheme: LabelScheme, path: str | Path = "") -> LabelMapping | None:
     """The mapping that the label options state, or the mask's file name, where that is one of BraTS'; else None."""
-    from ..volumes.brats import brats_mapping, numbering_of
+    from ..volumes.brats import mapping_of
     from ..volumes.labels import parse_label_mapping
 
     if args.labels:
         return parse_label_mapping(args.labels)
-    numbering = args.brats_labels or numbering_of(Path(path).name, scheme)
-    return brats_mapping(numbering, scheme) if numbering else None
+    return mapping_of(Path(path).name, scheme, args.brats_labels)
 
 
 def add_mri(p: argparse.ArgumentParser, needed: bool = False, several: bool = False) -> None:

@@ -88,6 +88,7 @@ def synthesize(args: argparse.Namespace) -> int:
     if len(masks) == 1:  # before a model is loaded; masks of a folder are told of one by one
         given = read(masks[0])
         completed(given.mask, scheme, given.mapping, given.mri)
+        read = {masks[0]: given}.__getitem__  # it is not read from the disk again
     model = load_model(args.model, picked_device(args.device), args.precision)
     messages = []
     mine, out, made = masks[rank::world], Path(args.out), 0
@@ -158,7 +159,7 @@ def head_mask(args: argparse.Namespace) -> int:
     """Head mask from an MRI."""
     from ..anatomy.completed import head_with_tumor
     from ..anatomy.head import head_mask as make
-    from ..volumes.brats import brats_mapping, numbering_of
+    from ..volumes.brats import mapping_of
     from ..volumes.labels import WHOLE_HEAD, parse_label_mapping
     from ..volumes.plausible import doubt, doubt_image
     from ..volumes.volume import Volume
@@ -168,12 +169,10 @@ def head_mask(args: argparse.Namespace) -> int:
     if args.tumor is None:
         mask = make(mri)
     else:
-        numbering = args.brats_labels or numbering_of(Path(args.tumor).name, WHOLE_HEAD)
-        stated = brats_mapping(numbering, WHOLE_HEAD) if numbering else {"tumor": ()}
-        stated = parse_label_mapping(f"tumor={args.tumor_labels}") if args.tumor_labels else stated
-        chosen = stated["tumor"]
-        values = chosen if isinstance(chosen, tuple) else (chosen,)
-        mask, note = head_with_tumor(mri, Volume.read(args.tumor, labels=True), values)
+        stated = mapping_of(Path(args.tumor).name, WHOLE_HEAD, args.brats_labels)
+        if args.tumor_labels:
+            stated = parse_label_mapping(f"tumor={args.tumor_labels}")
+        mask, note = head_with_tumor(mri, Volume.read(args.tumor, labels=True), (stated or {}).get("tumor", ()))
     doubted = doubt(mask, WHOLE_HEAD)
     console.tell(warnings=filter(None, [doubt_image(mri), note, doubted and doubted[0]]))
     mask.write(args.out)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..base.errors import MedDDPMError, VolumeError, shown
 from ..base.reading import read_json
-from ..base.tables import csv_rows
+from ..base.tables import csv_rows, named_in
 from ..volumes.folder import distinct_names, require_content, volume_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
@@ -119,7 +119,7 @@ def _by_table(table: Path, masks: Sequence[Path]) -> dict[Path, Path]:
     for line, row in rows.items():
         if not row.get("mask") or not row.get("mri"):
             raise VolumeError(f"{table} lacks a mask or an mri in line {line}.", "It needs the columns mask and mri.")
-        mask, mri = (table.parent / row[name].strip() for name in ("mask", "mri"))
+        mask, mri = (named_in(table, row[name]) for name in ("mask", "mri"))
         if mask.resolve() not in known:
             raise VolumeError(f"{table} names {shown(mask)} in line {line}, which is none of the masks.")
         require_content(mri)

@@ -39,6 +39,13 @@ def brats_mapping(numbering: str, scheme: LabelScheme) -> LabelMapping:
     return mapping
 
 
+def mapping_of(name: str, scheme: LabelScheme, numbering: str | None = None) -> LabelMapping | None:
+    """The mapping of the numbering that is stated, or that a file's name tells; None where there is neither. Errors as
+    of `numbering_of`."""
+    numbering = numbering or numbering_of(name, scheme)
+    return brats_mapping(numbering, scheme) if numbering else None
+
+
 def numbering_of(name: str, scheme: LabelScheme) -> str | None:
     """The numbering that a file's name tells, as "BraTS20_Training_001_seg", "BraTS2023_1" or "BraTS-GLI-5-100-seg" do;
     None where it tells none. LabelError for children's files, whose numbering changed from 2023 to 2024, where the

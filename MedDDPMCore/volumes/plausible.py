@@ -11,6 +11,7 @@ import numpy as np
 from MedDDPMCore.base.errors import LabelError
 from MedDDPMCore.volumes.labels import LabelMapping, LabelReport, LabelScheme
 from MedDDPMCore.volumes.volume import Volume, where_labels
+from MedDDPMCore.volumes.voxels import corners
 
 _SIZES = {"head": ((90.0, 330.0), (0.6, 9.0)), "brain": ((70.0, 220.0), (0.3, 2.3))}
 """Of newborns to the largest adults, neck included: the longest side (mm) and the volume (litres), from and to."""
@@ -77,8 +78,7 @@ def doubt(mask: Volume, scheme: LabelScheme, values: dict[str, str] | None = Non
             f"What the mask calls {body} is a box ({measured}), not the shape of one.",
             f"Is the background labelled as {body}? Make one from the MRI with `medddpm head-mask MRI OUT`. {keep}",
         )
-    corners = whole[:: max(1, whole.shape[0] - 1)][:, [0, -1]][:, :, [0, -1]]
-    if corners.mean() > 0.5:
+    if corners(whole).mean() > 0.5:
         return (
             f"What the mask calls {body} fills the corners of the image ({measured}), where no {body} is.",
             f"Is the background labelled as {body}, and the {body} as 0? {keep}",

@@ -10,7 +10,7 @@ import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.volumes.names import is_generic, label_of
-from MedDDPMCore.volumes.voxels import warn
+from MedDDPMCore.volumes.voxels import corners, warn
 
 _GRADED = 0.6
 """Share of the voxels between lowest and highest value from which on labels are a probability map's steps."""
@@ -113,7 +113,7 @@ def _is_coloured(array: np.ndarray) -> bool:
 
 def _of_one_hot(inside: np.ndarray, path: Path, how: str) -> np.ndarray:
     """Labels (z, y, x) of channels (z, y, x, channel) of which each voxel lies in one."""
-    background = int(np.argmax(inside[:: len(inside) - 1 or 1][:, [0, -1]][:, :, [0, -1]].sum(axis=(0, 1, 2))))
+    background = int(np.argmax(corners(inside).sum(axis=(0, 1, 2))))
     channels = inside.shape[-1]
     values = np.arange(1, channels + 1, dtype=np.uint8)
     values[background:] -= 1

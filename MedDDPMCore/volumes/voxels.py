@@ -35,6 +35,11 @@ def warn(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
+def corners(array: np.ndarray) -> np.ndarray:
+    """The eight voxels in the corners of an image (z, y, x, …): (2, 2, 2, …)."""
+    return array[np.ix_([0, -1], [0, -1], [0, -1])]
+
+
 def in_mm(unit: str) -> float:
     """How many mm a unit of length is; 1 for what no unit is named as."""
     return _UNITS.get(unit.strip().lower(), 1.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...base.errors import TrainingError
-from ...base.tables import csv_rows
+from ...base.tables import csv_rows, named_in
 from ...volumes.files import ENDINGS
 from ...volumes.folder import require_content, volume_files
 
@@ -106,9 +106,9 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
     if values["split"] not in ("", *SPLITS):
         raise TrainingError(f"{path} has the split {values['split']!r} in line {line}; it is {' or '.join(SPLITS)}.")
     names = re.split("[;,]" if separator == ";" else ";", values["image"])
-    images = tuple(_beside(path, name.strip()) for name in names)
+    images = tuple(named_in(path, name) for name in names)
     mask, tumor, head, brain = (
-        _beside(path, values[key]) if values[key] else None for key in ("mask", "tumor", "head", "brain")
+        named_in(path, values[key]) if values[key] else None for key in ("mask", "tumor", "head", "brain")
     )
     for file in (*images, mask, tumor, head, brain):
         if file is not None:
@@ -116,12 +116,6 @@ def _case_of(row: dict[str, str | None], path: Path, line: int, separator: str) 
         if file is not None and not os.path.exists(file):  # not Path.exists, which raises where a name is too long
             raise TrainingError(f"{path} names {file} in line {line}, which is not there.")
     return Case(id=values["id"], images=images, mask=mask, tumor=tumor, head=head, brain=brain, split=values["split"])
-
-
-def _beside(path: Path, name: str) -> Path:
-    """A file by the name that a CSV gives it, perhaps as Windows writes it."""
-    file = path.parent / name
-    return file if os.path.lexists(file) else path.parent / name.replace("\\", "/")
 
 
 def _volumes(folder: Path) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from ...anatomy.head import head_mask, head_with_lesions
 from ...anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from ...anatomy.registration import moved, registration
 from ...base.errors import TrainingError
-from ...volumes.brats import brats_mapping, numbering_of
+from ...volumes.brats import mapping_of, numbering_of
 from ...volumes.geometry import Geometry
 from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
@@ -178,9 +178,8 @@ def _tumor(path: Path, image: Volume, options: PrepareOptions, notes: list[str])
     mask = _mask("tumour mask", path, image, notes)
     if not mask.array.any():
         return None
-    numbering = options.numbering or numbering_of(path.name, options.scheme)
-    stated = brats_mapping(numbering, options.scheme)["tumor"] if numbering else ()
-    marked = tumor_in(mask, stated if isinstance(stated, tuple) else (stated,))
+    stated = mapping_of(path.name, options.scheme, options.numbering) or {}
+    marked = tumor_in(mask, stated.get("tumor", ()))
     return replace(marked, array=marked.array * np.uint8(options.scheme.values["tumor"]))
 
 

@@ -38,6 +38,8 @@ class MuonAndAdam:
         self.param_groups: list[dict[str, Any]] = [{"params": parameters, "lr": learning_rate}]
         self.weights = [p for p in parameters if p.ndim > 1]
         self.momenta = [torch.zeros_like(p) for p in self.weights]
+        fast = pick_precision("auto", parameters[0].device) == torch.bfloat16
+        self.precision = torch.bfloat16 if fast else torch.float32
         self.adam = torch.optim.Adam([p for p in parameters if p.ndim < 2])
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -57,11 +59,11 @@ class MuonAndAdam:
             momentum.lerp_(weight.grad, 1 - _MOMENTUM)
             ahead = weight.grad.lerp(momentum, _MOMENTUM).flatten(1)
             size = 0.2 * max(ahead.shape) ** 0.5
-            weight.add_(orthogonalised(ahead).view(weight.shape), alpha=-rate * size)
+            weight.add_(orthogonalised(ahead, self.precision).view(weight.shape), alpha=-rate * size)
 
     def state_dict(self) -> dict:
         """The states of both."""
-        return {"momenta": [m.clone() for m in self.momenta], "adam": self.adam.state_dict()}
+        return {"momenta": self.momenta, "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         """Continues from `state_dict` of an optimiser over the same network."""
@@ -70,11 +72,11 @@ class MuonAndAdam:
         self.adam.load_state_dict(state["adam"])
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with its singular values brought near 1, by Newton-Schulz iteration; float32, of the same shape."""
+def orthogonalised(matrix: Tensor, precision: torch.dtype) -> Tensor:
+    """The matrix with its singular values brought near 1, by Newton-Schulz iteration in a precision; float32, of the
+    same shape."""
     tall = len(matrix) > matrix.shape[1]
-    fast = pick_precision("auto", matrix.device) == torch.bfloat16
-    x = (matrix.T if tall else matrix).to(torch.bfloat16 if fast else torch.float32)
+    x = (matrix.T if tall else matrix).to(precision)
     x = x / x.norm().clamp(min=1e-7)
     a, b, c = _QUINTIC
     for _ in range(_ROUNDS):

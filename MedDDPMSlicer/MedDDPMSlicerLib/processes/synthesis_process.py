@@ -69,6 +69,7 @@ class SynthesisProcess:
 
     @property
     def is_elsewhere(self) -> bool:
+        """Whether the work is done on another computer."""
         return bool(self._place)
 
     @property
