@@ -31,10 +31,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], int | None]:
     """
     if not path.is_file():
         raise ModelError(f"There is no file {path}.")
-    data = _unpickled(path) if zipfile.is_zipfile(path) else _plain(path)
+    data = _unpickled(path) if _is_zip(path) else _plain(path)
     tensors = _flat(data)
     step = data.get("step") if isinstance(data, dict) else None
     return tensors, step if type(step) is int else None
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # it is one, of a damaged directory
+        return True
 
 
 def _plain(path: Path) -> dict[str, Tensor]:

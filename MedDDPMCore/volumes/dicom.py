@@ -145,7 +145,8 @@ def _only(folder: Path, files: list[Path], what: str) -> Path:
 def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
     import SimpleITK as sitk
 
-    series = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in _series(folder)}
+    with decoding(folder):
+        series = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in _series(folder)}
     series = {uid: kept for uid, names in series.items() if (kept := [n for n in names if n not in passed_over])}
     if not series:
         raise VolumeError(f"There is no DICOM series in {folder}.", "Give the folder that holds the slices themselves.")

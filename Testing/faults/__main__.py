@@ -22,9 +22,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 CORE = Path(__file__).resolve().parents[1] / "core"
 sys.path[:0] = [str(CORE), str(CORE / "volumes")]
 
-QUICK = {"fuzz": 12, "kills": 1, "company": 1, "scarce": 1}
-SHARES = {"fuzz": 0.45, "kills": 0.35, "company": 0.1, "scarce": 0.1}
-"""Of the minutes."""
+QUICK = {"fuzz": 12, "kills": 1, "company": 1, "scarce": 1, "endurance": 1}
+SHARES = {"fuzz": 0.45, "kills": 0.35, "company": 0.1, "scarce": 0.1, "endurance": 0.0}
+"""Of the minutes; what endures takes as long as it takes."""
 GOOD = ("accepted", "refused", "tried")
 """Outcomes; all others are faults."""
 
@@ -46,7 +46,7 @@ def main() -> int:
     ):
         for name in args.only:
             started = time.monotonic()
-            seconds = args.minutes * 60 * SHARES[name] / whole if args.minutes else float("inf")
+            seconds = args.minutes * 60 * SHARES[name] / (whole or 1) if args.minutes else float("inf")
             count = None if args.minutes else QUICK[name]
             for what, outcome in room(name)(Path(scratch, name), args.seed, count, started + seconds):
                 found.setdefault((name, what), Counter())[outcome] += 1
@@ -71,12 +71,13 @@ def row(room: str, what: str, outcomes: Counter) -> dict:
 
 def room(name: str) -> Callable[[Path, int, int | None, float], Iterator[tuple[str, str]]]:
     """What does the work of that name: (folder, seed, count or None, until when) -> (what was tried, outcome) …"""
-    from . import company, fuzz, kills, scarce
+    from . import company, endurance, fuzz, kills, scarce
     from .forked import load_everything
 
     load_everything()
 
-    return {"fuzz": fuzz.fuzz, "kills": kills.kills, "company": company.company, "scarce": scarce.scarce}[name]
+    rooms = (fuzz.fuzz, kills.kills, company.company, scarce.scarce, endurance.endurance)
+    return {work.__name__: work for work in rooms}[name]
 
 
 def table(rows: list[dict]) -> str:

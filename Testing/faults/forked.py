@@ -21,7 +21,10 @@ _PAUSE = 0.002
 
 
 class Forked:
-    """A process that does work() -> exit code; what it prints goes to a file. limits: resource -> most."""
+    """A process that does work() -> exit code; what it prints goes to a file. limits: resource -> most.
+
+    peak: the most bytes of memory that it held, once it has ended.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class Forked:
         stdin: int | None = None,
         stdout: int | None = None,
     ):
-        self.log, self.code = log, None
+        self.log, self.code, self.peak = log, None, 0
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self.pid = os.fork()
@@ -45,8 +48,9 @@ class Forked:
     def poll(self) -> int | None:
         """The exit code, -n after signal n; None while it works."""
         if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
+                self.peak = usage.ru_maxrss << 10  # bytes, on Linux
                 self.code = os.waitstatus_to_exitcode(status)
         return self.code
 

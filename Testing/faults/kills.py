@@ -113,7 +113,6 @@ def torn(out: Path) -> list[str]:
 
 def _wrong_at_end(work: Work, log: Path, whole: dict[str, str]) -> list[str]:
     """Lets the work go on to its end."""
-    make_way(work)
     log.unlink(missing_ok=True)
     process = Forked(command(*work.arguments, work.out), log)
     code = process.wait()
@@ -122,13 +121,6 @@ def _wrong_at_end(work: Work, log: Path, whole: dict[str, str]) -> list[str]:
     found = work.outputs(work.out)
     wrong = [f"ends otherwise: {name}" for name in whole if found.get(name) != whole[name]]
     return wrong[:1] + [f"left over: {name}" for name in left_over(work.out)] + torn(work.out)
-
-
-def make_way(work: Work) -> None:
-    """An edit is not gone on with, and writes over nothing: what is made must be taken away first, as it says."""
-    if work.name == "edit" and work.out.exists():
-        for path in work.out.glob("[!.]*"):
-            path.unlink()
 
 
 def left_over(out: Path) -> list[str]:

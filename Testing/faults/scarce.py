@@ -6,12 +6,14 @@ import os
 import random
 import resource
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .forked import Forked, addresses, command
-from .kills import Work, left_over, make_way, prepared, torn
+from .kills import Work, left_over, prepared, torn
 from .targets import small_head
 
 _DISK = (0, 100, 1000, 4000, 20_000, 60_000, 200_000)
@@ -26,6 +28,7 @@ def scarce(folder: Path, seed: int, each: int | None, until: float) -> Iterator[
     folder.mkdir(parents=True)
     works = prepared(folder)
     masks = 12 if each is not None else 1000 if until - time.monotonic() > _FOR_THOUSAND else 100
+    yield from (("disk full (a file system of its own)", kind) for kind in _full_disks(folder, works))
     yield from (("odd places, files and devices", kind) for kind in _odd_places(folder, works, each))
     number = 0
     while (each is None and time.monotonic() < until) or number < (each or 0) * len(works):
@@ -50,7 +53,6 @@ def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[s
     if code not in (0, 1) or process.is_faulty or (code == 1 and word not in told and not log_is_cut):
         wrong.append(f"{work.name}, {word}: exit code {code}: {told[-300:]!r}")
     wrong += [f"{work.name}: {kind}" for kind in torn(work.out)]
-    make_way(work)
     log.unlink(missing_ok=True)
     again = Forked(command(*work.arguments, work.out), log)
     if again.wait() != 0 or again.is_faulty:
@@ -58,6 +60,31 @@ def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[s
     wrong += [f"{work.name} left over: {kind}" for kind in left_over(work.out)] + torn(work.out)
     shutil.rmtree(work.out, ignore_errors=True)
     return wrong
+
+
+def _full_disks(folder: Path, works: list[Work]) -> Iterator[str]:
+    """Each command on a disk that has room for some of what it writes; then on one that has room for all."""
+    for work in works:
+        for kilobytes in (4, 40, 200):
+            disk = folder / "disk"
+            disk.mkdir(exist_ok=True)
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", disk]).returncode:
+                return  # only root may
+            try:
+                there = replace(work, out=disk / "out")
+                process = Forked(command(*there.arguments, there.out), folder / "log")
+                code = process.wait()
+                if process.is_faulty or code not in (0, 1) or (code == 1 and "disk" not in process.words):
+                    yield f"{work.name}, {kilobytes} kB: exit code {code}: {process.words[-300:]!r}"
+                yield from (f"{work.name}: {kind}" for kind in torn(there.out))
+                subprocess.run(["mount", "-o", "remount,size=1g", disk], check=True)
+                again = Forked(command(*there.arguments, there.out), folder / "log-again")
+                if again.wait() != 0 or again.is_faulty:
+                    yield f"{work.name} does not go on: {again.words[-200:]!r}"
+                yield from ["tried", *left_over(there.out), *torn(there.out)]
+            finally:
+                subprocess.run(["umount", disk], check=True)
+                (folder / "log").unlink(missing_ok=True)
 
 
 def _odd_places(folder: Path, works: list[Work], each: int | None) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import random
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -252,6 +254,7 @@ def _worker(folder: Path) -> list[Target]:
     mask.parent.mkdir()
     small_head().write(mask)
     out, model = str(folder / "asked" / "out"), str(folder / "models" / "small")
+    shutil.copytree(model, folder / "known" / "default")  # what is asked without a model shall not take long
     usual = {
         "id": "a", "mask": str(mask), "output": out, "model": model, "device": "cpu", "steps": 1, "seed": 1,
         "samples": 1, "sampler": "ddim", "output_grid": "mask", "preview": False, "labels": {"head": 1, "tumor": 2},
@@ -272,6 +275,7 @@ def _worker(folder: Path) -> list[Target]:
         from MedDDPMCore.worker.server import Worker
 
         if "worker" not in state:
+            os.environ["MEDDDPM_MODELS"] = str(folder / "known")
             state["worker"] = Worker([], io.StringIO())
         worker = state["worker"]
         said = worker.events = io.StringIO()

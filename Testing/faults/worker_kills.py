@@ -18,7 +18,7 @@ STATES = ("start", "ready", "asked", "reading", "loading", "preview", "writing",
 ENDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, "input ends", "nobody listens", "shutdown")
 
 
-class _Client:
+class Client:
     """A worker in a fork, with pipes."""
 
     def __init__(self, log: Path):
@@ -93,7 +93,7 @@ def _ended(folder: Path, temporary: Path, draw: random.Random, end) -> list[str]
         "request": "synthesize", "id": "a", "mask": str(folder / "masks" / "m0.nii.gz"), "output": str(out),
         "model": str(folder / "model"), "device": "cpu", "steps": 3, "samples": 3, "seed": 1,
     }  # fmt: skip
-    client = _Client(folder / "log")
+    client = Client(folder / "log")
     _brought_to(client, state, request, draw)
     if isinstance(end, signal.Signals):
         client.process.send(end)
@@ -113,7 +113,7 @@ def _ended(folder: Path, temporary: Path, draw: random.Random, end) -> list[str]
     if end != signal.SIGKILL:
         wrong += [f"left {path.name[:16]} {where}" for path in temporary.glob("medddpm*")]
     wrong += [f"{kind} {where}" for kind in torn(out)]
-    following = _Client(folder / "log")
+    following = Client(folder / "log")
     following.say({**request, "samples": 1, "seed": 9})
     answer = following.hear(lambda event: event["event"] in ("done", "error"))
     following.say({"request": "shutdown"})
@@ -124,7 +124,7 @@ def _ended(folder: Path, temporary: Path, draw: random.Random, end) -> list[str]
     return wrong + [f"left over: {name} {where}" for name in left_over(out)]
 
 
-def _brought_to(client: _Client, state: str, request: dict, draw: random.Random) -> None:
+def _brought_to(client: Client, state: str, request: dict, draw: random.Random) -> None:
     if state == "start":
         time.sleep(draw.random() * 0.2)
         return
