@@ -8,8 +8,8 @@ from MedDDPMCore.volumes.decoding import damaged, decoding
 
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 """Value representations whose length has four bytes."""
-_IMPLICIT = "1.2.840.10008.1.2"
-_PLAIN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
+_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+_PLAIN = {_IMPLICIT, _EXPLICIT}
 """Transfer syntaxes, little endian, whose voxels are not packed."""
 _UNREAD = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"}
 """Big endian and deflated: their elements are not walked over."""
@@ -28,24 +28,32 @@ def meta(path: Path, element: int) -> str | None:
             head = stream.read(1024)
     except OSError:
         return None
-    if head[128:132] != b"DICM":
-        return None
-    start = head.find(b"\x02\x00" + element.to_bytes(2, "little") + b"UI", 132)
+    return _meta(head, element) if head[128:132] == b"DICM" else None
+
+
+def _meta(head: bytes, element: int) -> str:
+    start = head.find(b"\x02\x00" + element.to_bytes(2, "little") + b"UI")
     length = int.from_bytes(head[start + 6 : start + 8], "little") if start > 0 else 0
     return head[start + 8 : start + 8 + length].decode("ascii", "replace").strip("\0 ")
 
 
 def require_true_lengths(path: Path) -> None:
     """VolumeError where an element, or the voxels, of a DICOM file would be longer than the file: decoders take memory
-    for what a header claims."""
-    syntax = meta(path, 0x10)
-    if syntax == "":
-        raise damaged(path, "its header does not say how it is encoded")
-    if syntax is None or syntax in _UNREAD:
-        return
+    for what a header claims. A file without the preamble, as decoders take it too, is one if it begins with group 2 or
+    8; what is none is let through."""
     with decoding(path):
         content = path.read_bytes()
-    sizes, pixels, position, packed = {"samples": 1}, None, 132, False
+    position = 132 if content[128:132] == b"DICM" else 0
+    if position == 0 and _number(content, 0, 2) not in (2, 8):
+        return
+    syntax = _meta(content[position : position + 1024], 0x10)
+    if not syntax and _number(content, position, 2) == 8:
+        syntax = _EXPLICIT if content[position + 4 : position + 6].isalpha() else _IMPLICIT
+    if not syntax:
+        raise damaged(path, "its header does not say how it is encoded")
+    if syntax in _UNREAD:
+        return
+    sizes, pixels, packed = {"samples": 1}, None, False
     while position + 8 <= len(content):
         tag = _number(content, position, 2) << 16 | _number(content, position + 2, 2)
         explicit = tag >> 16 != 0xFFFE and (tag >> 16 == 2 or syntax != _IMPLICIT)

@@ -106,10 +106,17 @@ def _dicom(folder: Path) -> list[Target]:
 
     folder.mkdir()
     write_series(folder / "series")
+    shutil.copytree(folder / "series", folder / "bare")
+    for path in (folder / "bare").iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])  # after the meta header
     test_dicom_frames.write_frames(folder / "frames.dcm")
     test_dicom_segments.write_segments(folder / "segments.dcm", [test_dicom_segments.HEAD, test_dicom_segments.TUMOR])
     return [
-        Target("dicom series", sorted((folder / "series").iterdir())[:2], _deep, lambda path: Volume.read(path.parent)),
+        *(
+            Target(f"dicom {name}", sorted((folder / name).iterdir())[:2], _deep, lambda path: Volume.read(path.parent))
+            for name in ("series", "bare")
+        ),
         Target("dicom frames", [folder / "frames.dcm"], _deep, Volume.read),
         Target("dicom segments", [folder / "segments.dcm"], _deep, lambda path: Volume.read(path, labels=True)),
     ]

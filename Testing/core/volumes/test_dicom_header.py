@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pydicom
 import pytest
@@ -43,6 +45,31 @@ def test_an_element_longer_than_its_file_is_refused_before_a_decoder_sees_it(ser
     series[1].write_bytes(content)
     with pytest.raises(VolumeError, match="an element claims 4294967280 bytes"):
         Volume.read(series[1].parent)
+
+
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"])
+def test_slices_without_a_preamble_are_read_and_their_lengths_looked_at(series, syntax):
+    whole = Volume.read(series[0].parent)
+    for path in series:
+        slice_ = pydicom.dcmread(path)
+        slice_.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
+        content = io.BytesIO()
+        pydicom.filewriter.write_dataset(plain(content, syntax), slice_)
+        path.write_bytes(content.getvalue())
+    np.testing.assert_array_equal(Volume.read(series[0].parent).array, whole.array)
+    content = bytearray(series[1].read_bytes())
+    place = content.rindex(b"\xe0\x7f\x10\x00") + (4 if syntax.startswith("Implicit") else 8)
+    content[place : place + 4] = (0xFFFFFFF0).to_bytes(4, "little")
+    series[1].write_bytes(content)
+    with pytest.raises(VolumeError, match="an element claims 4294967280 bytes"):
+        Volume.read(series[1].parent)
+
+
+def plain(stream, syntax: str) -> pydicom.filebase.DicomFileLike:
+    """A stream for a data set alone."""
+    file = pydicom.filebase.DicomFileLike(stream)
+    file.is_little_endian, file.is_implicit_VR = True, syntax.startswith("Implicit")
+    return file
 
 
 def test_rows_and_columns_that_the_voxels_do_not_fill_are_refused(series):
