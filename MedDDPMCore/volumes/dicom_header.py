@@ -6,8 +6,12 @@ from pathlib import Path
 
 from MedDDPMCore.volumes.decoding import damaged, decoding
 
+_SHORT = {
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+}  # fmt: skip
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-"""Value representations whose length has four bytes."""
+"""Value representations whose length has two bytes, and those of four."""
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _PLAIN = {_IMPLICIT, _EXPLICIT}
 """Transfer syntaxes, little endian, whose voxels are not packed."""
@@ -63,7 +67,7 @@ def require_true_lengths(path: Path) -> None:
         elif kind:
             if kind in (b"??", b"  ") or not any(content[position:]):  # some writers' own, and padding at the end
                 return
-            if not kind.isalpha():
+            if kind not in _SHORT:  # where GDCM would take the value for its length
                 raise damaged(path, f"its header is nonsense from byte {position} on")
             length, start = _number(content, position + 6, 2), position + 8
         else:

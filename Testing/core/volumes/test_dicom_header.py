@@ -47,6 +47,13 @@ def test_an_element_longer_than_its_file_is_refused_before_a_decoder_sees_it(ser
         Volume.read(series[1].parent)
 
 
+def test_a_value_representation_that_there_is_not_is_refused(series):
+    content = series[1].read_bytes()
+    series[1].write_bytes(content.replace(b"\x02\x00\x03\x00UI", b"\x02\x00\x03\x00UM", 1))
+    with pytest.raises(VolumeError, match="nonsense from byte"):
+        Volume.read(series[1].parent)
+
+
 @pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"])
 def test_slices_without_a_preamble_are_read_and_their_lengths_looked_at(series, syntax):
     whole = Volume.read(series[0].parent)
