@@ -1,1 +1,1 @@
-"""Faults on purpose: damaged and hostile files, kills, company, scarcity and endurance; `python -m Testing.faults --help`."""
+"""Faults on purpose: damage, hostile files, kills, company, scarcity, endurance; `python -m Testing.faults --help`."""
