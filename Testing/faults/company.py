@@ -65,7 +65,13 @@ def _together(work: Work, folder: Path, draw: random.Random, whole: dict[str, st
     wrong = []
     for process in processes:
         code = process.wait()
-        known = ("another process", "is there already", "is not empty", "not written over")
+        known = (
+            "another process",
+            "is there already",
+            "holds a training set already",
+            "is not empty",
+            "not written over",
+        )
         if process.is_faulty or (code != 0 and not any(words in process.words for words in known)):
             wrong.append(f"exit code {code}: {process.words[-200:]!r}")
     wrong += ["nobody did it"] * all(process.code != 0 for process in processes)
