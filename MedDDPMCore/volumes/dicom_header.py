@@ -45,11 +45,12 @@ def require_true_lengths(path: Path) -> None:
     """VolumeError where an element, or the voxels, of a DICOM file would be longer than the file: decoders take memory
     for what a header claims. A file without the preamble, as decoders take it too, is one if it begins with group 2 or
     8; what is none is let through."""
-    with decoding(path):
-        content = path.read_bytes()
-    position = 132 if content[128:132] == b"DICM" else 0
-    if position == 0 and _number(content, 0, 2) not in (2, 8):
-        return
+    with decoding(path), path.open("rb") as stream:
+        content = stream.read(132)
+        position = 132 if content[128:] == b"DICM" else 0
+        if position == 0 and _number(content, 0, 2) not in (2, 8):
+            return
+        content += stream.read()
     syntax = _meta(content[position : position + 1024], 0x10)
     if not syntax and _number(content, position, 2) == 8:
         syntax = _EXPLICIT if content[position + 4 : position + 6].isalpha() else _IMPLICIT

@@ -8,8 +8,9 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .forked import Forked, addresses, command
@@ -41,8 +42,10 @@ def scarce(folder: Path, seed: int, each: int | None, until: float) -> Iterator[
     yield from ((f"{masks} masks, some of them damaged", kind) for kind in _many_masks(folder, masks))
 
 
-def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[str]:
-    """A run with little, then one with enough in the same folder."""
+def _with(
+    work: Work, folder: Path, limits: dict[int, int], word: str, relieve: Callable[[], object] = lambda: None
+) -> list[str]:
+    """A run with little, then, after relieve(), one with enough in the same folder. word: what an error must name."""
     log = folder / "log"
     log.unlink(missing_ok=True)
     process = Forked(command(*work.arguments, work.out), log, limits)
@@ -54,6 +57,7 @@ def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[s
         wrong.append(f"{work.name}, {word}: exit code {code}: {told[-300:]!r}")
     wrong += [f"{work.name}: {kind}" for kind in torn(work.out)]
     log.unlink(missing_ok=True)
+    relieve()
     again = Forked(command(*work.arguments, work.out), log)
     if again.wait() != 0 or again.is_faulty:
         wrong.append(f"{work.name} does not go on: {again.words[-200:]!r}")
@@ -64,27 +68,17 @@ def _with(work: Work, folder: Path, limits: dict[int, int], word: str) -> list[s
 
 def _full_disks(folder: Path, works: list[Work]) -> Iterator[str]:
     """Each command on a disk that has room for some of what it writes; then on one that has room for all."""
+    disk = folder / "disk"
+    disk.mkdir()
     for work in works:
         for kilobytes in (4, 40, 200):
-            disk = folder / "disk"
-            disk.mkdir(exist_ok=True)
             if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", disk]).returncode:
                 return  # only root may
+            grown = partial(subprocess.run, ["mount", "-o", "remount,size=1g", disk], check=True)
             try:
-                there = replace(work, out=disk / "out")
-                process = Forked(command(*there.arguments, there.out), folder / "log")
-                code = process.wait()
-                if process.is_faulty or code not in (0, 1) or (code == 1 and "disk" not in process.words):
-                    yield f"{work.name}, {kilobytes} kB: exit code {code}: {process.words[-300:]!r}"
-                yield from (f"{work.name}: {kind}" for kind in torn(there.out))
-                subprocess.run(["mount", "-o", "remount,size=1g", disk], check=True)
-                again = Forked(command(*there.arguments, there.out), folder / "log-again")
-                if again.wait() != 0 or again.is_faulty:
-                    yield f"{work.name} does not go on: {again.words[-200:]!r}"
-                yield from ["tried", *left_over(there.out), *torn(there.out)]
+                yield from _with(replace(work, out=disk / "out"), folder, {}, "disk", grown)
             finally:
                 subprocess.run(["umount", disk], check=True)
-                (folder / "log").unlink(missing_ok=True)
 
 
 def _odd_places(folder: Path, works: list[Work], each: int | None) -> Iterator[str]:
