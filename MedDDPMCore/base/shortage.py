@@ -21,6 +21,7 @@ _WORDS = (
     "paging file is too small",  # Windows
     "unable to allocate",
     "can't start new thread",  # its stack found no room
+    "unable to join thread",  # ITK, of a thread that could not be started
     "failed to map segment",  # a library that could not be loaded
 )
 _CODES = {errno.ENOMEM, 1455}

@@ -20,6 +20,7 @@ SAID = [
     RuntimeError("could not create a primitive"),
     RuntimeError("could not create a memory object"),
     RuntimeError("itk::ERROR: Failed to allocate memory for image."),
+    RuntimeError("ITK ERROR: PlatformMultiThreader(0x56): Unable to join thread."),
     RuntimeError("std::bad_alloc"),
     OSError(errno.ENOMEM, "Cannot allocate memory"),
     MemoryError(),
