@@ -55,7 +55,7 @@ def fit(
 
     if need(batch_size) <= available:
         return Fit(device, batch_size)
-    has_free = f"The device {device} has {_gb(available)} free; "
+    has_free = f"The device {device} has {_gb(available)} of memory free; "
     batch = batch_size
     while batch > 1:
         batch //= 2

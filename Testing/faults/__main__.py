@@ -34,17 +34,19 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m Testing.faults", description=__doc__)
     parser.add_argument("--minutes", type=float, help="how long (default: small counts, each once)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=tuple(SHARES), default=tuple(SHARES))
+    parser.add_argument("--only", nargs="+", choices=tuple(SHARES), help="these rooms; with --minutes, all but "
+                        "endurance, which takes as long as it takes, unless it is named")  # fmt: skip
     parser.add_argument("--json", type=Path, help="the rows as JSON too")
     args = parser.parse_args()
+    rooms = args.only or [name for name in SHARES if SHARES[name] or not args.minutes]
     found: dict[tuple[str, str], Counter] = {}
-    whole = sum(SHARES[name] for name in args.only)
+    whole = sum(SHARES[name] for name in rooms)
     with (
         tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as scratch,
         contextlib.suppress(KeyboardInterrupt),
         ended_in_order(),
     ):
-        for name in args.only:
+        for name in rooms:
             started = time.monotonic()
             seconds = args.minutes * 60 * SHARES[name] / (whole or 1) if args.minutes else float("inf")
             count = None if args.minutes else QUICK[name]

@@ -18,6 +18,7 @@ from .optimizers import OPTIMIZERS
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 _Side = Annotated[int, at_least(1)]
 SCHEDULES = ("paper", "cosine", "constant", "wsd")
+TIMESTEP_SAMPLING = ("uniform", "logit_normal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,9 @@ class StageTraining:
     "cosine" (falling to 0), "constant", or "wsd" (constant, and over the last fifth falling to 0: warm-up, stable,
     decay, Hu et al., MiniCPM, 2024; a run of it is ended whenever one likes by lowering steps and resuming), after
     warmup steps of linear rise. loss: "l1" or "l2" on what the network predicts. ema_decay: of the averaged
-    weights, reached gradually. patch: (z, y, x) voxels to train on, None for whole heads. brain_patches: the share
+    weights, reached gradually. timestep_sampling: "uniform", or "logit_normal", which trains more on the middle steps,
+    where an image takes its form, than on the least and most noisy (Esser et al., "Scaling Rectified Flow
+    Transformers", 2024). patch: (z, y, x) voxels to train on, None for whole heads. brain_patches: the share
     of patches around a place in the brain, the others around one anywhere in the head. coarse_noise: largest
     standard deviation of the noise added to the coarser image that a stage refines (Ho et al., Cascaded Diffusion
     Models, 2022). lesion_weight, brain_weight: of the loss where a lesion is, and in the brain beside it, relative
@@ -49,6 +52,7 @@ class StageTraining:
     warmup: Annotated[int, at_least(0)] = 200
     loss: Annotated[str, one_of(LOSSES)] = "l2"
     ema_decay: Annotated[float, below(1)] = 0.999
+    timestep_sampling: Annotated[str, one_of(TIMESTEP_SAMPLING)] = "uniform"
     patch: tuple[_Side, _Side, _Side] | None = None
     brain_patches: Annotated[float, within(0, 1)] = 0.0
     coarse_noise: Annotated[float, at_least(0)] = 0.0

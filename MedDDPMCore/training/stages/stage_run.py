@@ -25,6 +25,8 @@ from .optimizers import make_optimizer
 from .regions import loss_weights
 
 LARGEST_GRADIENT = 1.0
+_LOGIT_MEAN, _LOGIT_DEVIATION = 0.3, 1.2
+"""Of a step number's share of all steps: half of the draws lie between 0.38 and 0.75."""
 _SMALLEST_SCALE = 2.0**-10
 """Below this scale of the loss, float16 gradients are not saved by scaling any more."""
 
@@ -147,7 +149,15 @@ class StageRun:
         training, timesteps = self.training, self.stage.timesteps
         x0, condition, t, noise = (
             v.to(self.device, non_blocking=True)
-            for v in noised_batch(self.domain, timesteps, images, labels, generators, training.coarse_noise)
+            for v in noised_batch(
+                self.domain,
+                timesteps,
+                images,
+                labels,
+                generators,
+                coarse_noise=training.coarse_noise,
+                timestep_sampling=training.timestep_sampling,
+            )
         )
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             error = diffusion_error(
@@ -172,9 +182,11 @@ def noised_batch(
     labels: Tensor,
     generators: list[torch.Generator],
     coarse_noise: float = 0,
+    timestep_sampling: str = "uniform",
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """x0, packed condition, step numbers and noise for drawn samples, each drawn with its own generator.
 
+    coarse_noise and timestep_sampling as of `StageTraining`.
     images, labels: (batch, channel, z, y, x). All but the step numbers (batch,) are of the size of what is diffused.
     """
     x0 = domain.encode(images)
@@ -186,6 +198,14 @@ def noised_batch(
             [c + s * torch.randn(c.shape, generator=g) for c, s, g in zip(clean, strength, generators, strict=True)]
         )
     condition = domain.pack(labels, coarse)
-    t = torch.stack([torch.randint(timesteps, (), generator=g) for g in generators])
+    t = torch.stack([_drawn_step(timesteps, timestep_sampling, g) for g in generators])
     noise = torch.stack([torch.randn(x0.shape[1:], generator=g) for g in generators])
     return x0, condition, t, noise
+
+
+def _drawn_step(timesteps: int, sampling: str, generator: torch.Generator) -> Tensor:
+    """A step number, uniform or with a normal distribution of its share's logit."""
+    if sampling == "uniform":
+        return torch.randint(timesteps, (), generator=generator)
+    logit = _LOGIT_MEAN + _LOGIT_DEVIATION * torch.randn((), generator=generator)
+    return (torch.sigmoid(logit) * timesteps).long().clamp(max=timesteps - 1)

@@ -73,7 +73,7 @@ def test_then_the_cpu(spec):
 
 
 def test_then_an_error_says_how_much_is_needed(spec):
-    with pytest.raises(ResourceError, match="GB free; this model needs"):
+    with pytest.raises(ResourceError, match="GB of memory free; this model needs"):
         fitted(spec, 1000, 1000)
 
 

@@ -69,6 +69,20 @@ def test_the_noised_batch_is_the_forward_process_of_the_images(config, data):
     assert torch.allclose(q_sample(run.schedule, x0, t, noise), alpha * x0 + (1 - alpha**2).sqrt() * noise, atol=1e-5)
 
 
+def test_the_middle_steps_are_trained_more_than_the_ends_where_that_is_asked_for(config, data):
+    run, batches = stage_run(config("voxels"), data)
+    with batches:
+        images, labels, *_ = (part[:1].expand(400, -1, -1, -1, -1) for part in batches.get(0)[:2])
+    shares = {}
+    for sampling in ("uniform", "logit_normal"):
+        generators = [torch.Generator().manual_seed(seed) for seed in range(400)]
+        t = noised_batch(run.domain, 250, images, labels, generators, timestep_sampling=sampling)[2]
+        assert t.min() >= 0 and t.max() < 250
+        shares[sampling] = float(((t >= 63) & (t < 213)).float().mean())
+    assert shares["uniform"] == pytest.approx(0.6, abs=0.08)
+    assert shares["logit_normal"] > 0.72
+
+
 def test_computing_a_batch_in_parts_or_with_checkpointing_gives_the_same_update(config, data):
     results = []
     for change in ({}, {"micro_batch": 1}, {"micro_batch": 2}, {"checkpointing": True}):
