@@ -61,7 +61,7 @@ def main() -> None:
         Volume(labels, geometry).write(
             Path(__file__).with_name(f"{name}.nii.gz"), {"MedDDPM": "sample mask: 1 head, 2 tumor"}
         )
-        print(name, data.cases[case]["id"], [f"{r[0] * r[1] * r[2] * 4.19 / 1000:.1f} ml" for _, r in lesions])
+        print(name, data.cases[case].id, [f"{r[0] * r[1] * r[2] * 4.19 / 1000:.1f} ml" for _, r in lesions])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Lists the heads that the three-stage model is trained on, with their brains, for `medddpm prepare`.
+"""Lists the heads that the bundled model is trained on, with their brains, for `medddpm prepare`.
 
     python Resources/training/bundled_heads.py DATA OUT
-    medddpm prepare OUT/heads.csv packed --config Resources/training/three_stages.json --training-data … --licence …
+    medddpm prepare OUT/heads.csv packed --config Resources/training/default.json --training-data … --licence …
 
 The second command is printed whole: it holds what the bundled model says of its training.
 
@@ -53,7 +53,7 @@ def main(data: Path, out: Path) -> None:
         str(out / "heads.csv"),
         "packed",
         "--config",
-        "Resources/training/three_stages.json",
+        "Resources/training/default.json",
     ]
     for name, text in ABOUT.items():
         command += [f"--{name.replace('_', '-')}", text]

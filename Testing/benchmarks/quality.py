@@ -156,7 +156,7 @@ def public(data, sets: dict[str, Heads], real: Heads, finder: BrainFinder, args,
     """What networks that were not trained here say of each set."""
     places = {REAL: Kept(real, args.out / "shared")}
     places |= {name: Kept(heads, folder if name == "model" else args.out / "shared") for name, heads in sets.items()}
-    ids = [case["id"] for case in data.cases]
+    ids = [case.id for case in data.cases]
     brains = np.stack([data.brain[ids.index(name)] > 0 for name in real.ids])
     return {
         "networks": {network.name: network.sha256 for network in (HD_BET, DEEPBET)},

@@ -221,10 +221,10 @@ def test_a_path_that_is_a_file_cannot_become_a_model(tmp_path):
 
 
 def test_images_of_eight_bits_agree_with_those_of_sixteen(tmp_path):
-    half = load_model(write_model(tmp_path / "half", kinds=("haar", "haar_detail")))
+    half = load_model(write_model(tmp_path / "half", kinds=("haar", "haar_detail")), "cpu", "float32")
     spec, networks, atlas = load_with_atlas(tmp_path / "half")
     save_bundle(tmp_path / "eighth", spec, [network.state_dict() for network in networks], torch.int8, atlas)
-    eight = load_model(tmp_path / "eighth")
+    eight = load_model(tmp_path / "eighth", "cpu", "float32")
     mask = Volume.read(resource("masks") / "one_tumor.nii.gz", labels=True)
     wanted, found = (
         model.synthesize(mask, seed=1, output_grid="model")[0].volumes["T1"].array for model in (half, eight)

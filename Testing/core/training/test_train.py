@@ -360,7 +360,7 @@ def test_the_log_tells_validation_losses_apart_how_sharp_samples_are_and_what_dr
 
 def test_the_bundled_models_samples_are_drawn_as_sharp_as_they_are_stored(tmp_path):
     """The fine stages exactly; the coarse one, of white noise, the hardest image to draw, to more than 85 %."""
-    config = TrainingConfig.read(ROOT / "Resources/training/three_stages.json")
+    config = TrainingConfig.read(ROOT / "Resources/training/default.json")
     data = PackedDataset.open(write_data(tmp_path, 2, config.model.grid))
     ratios = [
         drawn_sharpness(data, training.augmentation, stage.domain)
