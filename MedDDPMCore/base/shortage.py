@@ -23,6 +23,8 @@ _WORDS = (
     "can't start new thread",  # its stack found no room
     "unable to join thread",  # ITK, of a thread that could not be started
     "failed to map segment",  # a library that could not be loaded
+    "without exception set",  # Python, of a library that had no memory left for an exception
+    "without setting an exception",
 )
 _CODES = {errno.ENOMEM, 1455}
 """Of the system; 1455 is Windows' for a full paging file."""

@@ -24,6 +24,8 @@ SAID = [
     RuntimeError("std::bad_alloc"),
     OSError(errno.ENOMEM, "Cannot allocate memory"),
     MemoryError(),
+    SystemError("error return without exception set"),
+    SystemError("<function empty_like at 0x7fdf6a6f2480> returned NULL without setting an exception"),
     RuntimeError("unable to mmap 8000000 bytes from file </a/b>: Cannot allocate memory (12)"),
 ]  # fmt: skip
 
