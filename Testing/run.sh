@@ -28,6 +28,7 @@ if [ $# -gt 0 ]; then
   exec "$python" -m pytest "$@"
 fi
 status=0
-"$python" -m pytest Testing/project Testing/core Testing/gpu Testing/faults || status=$?
-"$python" -m pytest Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # a process for each core instead, which take files of tests in turns
+"$python" -m pytest -n auto --maxprocesses 4 --dist loadfile Testing/project Testing/core Testing/gpu Testing/faults || status=$?
+"$python" -m pytest -n auto --maxprocesses 4 --dist loadfile Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
 exit $status
