@@ -29,6 +29,7 @@ if [ $# -gt 0 ]; then
 fi
 status=0
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # a process for each core instead, which take files of tests in turns
-"$python" -m pytest -n auto --maxprocesses 4 --dist loadfile Testing/project Testing/core Testing/gpu Testing/faults || status=$?
-"$python" -m pytest -n auto --maxprocesses 4 --dist loadfile Testing/slicer || status=$?  # a process of its own: the host that stands in for Slicer changes Qt's classes
+tests=("$python" -m pytest -n auto --maxprocesses 4 --dist loadfile)
+"${tests[@]}" Testing/project Testing/core Testing/gpu Testing/faults || status=$?
+"${tests[@]}" Testing/slicer || status=$?  # processes of their own: the host that stands in for Slicer changes Qt's classes
 exit $status

@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # torch is loaded when something is computed, so that a model
     import torch
     from torch import Tensor
 
-_LOW_GAIN = 8**0.5  # the low-pass band of a constant image, relative to the image
+LOW_GAIN = 8**0.5
+"""The low-pass band of a constant image, relative to the image."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Domain:
         bands = self._normalised(x0, -1)
         if self.kind == "haar_detail":
             assert coarse is not None, "detail bands are added to a coarser image"
-            low = (coarse * _LOW_GAIN)[:, :, None]
+            low = (coarse * LOW_GAIN)[:, :, None]
             bands = torch.cat([low, bands.unflatten(1, (-1, 7))], dim=2).flatten(1, 2)
         image = bands if self.kind == "voxels" else inverse_haar(bands)
         return image.clamp(-1, 1)
@@ -117,7 +118,7 @@ class Domain:
         labels = shrink(labels, self.factor)
         if self.kind == "voxels":
             return labels
-        packed = haar(labels) / _LOW_GAIN
+        packed = haar(labels) / LOW_GAIN
         return packed if coarse is None else torch.cat([packed, coarse], dim=1)
 
 

@@ -17,13 +17,12 @@ import sys
 import torch
 from torch import Tensor
 
-from MedDDPMCore.diffusion.domain import Domain
+from MedDDPMCore.diffusion.domain import LOW_GAIN, Domain
 from MedDDPMCore.models.bundle import load_with_atlas, save_bundle
 from MedDDPMCore.models.spec import StageSpec
 from MedDDPMCore.models.stage import build_network
 
 MULTIPLIERS = (2, 3, 3, 3)
-LOW_GAIN = 8**0.5
 NOISE = 0.05
 """Standard deviation, over that of the weights."""
 
@@ -71,31 +70,31 @@ class Widening:
         """By name; what is not widened is as it was."""
         self._keep("time_embed")
         last = len(self.widths) - 1
-        source, width = self.sources[0], self.widths[0]
-        self._convolution("input_blocks.0.0", None, source, 0)
-        skips, block = [(source, width)], 1
+        source = self.sources[0]
+        self._convolution("input_blocks.0.0", None, source)
+        skips, block = [source], 1
         for level in range(last + 1):
-            self._residual(f"input_blocks.{block}.0", source, width, level)
-            source, width = self.sources[level], self.widths[level]
+            self._residual(f"input_blocks.{block}.0", source, level)
+            source = self.sources[level]
             self._attention(f"input_blocks.{block}.1", level)
-            skips.append((source, width))
+            skips.append(source)
             block += 1
             if level < last:
-                self._convolution(f"input_blocks.{block}.0.op", source, source, width)
-                skips.append((source, width))
+                self._convolution(f"input_blocks.{block}.0.op", source, source)
+                skips.append(source)
                 block += 1
         self._keep("middle_block")
+        width = self.widths[last]
         for block in range(2 * last + 2):
             level = last - block // 2
-            beside, beside_width = skips.pop()
-            joined = torch.cat([source, beside + width])
-            self._residual(f"output_blocks.{block}.0", joined, width + beside_width, level)
+            beside = skips.pop()
+            self._residual(f"output_blocks.{block}.0", torch.cat([source, beside + width]), level)
             source, width = self.sources[level], self.widths[level]
             attends = self._attention(f"output_blocks.{block}.1", level)
             if level and block % 2:
-                self._convolution(f"output_blocks.{block}.{2 if attends else 1}.conv", source, source, width)
+                self._convolution(f"output_blocks.{block}.{2 if attends else 1}.conv", source, source)
         self._norm("out.0", source)
-        self._convolution("out.2", source, None, width)
+        self._convolution("out.2", source, None)
         return self.new
 
     def _keep(self, prefix: str) -> None:
@@ -109,28 +108,26 @@ class Widening:
     def _norm(self, name: str, source: Tensor) -> None:
         self.new |= {f"{name}.{part}": self.old[f"{name}.{part}"][source] for part in ("weight", "bias")}
 
-    def _residual(self, prefix: str, source: Tensor, width: int, level: int) -> None:
-        out, out_width = self.sources[level], self.widths[level]
+    def _residual(self, prefix: str, source: Tensor, level: int) -> None:
+        out = self.sources[level]
         self._norm(f"{prefix}.in_layers.0", source)
-        self._convolution(f"{prefix}.in_layers.2", source, out, width)
-        self._convolution(f"{prefix}.emb_layers.1", None, out, 0)
+        self._convolution(f"{prefix}.in_layers.2", source, out)
+        self._convolution(f"{prefix}.emb_layers.1", None, out)
         self._norm(f"{prefix}.out_layers.0", out)
-        self._convolution(f"{prefix}.out_layers.3", out, out, out_width)
+        self._convolution(f"{prefix}.out_layers.3", out, out)
         if f"{prefix}.skip_connection.weight" in self.new:
-            self._convolution(f"{prefix}.skip_connection", source, out, width)
+            self._convolution(f"{prefix}.skip_connection", source, out)
 
-    def _convolution(self, name: str, source: Tensor | None, out: Tensor | None, width: int) -> None:
-        """source, out: the old channels that new ones are copies of, None for the old ones; width: how many old ones
-        are read."""
-        weight, bias = self.old[f"{name}.weight"], self.old[f"{name}.bias"]
-        wider = False
+    def _convolution(self, name: str, source: Tensor | None, out: Tensor | None) -> None:
+        """source, out: the old channels that those of the input and the output are copies of; None: the old ones."""
+        old, bias = self.old[f"{name}.weight"], self.old[f"{name}.bias"]
+        weight = old
         if out is not None:
-            wider = len(out) > len(weight)
             weight, bias = weight[out], bias[out]
         if source is not None:
-            wider = wider or len(source) > width
-            weight = weight[:, source] * _shares(source, width).view(1, -1, *[1] * (weight.ndim - 2))
-        if wider:
+            shares = _shares(source, old.shape[1])
+            weight = weight[:, source] * shares.view(1, -1, *[1] * (weight.ndim - 2))
+        if weight.numel() > old.numel():
             weight = weight + NOISE * weight.std() * torch.randn_like(weight)
         self.new |= {f"{name}.weight": weight, f"{name}.bias": bias}
 

@@ -144,10 +144,14 @@ class Loopback:
         """What workers have among the other machine's temporary files: folders and their locks."""
         return sorted((self.there / "tmp").glob("medddpm-private-*"))
 
-    def wait_until_clean(self, seconds: float = 60) -> None:
-        """Returns once nothing is left there."""
+    def files_there(self) -> list[Path]:
+        """The files in workers' folders there."""
+        return [path for folder in self.left_there() for path in folder.rglob("*") if path.is_file()]
+
+    def wait_until_clean(self, seconds: float = 60, running: bool = False) -> None:
+        """Returns once nothing is left there; where a worker is running, no file in its folder."""
         end = time.monotonic() + seconds
-        while left := self.left_there():
+        while left := self.files_there() if running else self.left_there():
             assert time.monotonic() < end, left
             time.sleep(0.05)
 

@@ -72,7 +72,7 @@ def test_the_noised_batch_is_the_forward_process_of_the_images(config, data):
 def test_the_middle_steps_are_trained_more_than_the_ends_where_that_is_asked_for(config, data):
     run, batches = stage_run(config("voxels"), data)
     with batches:
-        images, labels, *_ = (part[:1].expand(400, -1, -1, -1, -1) for part in batches.get(0)[:2])
+        images, labels = (part[:1].expand(400, -1, -1, -1, -1) for part in batches.get(0)[:2])
     shares = {}
     for sampling in ("uniform", "logit_normal"):
         generators = [torch.Generator().manual_seed(seed) for seed in range(400)]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import stat
-import time
 from pathlib import Path
 
 import psutil
@@ -37,14 +36,6 @@ def until_step(worker: Conversation, step: int) -> None:
         pass
 
 
-def soon_no_file_is_left_there(far: Loopback) -> None:
-    """What was sent there is removed after the answer has been told."""
-    late = time.monotonic() + 60
-    while left := [path for folder in far.left_there() for path in folder.rglob("*") if path.is_file()]:
-        assert time.monotonic() < late, left
-        time.sleep(0.05)
-
-
 def test_ready_tells_of_the_other_machine(worker):
     worker.say({"request": "hello", "id": "h"})
     ready = worker.hear("ready", "error")
@@ -65,7 +56,7 @@ def test_an_image_is_the_one_that_is_made_here_and_nothing_is_left_there(worker,
     assert previews and str(far.there) not in "".join(previews)
     steps = [event["step"] for event in worker.passed if event["total"]]
     assert max(steps) == 4
-    soon_no_file_is_left_there(far)
+    far.wait_until_clean(running=True)  # what was sent there goes after the answer
     local = Conversation(models / "here")
     local.say(request_of("b", output=str(tmp_path / "local")))
     assert local.hear("done", "error")["event"] == "done"
