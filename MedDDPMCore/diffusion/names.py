@@ -5,4 +5,4 @@ from __future__ import annotations
 DOMAINS = ("voxels", "haar", "haar_detail")
 PREDICTIONS = ("noise", "v", "x0")
 LOSSES = ("l1", "l2")
-SAMPLERS = ("dpmpp_2m", "ddim", "ddpm")
+SAMPLERS = ("dpmpp_2m", "dpmpp_2m_sde", "ddim", "ddpm")

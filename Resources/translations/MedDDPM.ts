@@ -2230,7 +2230,7 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
-   <source>No GPU was found: the first image takes some minutes.</source>
+   <source>No GPU was found: the bundled model takes seconds to a minute, larger ones much longer.</source>
    <translation type="unfinished" />
   </message>
   <message>

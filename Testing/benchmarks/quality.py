@@ -68,7 +68,7 @@ from MedDDPMCore.volumes.volume import Volume
 
 SAMPLE_MASK = Path(__file__).parents[2] / "Resources" / "masks" / "one_tumor.nii.gz"
 STEPS = (5, 8, 10, 15, 25, 50, 250)
-SAMPLERS = ("ddpm", "ddim", "dpmpp_2m")
+SAMPLERS = ("ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde")
 EMPTY_CASES = 5
 OTHER_SEEDS = (100, 200)
 PARTS = ("public", "lesions", "seeds", "own", "steps")

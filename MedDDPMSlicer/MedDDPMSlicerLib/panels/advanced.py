@@ -15,7 +15,12 @@ from ..processes.weights_import import WeightsImport
 from .compute_on import ComputeOn
 from .panel import Panel, Window
 
-SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ (2M)", "ddim": "DDIM", "ddpm": "Ancestral, as published"}
+SAMPLER_TITLES = {
+    "dpmpp_2m": "DPM-Solver++ (2M)",
+    "dpmpp_2m_sde": "DPM-Solver++ (2M), with noise",
+    "ddim": "DDIM",
+    "ddpm": "Ancestral, as published",
+}
 PUBLISHED_LICENCE = _(
     "The weights of the Med-DDPM authors are not part of this extension. You can download them from the authors' page "
     "(github.com/mobaidoctor/med-ddpm) under the authors' terms: their code is GPL-3.0, the weights are for research "

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from MedDDPMCore.base.memory import PeakMemory
 from MedDDPMCore.diffusion.domain import Domain
+from MedDDPMCore.diffusion.names import SAMPLERS
 from MedDDPMCore.models.footprint import working_memory
 from MedDDPMCore.networks import convolution
 from MedDDPMCore.synthesis import synthesize
@@ -31,7 +32,7 @@ def model(tmp_path_factory, kind):
     return load_model(write_model(tmp_path_factory.mktemp("model") / kind, kinds=(kind,)), "cpu", "float32")
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_run_costs_as_many_network_calls_as_it_has_steps(model, kind, sampler, monkeypatch):
     monkeypatch.setattr(synthesize, "fit", lambda *_: Fit(model.device))  # which counts on tensors that hold nothing
     monkeypatch.setattr(convolution, "_plain_float32", lambda *_: False)  # the counter knows torch's way alone
