@@ -24,6 +24,8 @@ from .public import HD_BET, Published
 LEVELS = (1, 2, 3, 4)
 SLOPE = 0.01
 """Of the network's leaky rectifiers."""
+TINY = 1e-30
+"""Weights that small are taken for 0: with the denormal ones among them an Intel Xeon is thirty times as slow."""
 MIDDLE = 0.8
 """Slices are spread evenly over this share of the head's extent; its ends are left out."""
 PLANES = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal", "R": "sagittal", "L": "sagittal"}
@@ -34,7 +36,8 @@ class SliceEncoder:
     """The encoder's kernels, for slices across each of the array's three axes."""
 
     def __init__(self, folder: Path, published: Published = HD_BET):
-        self.weights = torch.load(published.open(folder), map_location="cpu", weights_only=True)
+        weights = torch.load(published.open(folder), map_location="cpu", weights_only=True)
+        self.weights = {name: F.threshold(w.abs(), TINY, 0.0) * w.sign() for name, w in weights.items()}
 
     @torch.inference_mode()
     def features(self, image: np.ndarray, head: np.ndarray, axis: int, count: int) -> np.ndarray:
