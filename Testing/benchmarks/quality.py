@@ -59,6 +59,7 @@ from quality.public import DEEPBET, HD_BET
 from quality.report import public_text, write_report
 from quality.slices import SliceEncoder
 
+from MedDDPMCore.diffusion.names import SAMPLERS
 from MedDDPMCore.evaluation.metrics.bootstrap import Interval, mean_interval, pair_interval
 from MedDDPMCore.evaluation.metrics.metrics import ms_ssim, random_pairs
 from MedDDPMCore.synthesis.synthesize import Model, load_model
@@ -68,7 +69,6 @@ from MedDDPMCore.volumes.volume import Volume
 
 SAMPLE_MASK = Path(__file__).parents[2] / "Resources" / "masks" / "one_tumor.nii.gz"
 STEPS = (5, 8, 10, 15, 25, 50, 250)
-SAMPLERS = ("ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde")
 EMPTY_CASES = 5
 OTHER_SEEDS = (100, 200)
 PARTS = ("public", "lesions", "seeds", "own", "steps")
