@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -105,37 +106,14 @@ def dpmpp_2m(
     steps: int = 15,
     generator: Generators = None,
     temperature: float = 1.0,
+    eta: int = 0,
 ) -> Iterator[Step]:
-    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on."""
-    return _multistep(denoise, x, schedule, steps, generator, temperature, eta=0)
+    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): deterministic, second order from two calls on.
 
-
-def dpmpp_2m_sde(
-    denoise: Denoiser,
-    x: Tensor,
-    schedule: Schedule,
-    steps: int = 15,
-    generator: Generators = None,
-    temperature: float = 1.0,
-) -> Iterator[Step]:
-    """SDE-DPM-Solver++(2M) (Lu et al. 2022): ancestral sampling of second order.
-
-    Its first step is that of `ddpm`; the others also count with the way that the guess of x0 is going, which few steps
-    of `ddpm` pass over, and so lose texture. temperature: as there.
+    eta: 1 follows the reverse diffusion instead of the probability flow (SDE-DPM-Solver++(2M), ibid.), with noise and
+    temperature as of `ddpm`. Its first step is that of `ddpm`; the others also count with the way that the guess of x0
+    is going, which few steps of `ddpm` pass over, and so lose texture.
     """
-    return _multistep(denoise, x, schedule, steps, generator, temperature, eta=1)
-
-
-def _multistep(
-    denoise: Denoiser,
-    x: Tensor,
-    schedule: Schedule,
-    steps: int,
-    generator: Generators,
-    temperature: float,
-    eta: int,
-) -> Iterator[Step]:
-    """DPM-Solver++(2M) of the probability flow (eta 0) or of the reverse diffusion with its noise (eta 1)."""
     numbers = spaced_steps(schedule, steps)
     alpha, sigma, half_log_snr = schedule.alphas, schedule.sigmas, schedule.half_log_snr
     previous = None
@@ -155,6 +133,9 @@ def _multistep(
                 x = x + temperature * float(sigma[s] * (-torch.expm1(-2 * h)).sqrt()) * noise
             previous = x0
         yield Step(i + 1, steps, x0)
+
+
+dpmpp_2m_sde = partial(dpmpp_2m, eta=1)
 
 
 class Sampler(Protocol):
