@@ -110,6 +110,18 @@ def test_a_renamed_node_is_renamed_in_the_selector(host, sample, volume):
     assert sample.ui.inputSelector.findChildren("QComboBox")[0].currentText == "slope"
 
 
+def test_a_reset_puts_turned_slices_back_into_their_own_planes(host):
+    import slicer
+
+    def planes():
+        return {node.GetName(): node.GetOrientation() for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        node.SetOrientationToCoronal() if node.GetName() == "Red" else node.SetOrientationToAxial()
+    host.reset()
+    assert planes() == {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
+
+
 def test_layouts_bring_their_views(host):
     import slicer
 

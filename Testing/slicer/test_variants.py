@@ -217,8 +217,6 @@ def test_views_are_chosen_and_put_back(compared):
     window.choose(window.compare.viewsCombo, "Fade between MRI and synthetic image")
     assert set(backgrounds().values()) == {mri.GetName()}
     assert layout.GetViewArrangement() == before and np.allclose(plane("Yellow"), yellow)
-    for node in slices.values():
-        node.SetOrientationToDefault()
 
 
 def test_maps_and_table_come_by_clicks(compared):

@@ -43,7 +43,8 @@ class qMRMLLayoutManager(QObject):
         node = logic.AddSliceNode(name)
         node.SetLayoutLabel(label)
         node.SetLayoutColor(color)
-        node.SetOrientation(orientation)
+        node.SetDefaultOrientation(orientation)
+        node.SetOrientationToDefault()
         self._slice_logics.AddItem(logic)
         return logic
 
@@ -64,6 +65,11 @@ class qMRMLLayoutManager(QObject):
             return [self._slices["Red"], self._slices["Yellow"]]
         second = self._plot if self._plot_view_node() is not None else self._three_d
         return [self._slices["Red"], second, self._slices["Green"], self._slices["Yellow"]]
+
+    def _reset(self):
+        """Slice views as an application has them at its start, for the next test."""
+        for widget in self._slices.values():
+            widget.mrmlSliceNode().SetOrientationToDefault()
 
     def mrmlScene(self):
         return self._logics.scene

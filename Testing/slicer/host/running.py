@@ -85,6 +85,7 @@ class Host:
     def reset(self):
         """An empty scene and nothing recorded, for the next test."""
         slicer.mrmlScene.Clear(0)
+        self.app.layoutManager()._reset()
         self.dialogs.clear()
         self.failures.clear()
         self.pip.reset()
