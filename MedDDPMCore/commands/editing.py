@@ -90,10 +90,10 @@ def edit(args: argparse.Namespace) -> int:
     todo = [s for s, path in paths.items() if not is_made(path, edit_identity(model.spec, plan, settings, s))]
     console.tell([f"{paths[seed]} is there already." for seed in paths if seed not in todo], [])
     written = []
-    with console.bar(args) as bar:
+    with console.bar(args, unit="image") as bar:
         for made, seed in enumerate(todo):
             for progress, result in run_edit(model, plan, replace(settings, seed=seed)):
-                console.show(bar, made * progress.total + progress.index, len(todo) * progress.total)
+                console.show(bar, round(made + progress.share, 2), len(todo))
                 if result:
                     written.append(result.write(out, stem(args.mri)))
                     if not args.json:

@@ -105,10 +105,12 @@ def dataset(args: argparse.Namespace) -> int:
 
 
 def _json_lines() -> tuple[Report, Callable[[], None]]:
-    """Tells progress as JSON, one object a line: cases done and in all, name, and step and total, or words."""
+    """Tells progress as JSON, one object a line: cases done and in all, name, and step, total and share, or words."""
 
     def report(done: int, total: int, name: str, state: Progress | str) -> None:
-        facts = {"words": state} if isinstance(state, str) else {"step": state.index, "total": state.total}
+        facts: dict = {"words": state}
+        if not isinstance(state, str):
+            facts = {"step": state.index, "total": state.total, "share": round(state.share, 4)}
         print(json.dumps({"done": done, "cases": total, "name": name, **facts}), flush=True)
 
     return report, lambda: None

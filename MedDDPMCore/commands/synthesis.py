@@ -105,7 +105,7 @@ def synthesize(args: argparse.Namespace) -> int:
             else:
                 bar.set_description(f"{mask.name} seed {what.seeds[0]}", refresh=False)
                 made += what.finished
-            bar.n = made + (0 if isinstance(what, str) or what.finished else round(what.index / what.total, 2))
+            bar.n = made + (0 if isinstance(what, str) or what.finished else round(what.share, 2))
             bar.refresh()
 
         written, failed = synthesize_files(

@@ -1,8 +1,9 @@
-"""How much memory a model needs beside its weights, found by running its networks on tensors that hold nothing."""
+"""What a model needs, memory and operations, found by running its networks on tensors that hold nothing."""
 
 from __future__ import annotations
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..base.memory import PeakMemory
 from ..networks.unet import UNet
@@ -36,18 +37,35 @@ def working_memory(spec: ModelSpec, precision: torch.dtype, batch: int = 1, slab
 
 
 @torch.inference_mode()
+def stage_work(spec: ModelSpec, stage: StageSpec) -> int:
+    """Floating-point operations of one step of a stage on one whole image: times of stages are about as these."""
+    key = (repr(spec), repr(stage))
+    if key not in _counted:
+        with FlopCounterMode(display=False) as counter:
+            _called(spec, stage, _on_meta(spec, stage, torch.float32), 1)
+        _counted[key] = counter.get_total_flops()
+    return _counted[key]
+
+
+@torch.inference_mode()
 def _stage_memory(spec: ModelSpec, stage: StageSpec, precision: torch.dtype, batch: int, slab_planes: int) -> int:
     network = _on_meta(spec, stage, precision)
     if isinstance(network, UNet):
         network.slab_planes = slab_planes
-    channels, *size = stage.domain.x_shape(spec.grid.shape)
-    condition = stage.domain.condition_channels(spec.conditions)
-    with PeakMemory() as memory, torch.device("meta"):
-        held = torch.empty(LOOP_TENSORS, batch, channels, *size)
-        joined = torch.empty(batch, channels + condition, *size, dtype=precision)
-        network(joined, torch.empty(batch, dtype=torch.long))
+    with PeakMemory() as memory:
+        held = torch.empty(LOOP_TENSORS, batch, *stage.domain.x_shape(spec.grid.shape), device="meta")
+        _called(spec, stage, network, batch)
         del held
     return memory.peak
+
+
+def _called(spec: ModelSpec, stage: StageSpec, network: torch.nn.Module, batch: int) -> None:
+    """One step of a network on meta tensors of whole images."""
+    channels, *size = stage.domain.x_shape(spec.grid.shape)
+    channels += stage.domain.condition_channels(spec.conditions)
+    with torch.device("meta"):
+        dtype = next(network.parameters()).dtype
+        network(torch.empty(batch, channels, *size, dtype=dtype), torch.empty(batch, dtype=torch.long))
 
 
 def _on_meta(spec: ModelSpec, stage: StageSpec, precision: torch.dtype) -> torch.nn.Module:

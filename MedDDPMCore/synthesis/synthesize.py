@@ -20,6 +20,7 @@ from ..base.shortage import memory_explained
 from ..diffusion.samplers import SAMPLERS, Sampler
 from ..models.bundle import load_with_atlas
 from ..models.catalogue import DEFAULT, find_model
+from ..models.footprint import stage_work
 from ..models.stage import in_precision
 from ..networks.unet import UNet
 from ..volumes.geometry import Geometry, triple
@@ -37,7 +38,8 @@ AIR = -1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """index of total steps are done; the samples with these seeds are at work, or, when finished, made.
+    """index of total steps are done, and this share of the run's work, as the steps of a finer stage take longer. The
+    samples with these seeds are at work, or, when finished, made.
 
     model: where the run takes place, and in which precision. plan: that of the run, with what it warns of beside what
     it did when it was made. images is made when it is first looked at.
@@ -45,6 +47,7 @@ class Progress:
 
     index: int
     total: int
+    share: float
     seeds: tuple[int, ...]
     step: WalkStep
     model: Model
@@ -228,11 +231,12 @@ class Model:
             filling = replace(filling, known=filling.known.to(self.device))
         condition = self.condition(plan.labels)
         counts = [min(settings.steps or self.spec.steps, stage.timesteps) for stage in self.spec.stages]
-        total, done = sum(counts) * settings.samples, 0
+        work = np.cumsum(np.repeat(self._step_work(filling), counts))
+        total, done = len(work) * settings.samples, 0
         for first in range(0, settings.samples, batch_size):
             seeds = tuple(settings.seed + k for k in range(first, min(first + batch_size, settings.samples)))
             with device_memory_explained(self.device):
-                for step in walk(
+                steps = walk(
                     self.spec.stages,
                     self.networks,
                     condition.expand(len(seeds), -1, -1, -1, -1),
@@ -241,11 +245,30 @@ class Model:
                     generators=[torch.Generator().manual_seed(seed) for seed in seeds],
                     precision=self.precision,
                     filling=filling,
-                ):
+                )
+                for step, worked in zip(steps, work / work[-1], strict=True):
                     done += len(seeds)
                     yield Progress(
-                        index=done, total=total, seeds=seeds, step=step, model=self, plan=plan, settings=settings
+                        index=done,
+                        total=total,
+                        share=float(first + len(seeds) * worked) / settings.samples,
+                        seeds=seeds,
+                        step=step,
+                        model=self,
+                        plan=plan,
+                        settings=settings,
                     )
+
+    def _step_work(self, filling: Filling | None) -> list[float]:
+        """Operations of a step of each stage, in its window where part of the image is known."""
+        work = [float(stage_work(self.spec, stage)) for stage in self.spec.stages]
+        if filling is None:
+            return work
+        whole = np.prod(self.spec.grid.shape)
+        return [
+            w * np.prod([s.stop - s.start for s in window]) / whole
+            for w, window in zip(work, filling.windows, strict=True)
+        ]
 
     def placed(self, settings: Settings) -> tuple[Model, Fit]:
         """The model where a run fits into the memory which is free now: itself, or a copy on another device; and how it

@@ -75,6 +75,7 @@ class Job:
             "samples": self.settings.samples,
             "step": 0,
             "total": 0,
+            "share": 0.0,
             "seconds_left": None,
             "preview": None,
         }
@@ -117,7 +118,8 @@ class Job:
                 "sample": state.seeds[-1] - self.settings.seed + 1,
                 "step": state.index,
                 "total": state.total,
-                "seconds_left": round(elapsed / state.index * (state.total - state.index), 1),
+                "share": round(state.share, 4),
+                "seconds_left": round(elapsed / state.share * (1 - state.share), 1),
             }
             if state.finished:
                 yield result

@@ -302,7 +302,8 @@ class _Job:
 
     def _progress(self, phase: str) -> None:
         self._told = time.monotonic()
-        empty = {"samples": self.request.get("samples") or 1, "sample": 0, "step": 0, "total": 0, "seconds_left": None}
+        empty = {"samples": self.request.get("samples") or 1, "sample": 0, "step": 0, "total": 0}
+        empty |= {"share": 0.0, "seconds_left": None}
         phase = phase or f"asking {self.host}"
         self.worker.emit("progress", id=self.identity, phase=phase, preview=None, **empty)
 

@@ -55,6 +55,7 @@ def run(request):
             samples=1,
             step=step,
             total=5,
+            share=step / 5,
             seconds_left=1.0,
             preview=None,
         )

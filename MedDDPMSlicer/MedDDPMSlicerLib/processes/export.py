@@ -169,7 +169,7 @@ class ExportProcess(CommandProcess):
                 self.notes.append(f"{event['name']}: {event['words']}")
             self.percent = 100 * done // cases
             return
-        self.percent = int(100 * (done + event["step"] / max(1, event["total"])) / cases)
+        self.percent = int(100 * (done + event["share"]) / cases)
         self.text = f"Image {done + 1} of {cases}: step {event['step']} of {event['total']}"
 
     def _over(self, problem: str, on_end) -> None:

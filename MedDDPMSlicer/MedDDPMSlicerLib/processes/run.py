@@ -225,7 +225,7 @@ class SynthesisRun:
     def _progress(self, event: dict) -> None:
         total, step = max(1, int(event.get("total") or 1)), int(event.get("step") or 0)
         sample, samples = int(event.get("sample") or 0), int(event.get("samples") or 1)
-        percent = min(100, 100 * step // total)
+        percent = min(100, int(100 * (event.get("share") or 0)))
         text = _sentence(event.get("phase") or "synthesizing")
         if step:
             text += f": step {step} of {total}"

@@ -73,6 +73,13 @@ def test_progress_counts_the_steps_of_all_stages_and_samples_and_ends_finished(c
     assert [p.seeds for p in seen[::6]] == [(0,), (1,)]
 
 
+def test_the_share_of_the_work_that_is_done_counts_a_fine_stages_steps_as_longer(cascade, mask):
+    shares = [p.share for p in cascade.steps(mask, steps=3, samples=2)]
+    assert shares == sorted(shares) and shares[5] == pytest.approx(0.5) and shares[-1] == pytest.approx(1)
+    coarse, fine = shares[0], shares[4] - shares[3]
+    assert fine == pytest.approx(8 * coarse, rel=0.1)  # of eight times as many voxels, by the same network
+
+
 def test_previews_of_a_coarse_stage_lie_on_the_mask_too(cascade, mask):
     progress = next(cascade.steps(mask))
     assert progress.images.shape[2:] == (16, 16, 12)

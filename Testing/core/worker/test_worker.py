@@ -64,6 +64,8 @@ def test_a_mask_becomes_a_file_on_its_own_geometry_with_progress_on_the_way(work
     np.testing.assert_allclose(image.affine, mask.affine, atol=1e-4)
     steps = [event["step"] for event in worker.passed if event["total"]]
     assert steps == sorted(steps) and steps[-1] == 4
+    shares = [event["share"] for event in worker.passed if event["event"] == "progress"]
+    assert shares == sorted(shares) and shares[-1] == 1 and worker.passed[-1]["seconds_left"] == 0
     assert any(event["preview"] for event in worker.passed)
     assert not list(Path(made["path"]).parent.glob("preview*"))
 
