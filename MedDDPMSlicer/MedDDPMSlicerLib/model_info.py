@@ -31,25 +31,6 @@ class ModelInfo:
     training_data: str = ""
     spacing: tuple[float, ...] = ()
 
-    def text(self) -> str:
-        parts = [
-            f"{name}: {value}"
-            for name, value in (
-                ("Images", ", ".join(self.modalities)),
-                ("Labels", ", ".join(self.labels)),
-                ("Trained on", self.training_data),
-                ("Licence", self.licence),
-                ("Notes", self.notes),
-            )
-            if value
-        ]
-        return "\n".join(parts)
-
-    def facts(self) -> str:
-        """In one line what its images are: contrast and resolution."""
-        fine = f", voxels of {max(self.spacing):g} mm" if self.spacing else ""
-        return f"{self.title}: {', '.join(self.modalities)}{fine}"
-
 
 def looks_contrast_enhanced(name: str) -> bool:
     """Whether a series' name says that contrast agent was given, as far as names tell."""

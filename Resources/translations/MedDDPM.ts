@@ -1394,6 +1394,11 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
+   <source>{before} ml before, {after} ml now.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
    <source>The segmentation lies under a warping transform.</source>
    <translation type="unfinished" />
   </message>
@@ -1404,7 +1409,40 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
+   <source>Nothing changed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
    <source>“{name}” has no {title} segment with anything in it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
+   <source>The head now fills the {ml} ml that the lesion left.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>mrml.loss_plot</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/loss_plot.py" />
+   <source>Step</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/loss_plot.py" />
+   <source>Loss</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/loss_plot.py" />
+   <source>Validation loss</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/loss_plot.py" />
+   <source>{name}: loss</source>
    <translation type="unfinished" />
   </message>
  </context>
@@ -1503,6 +1541,14 @@
   </message>
  </context>
  <context>
+  <name>mrml.samples</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/samples.py" />
+   <source>An empty image to paint on: there is no MRI.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
   <name>mrml.scene</name>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/scene.py" />
@@ -1550,6 +1596,41 @@
  </context>
  <context>
   <name>mrml.variants</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Sample</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Seed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Drawn (ml)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Seen (ml)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Mean inside</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Mean around</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/variants.py" />
+   <source>Contrast (%)</source>
+   <translation type="unfinished" />
+  </message>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/variants.py" />
    <source>A mean needs several images.</source>
@@ -1649,6 +1730,51 @@
   <message>
    <location filename="MedDDPMSlicerLib/panels/advanced.py" />
    <source>The weights of the Med-DDPM authors are not part of this extension. You can download them from the authors' page (github.com/mobaidoctor/med-ddpm) under the authors' terms: their code is GPL-3.0, the weights are for research only and were trained on data with terms of their own (BraTS among them). By going on you confirm that you have downloaded the file under these terms. It is converted on this computer and sent nowhere.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>DPM-Solver++ (2M), with noise</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Ancestral, as published</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>As the segmentation or MRI</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>As the model was trained</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Images</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Labels</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Trained on</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Licence</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/advanced.py" />
+   <source>Notes</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2300,6 +2426,11 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
+   <source>, voxels of {size} mm</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
    <source>The segmentation has no {name} segment yet.</source>
    <translation type="unfinished" />
   </message>
@@ -2500,6 +2631,51 @@
   <name>processes.run</name>
   <message>
    <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Starting the worker</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Preparing</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>The tumor is drawn where the MRI shows it, and is made anew there.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Cancelled.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Loading the image</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>The tumor of {ml} ml that the MRI shows is taken out where it is drawn no more.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Cancelling</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>Done in {seconds} s: {name}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>The segmentation was deleted, so the run was stopped.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
    <source>Make room on the disk, or choose another temporary folder in Slicer's settings.</source>
    <translation type="unfinished" />
   </message>
@@ -2515,7 +2691,55 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>{phase}: step {step} of {total}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>{phase}, image {sample} of {samples}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
    <source>The temporary folder could not be written to: {error}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/run.py" />
+   <source>The result could not be loaded: {error}</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>processes.synthesis_process</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>Press Synthesize to try again. If memory is short, close other programs.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>Restart Slicer so that both are of the same version.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>Open Setup and install what is needed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>The worker process ended unexpectedly ({how}).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>The worker speaks version {theirs} of the protocol, the module version {ours}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
+   <source>The worker could not start: the package {name} is missing.</source>
    <translation type="unfinished" />
   </message>
  </context>

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import xml.etree.ElementTree as ElementTree
 
 import project
@@ -95,6 +96,37 @@ def test_errors_that_the_module_words_can_be_translated():
     found = {path.name: list(raised(path.read_text(encoding="utf-8"))) for path in sorted(library.rglob("*.py"))}
     assert {name: lines for name, lines in found.items() if lines} == {}
     assert list(raised('raise LabelError("No.", hint)')) and not list(raised("raise LabelError(_('No.'), hint)"))
+
+
+NOT_SAID = {
+    "Synthetic image made by a generative model. Research only, not for diagnosis.",  # in files, with the record
+    "The worker is busy.",  # a fault of the caller
+    "No module named",  # what Python says
+    "Binary labelmap",  # names of nodes and representations, by which they are found
+    "Lesions by hand",
+}
+
+
+def sentences(source):
+    """The texts of a source that begin as a sentence does, are not through tr, and are no docstrings."""
+    tree, through = ast.parse(source), set()
+    for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "translate")
+        if called or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            through |= {id(part) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in through:
+            words = node.value.split()
+            if len(words) > 1 and re.fullmatch("[A-Z][a-z]*", words[0]) and re.fullmatch("[a-z]+[.,:]?", words[1]):
+                yield node.value
+
+
+def test_what_the_module_says_can_be_translated():
+    library = project.MODULE.parent / "MedDDPMSlicerLib"
+    modules = [path for path in sorted(library.rglob("*.py")) if path.name not in ("report.py", "roles.py")]  # English
+    found = {path.name: set(sentences(path.read_text(encoding="utf-8"))) - NOT_SAID for path in modules}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+    assert list(sentences('text = f"Done in {n} s"')) == ["Done in "] and not list(sentences('text = _("Done in")'))
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -
     changed = [(v, s) for v, s in lesions.segments.items() if not np.array_equal(before == v, after == v)]
     notes = [*edited.warnings, *edited.notes]
     if not changed:
-        return " ".join(["Nothing changed.", *notes])
+        return " ".join([_("Nothing changed."), *notes])
     save_for_undo()
     left = (before > HEAD) & (after == HEAD)
     head = scene.merged(lesions.node, [(lesions.head_segment, 1)], lesions.geometry) > 0
@@ -171,11 +171,14 @@ def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -
     if hole.any():
         _write(lesions, lesions.head_segment, head | hole)
         ml = hole.sum() * np.prod(lesions.mask.geometry.spacing) / 1000
-        notes.append(f"The head now fills the {ml:.1f} ml that the lesion left.")
+        notes.append(_("The head now fills the {ml} ml that the lesion left.").format(ml=f"{ml:.1f}"))
     for value, segment_id in changed:
         _write(lesions, segment_id, after == value)
     notes += _outside_brain(lesions, edited.mask)
-    return " ".join([f"{edited.before_ml:.2f} ml before, {edited.after_ml:.2f} ml now.", *notes])
+    volumes = _("{before} ml before, {after} ml now.").format(
+        before=f"{edited.before_ml:.2f}", after=f"{edited.after_ml:.2f}"
+    )
+    return " ".join([volumes, *notes])
 
 
 def _outside_brain(lesions: Lesions, mask) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
-COLUMNS = ("Step", "Loss", "Validation loss")
+COLUMNS = (_("Step"), _("Loss"), _("Validation loss"))
 
 
 def read_log(path: Path, offset: int = 0) -> tuple[list[dict], int]:
@@ -46,7 +47,7 @@ class LossPlot:
             array.SetName(column)
             self.table.AddColumn(array)
         self.chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{name} loss")
-        self.chart.SetTitle(f"{name}: loss")
+        self.chart.SetTitle(_("{name}: loss").format(name=name))
         self.chart.SetXAxisTitle(COLUMNS[0])
         self.chart.SetYAxisTitle(COLUMNS[1])
         for column, color in ((COLUMNS[1], (0.2, 0.4, 0.8)), (COLUMNS[2], (0.9, 0.5, 0.1))):

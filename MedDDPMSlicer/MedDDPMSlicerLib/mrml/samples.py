@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from .. import paths
@@ -90,7 +91,7 @@ def make_canvas(segmentation_node, geometry: grids.NodeGrid | None = None):
     canvas.SetAndObserveImageData(image)
     canvas.SetIJKToRASMatrix(matrix)
     canvas.SetAndObserveTransformNodeID(geometry.transform_id)
-    canvas.SetDescription("An empty image to paint on: there is no MRI.")
+    canvas.SetDescription(_("An empty image to paint on: there is no MRI."))
     results.set_window(canvas)
     segmentation_node.SetNodeReferenceID(CANVAS_REFERENCE, canvas.GetID())
     segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(canvas)

@@ -24,13 +24,13 @@ _AROUND_MM = (2.0, 6.0)  # where “around the lesion” begins and ends
 _SPREAD_MM = 5.0  # how far beyond its outline a lesion may be seen
 _REACH_MM = 8.0  # how far from a lesion anything is looked at
 COLUMNS = (
-    "Sample",
-    "Seed",
-    "Drawn (ml)",
-    "Seen (ml)",
-    "Mean inside",
-    "Mean around",
-    "Contrast (%)",
+    _("Sample"),
+    _("Seed"),
+    _("Drawn (ml)"),
+    _("Seen (ml)"),
+    _("Mean inside"),
+    _("Mean around"),
+    _("Contrast (%)"),
 )
 
 

@@ -17,9 +17,9 @@ from .panel import Panel, Window
 
 SAMPLER_TITLES = {
     "dpmpp_2m": "DPM-Solver++ (2M)",
-    "dpmpp_2m_sde": "DPM-Solver++ (2M), with noise",
+    "dpmpp_2m_sde": _("DPM-Solver++ (2M), with noise"),
     "ddim": "DDIM",
-    "ddpm": "Ancestral, as published",
+    "ddpm": _("Ancestral, as published"),
 }
 PUBLISHED_LICENCE = _(
     "The weights of the Med-DDPM authors are not part of this extension. You can download them from the authors' page "
@@ -27,7 +27,19 @@ PUBLISHED_LICENCE = _(
     "only and were trained on data with terms of their own (BraTS among them). By going on you confirm that you have "
     "downloaded the file under these terms. It is converted on this computer and sent nowhere."
 )
-GRID_TITLES = {"mask": "As the segmentation or MRI", "model": "As the model was trained"}
+GRID_TITLES = {"mask": _("As the segmentation or MRI"), "model": _("As the model was trained")}
+
+
+def _words(model: model_info.ModelInfo) -> str:
+    """What is known of a model, a line each."""
+    lines = (
+        (_("Images"), ", ".join(model.modalities)),
+        (_("Labels"), ", ".join(model.labels)),
+        (_("Trained on"), model.training_data),
+        (_("Licence"), model.licence),
+        (_("Notes"), model.notes),
+    )
+    return "\n".join(f"{name}: {value}" for name, value in lines if value)
 
 
 class AdvancedPanel(Panel):
@@ -80,7 +92,7 @@ class AdvancedPanel(Panel):
             combo.setCurrentIndex(max(0, combo.findData(parameters.getValue(name))))
         model, busy = self.window.model, self.window.run.is_active
         self.ui.modelText.text = (
-            model.text() if model else _("No model was found. Import one, or reinstall the extension.")
+            _words(model) if model else _("No model was found. Import one, or reinstall the extension.")
         )
         self.ui.modelText.visible = bool(self.ui.modelText.text)
         self.ui.seedSpinBox.enabled = not parameters.newSeed

@@ -91,7 +91,9 @@ class SynthesizePanel(Panel):
         self.ui.factsLabel.visible = model is not None
         if model is None:
             return
-        parts = [model.facts() + ".", model.notes, self._duration_text()]
+        made = f"{model.title}: {', '.join(model.modalities)}"
+        fine = _(", voxels of {size} mm").format(size=f"{max(model.spacing):g}") if model.spacing else ""
+        parts = [f"{made}{fine}.", model.notes, self._duration_text()]
         if mri is not None and model_info.looks_contrast_enhanced(mri.GetName()) and "T1" in model.modalities:
             parts.append(
                 _("The MRI seems to be with contrast agent; the model makes T1 without it: vessels stay dark.")

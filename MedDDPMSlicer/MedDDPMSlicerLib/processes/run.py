@@ -103,7 +103,8 @@ class SynthesisRun:
         self._mri_name = settings.mri.GetName() if settings.mri is not None else ""
         self._shows_preview, self._layers = False, views.layers(self._scene)
         self._observer = self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._node_leaves)
-        self.status = Status("starting", 0, "Starting the worker" if self.process.ready is None else "Preparing")
+        what = _("Starting the worker") if self.process.ready is None else _("Preparing")
+        self.status = Status("starting", 0, what)
         self.process.start()
         self._pieces.start(self._prepare(pieces))
         self._on_change()
@@ -160,9 +161,9 @@ class SynthesisRun:
         if edit is None or edit.original is None or not original.millilitres(edit.original):
             return ""
         if source is None:
-            return "The tumor is drawn where the MRI shows it, and is made anew there."
-        ml = original.millilitres(edit.original)
-        return f"The tumor of {ml:.1f} ml that the MRI shows is taken out where it is drawn no more."
+            return _("The tumor is drawn where the MRI shows it, and is made anew there.")
+        ml = f"{original.millilitres(edit.original):.1f}"
+        return _("The tumor of {ml} ml that the MRI shows is taken out where it is drawn no more.").format(ml=ml)
 
     def _write_edit(self, geometry: grids.NodeGrid, source: np.ndarray | None) -> Generator[None, None, dict]:
         """The MRI, and the region to make anew if one was chosen, as files; returns what the request says of them."""
@@ -183,14 +184,15 @@ class SynthesisRun:
             yield from nrrd.write_array(region, geometry, files["edit_mask"])
         return files
 
-    def cancel(self, reason: str = "Cancelled.") -> None:
+    def cancel(self, reason: str = "") -> None:
         """Stop the run; the panel hears of it when the worker has stopped, at most two seconds later."""
+        reason = reason or _("Cancelled.")
         if self.is_active:
             if self._pieces.is_running:
                 self._finish(Status(text=reason))
                 return
             self._reason = reason
-            self.status = Status("cancelling", self.status.percent, "Cancelling")
+            self.status = Status("cancelling", self.status.percent, _("Cancelling"))
             self._on_change()
             self.process.cancel()
 
@@ -228,9 +230,9 @@ class SynthesisRun:
         percent = min(100, int(100 * (event.get("share") or 0)))
         text = _sentence(event.get("phase") or "synthesizing")
         if step:
-            text += f": step {step} of {total}"
+            text = _("{phase}: step {step} of {total}").format(phase=text, step=step, total=total)
         if sample and samples > 1:
-            text += f", image {sample} of {samples}"
+            text = _("{phase}, image {sample} of {samples}").format(phase=text, sample=sample, samples=samples)
         self._note_warnings(event)
         self.status = Status("running", max(percent, self.status.percent), text, event.get("seconds_left"))
         if event.get("preview"):
@@ -257,7 +259,7 @@ class SynthesisRun:
             self._show(self._preview)
 
     def _done(self, event: dict) -> None:
-        self.status = Status("running", 100, "Loading the image")
+        self.status = Status("running", 100, _("Loading the image"))
         self._on_change()
         self._pieces.start(self._load(event))
 
@@ -265,7 +267,7 @@ class SynthesisRun:
         if isinstance(error, MedDDPMError):
             self._finish(Status(error=error.message, hint=error.hint, code=error.code))
         else:
-            self._finish(Status(error=f"The result could not be loaded: {error}", code="result"))
+            self._finish(Status(error=_("The result could not be loaded: {error}").format(error=error), code="result"))
 
     def _load(self, event: dict) -> Generator[None, None, None]:
         settings = self._settings
@@ -284,9 +286,8 @@ class SynthesisRun:
             made = results.replace(self._scene, made, settings.output)
         self._show(made[0])  # no turn of the event loop from here on: a cancel in it would leave the volumes behind
         self.results, self.contrasts, self.seconds = made, contrasts, float(event.get("seconds", 0))
-        self._finish(
-            Status("idle", 100, f"Done in {event.get('seconds', 0):.0f} s: {made[0].GetName()}"), keep_views=True
-        )
+        text = _("Done in {seconds} s: {name}").format(seconds=round(self.seconds), name=made[0].GetName())
+        self._finish(Status("idle", 100, text), keep_views=True)
 
     def _contrasts(self, made: list) -> Generator[None, None, list[float]]:
         """Of all samples of the first modality."""
@@ -298,7 +299,7 @@ class SynthesisRun:
         return [contrast for contrast in contrasts if contrast is not None]
 
     def _cancelled(self, _event: dict) -> None:
-        self._finish(Status(text=self._reason or "Cancelled."))
+        self._finish(Status(text=self._reason or _("Cancelled.")))
         self.process.release()
 
     def _error(self, event: dict) -> None:
@@ -345,7 +346,7 @@ class SynthesisRun:
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _node_leaves(self, _caller, _event, node) -> None:
         if self._settings is not None and node is self._settings.segmentation and not self._scene.IsClosing():
-            self.cancel("The segmentation was deleted, so the run was stopped.")
+            self.cancel(_("The segmentation was deleted, so the run was stopped."))
 
     def _stop_observing(self) -> None:
         if self._observer is not None:

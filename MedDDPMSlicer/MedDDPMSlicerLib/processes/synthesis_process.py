@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections import deque
 
+from slicer.i18n import tr as _
+
 PROTOCOL = 1
 CANCEL_GRACE_MS = 1200
 _HELLO = "hello"
@@ -184,8 +186,10 @@ class SynthesisProcess:
     def _became_ready(self, event: dict) -> None:
         if event.get("protocol") != PROTOCOL:
             self._fail(
-                f"The worker speaks version {event.get('protocol')} of the protocol, the module version {PROTOCOL}.",
-                "Restart Slicer so that both are of the same version.",
+                _("The worker speaks version {theirs} of the protocol, the module version {ours}.").format(
+                    theirs=event.get("protocol"), ours=PROTOCOL
+                ),
+                _("Restart Slicer so that both are of the same version."),
             )
             self._transport.kill()
             return
@@ -224,13 +228,13 @@ class SynthesisProcess:
             missing = tail[-1].split("No module named")[-1].strip()
             return {
                 "code": "worker",
-                "message": f"The worker could not start: the package {missing} is missing.",
-                "hint": "Open Setup and install what is needed.",
+                "message": _("The worker could not start: the package {name} is missing.").format(name=missing),
+                "hint": _("Open Setup and install what is needed."),
             }
         return {
             "code": "worker",
-            "message": f"The worker process ended unexpectedly ({description}).",
-            "hint": "Press Synthesize to try again. If memory is short, close other programs.",
+            "message": _("The worker process ended unexpectedly ({how}).").format(how=description),
+            "hint": _("Press Synthesize to try again. If memory is short, close other programs."),
         }
 
     def _fail(self, message: str, hint: str, code: str = "worker") -> None:
