@@ -3,8 +3,8 @@
     python Resources/training/assembled.py MODEL OUT --stage 0 RUN --stage 1 RUN ... [--sampler NAME]
 
 OUT gets MODEL, a bundle, with the stages named exchanged for the averaged weights of RUN's checkpoints, and beside it
-training-log.jsonl: MODEL's lines, but for those of a stage whose network is another now, then of each RUN every tenth
-step and each validation.
+training-log.jsonl: MODEL's lines, but for those of a stage whose network or domain is another now, then of each RUN
+every tenth step and each validation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     lines = [json.loads(line) for line in (args.model / LOG).read_text("utf-8").splitlines()]
     for number, run in ((int(n), Path(run)) for n, run in args.stage):
         trained = TrainingConfig.read(run / CONFIG_FILE).model.stages[number]
-        if trained.network != stages[number].network:
+        if (trained.network, trained.domain) != (stages[number].network, stages[number].domain):
             lines = [line for line in lines if line["stage"] != number]
         stages[number] = trained
         states[number] = load_checkpoint(checkpoint_path(run, number))["ema"]

@@ -56,7 +56,10 @@ def test_the_bundled_model_is_what_its_training_configuration_describes():
     described = json.loads((ROOT / "Resources/training/default.json").read_text())["model"]
     bundled = json.loads((bundled_folder() / "default" / "model.json").read_text())
     assert described["grid"] == bundled["grid"]
-    assert [stage["network"] for stage in described["stages"]] == [stage["network"] for stage in bundled["stages"]]
+    for theirs, ours in zip(described["stages"], bundled["stages"], strict=True):
+        assert theirs["network"] == ours["network"]
+        for key in ("kind", "factor"):
+            assert theirs["domain"][key] == ours["domain"][key]
 
 
 def test_the_commands_of_the_readme_are_ones_that_the_program_takes():
