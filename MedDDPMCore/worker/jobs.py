@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..synthesis.synthesize import Model, Progress
     from ..volumes.volume import Volume
 
+NOTHING_DONE = {"sample": 0, "step": 0, "total": 0, "share": 0.0, "seconds_left": None, "preview": None}
+"""What a `progress` event says before the first step."""
+
 PREVIEW_SECONDS = 1.0
 _CANCEL_SECONDS = 0.1
 _READING = threading.Lock()
@@ -70,16 +73,8 @@ class Job:
         """Tells of progress, unless the request was cancelled: then it raises Cancelled."""
         if self.cancelled(self.identity):
             raise Cancelled
-        empty = {
-            "sample": 0,
-            "samples": self.settings.samples,
-            "step": 0,
-            "total": 0,
-            "share": 0.0,
-            "seconds_left": None,
-            "preview": None,
-        }
-        self.emit("progress", id=self.identity, phase=phase, **{**empty, **values})
+        values = {**NOTHING_DONE, "samples": self.settings.samples, **values}
+        self.emit("progress", id=self.identity, phase=phase, **values)
 
     def read_if_given(self, key: str, labels: bool = True) -> Volume | None:
         """The volume of a path that the request may have."""

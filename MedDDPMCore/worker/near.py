@@ -23,7 +23,7 @@ from ..models.catalogue import DEFAULT, SPEC_FILE, WEIGHTS_FILE, find_models
 from .channel import Arrivals, LineError, own_name, plain_name, swapped
 from .connection import Connection
 from .far import ENDED, FILES, OUTPUT, file_mark, model_hash
-from .jobs import Cancelled
+from .jobs import NOTHING_DONE, Cancelled
 from .lines import identity_of, lines_of, path_in
 from .private import private_folder
 from .server import Worker, as_text
@@ -302,10 +302,8 @@ class _Job:
 
     def _progress(self, phase: str) -> None:
         self._told = time.monotonic()
-        empty = {"samples": self.request.get("samples") or 1, "sample": 0, "step": 0, "total": 0}
-        empty |= {"share": 0.0, "seconds_left": None}
-        phase = phase or f"asking {self.host}"
-        self.worker.emit("progress", id=self.identity, phase=phase, preview=None, **empty)
+        values = {**NOTHING_DONE, "samples": self.request.get("samples") or 1}
+        self.worker.emit("progress", id=self.identity, phase=phase or f"asking {self.host}", **values)
 
 
 def _stem(path: Path) -> str:

@@ -20,16 +20,16 @@ from MedDDPMCore.diffusion.domain import LOW_GAIN, Domain
 from MedDDPMCore.models.bundle import load_with_atlas, save_bundle
 from MedDDPMCore.models.stage import build_network
 
+BANDS = 8
 FIRST, LAST = "input_blocks.0.0.weight", "out.2"
 
 
 def main(model: str, out: str) -> None:
     spec, networks, atlas = load_with_atlas(model)
-    first, bands = spec.stages[0], 8
+    first = spec.stages[0]
     assert first.domain.kind == "haar" and first.domain.channels == 1, "the first stage is not of Haar bands"
     weights = networks[0].state_dict()
-    kept = range(0, weights[FIRST].shape[1], bands)  # of the image and of each condition channel the low-pass band
-    weights[FIRST] = weights[FIRST][:, list(kept)]
+    weights[FIRST] = weights[FIRST][:, ::BANDS]  # of the image and of each condition channel the low-pass band
     weights |= {f"{LAST}.{part}": weights[f"{LAST}.{part}"][:1] for part in ("weight", "bias")}
     (mean, *_), (std, *_) = first.domain.mean, first.domain.std
     mean, std = (round(value / LOW_GAIN, 6) for value in (mean, std))

@@ -12,6 +12,8 @@ import json
 import re
 from pathlib import Path
 
+from quality.report import markdown_columns
+
 from MedDDPMCore.evaluation.metrics.bootstrap import Interval
 
 DOCUMENTATION = Path(__file__).resolve().parents[2] / "Documentation"
@@ -47,7 +49,7 @@ def main() -> None:
 
 def kept(report: dict) -> dict:
     """The part of a report that the card needs."""
-    return {key: report[key] for key in KEPT if key in report}
+    return {key: report[key] for key in KEPT}
 
 
 def table(figures: dict[str, dict]) -> str:
@@ -56,16 +58,14 @@ def table(figures: dict[str, dict]) -> str:
     columns = {REAL: column(now, REAL)}
     columns |= {name: column(report, MODEL) for name, report in figures.items()}
     columns |= {name: column(now, name) for name in OTHERS}
-    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    lines += [f"| {row} | " + " | ".join(values[row] for values in columns.values()) + " |" for row in ROWS]
-    return "\n".join(lines) + "\n"
+    return markdown_columns(columns) + "\n"
 
 
-def column(report: dict, heads: str) -> dict[str, str]:
+def column(report: dict, heads: str) -> dict[str, Interval | None]:
     """Row -> what a report says of a set of heads."""
     parts = {"sets": report["sets"], **{part: report["public"][part] for part in ("slices", "anatomy")}}
     found = {row: parts[part].get(heads, {}).get(key) for row, (part, key) in ROWS.items()}
-    return {row: Interval(**value).text(3) if value else "" for row, value in found.items()}
+    return {row: Interval(**value) if value else None for row, value in found.items()}
 
 
 if __name__ == "__main__":

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Testing" / "benchmarks"))
 
 
 @pytest.fixture(scope="module")
 def writer():
     """The script that writes the card's table."""
-    spec = importlib.util.spec_from_file_location("model_card", ROOT / "Testing" / "benchmarks" / "model_card.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    import model_card
+
+    return model_card
 
 
 def test_the_cards_table_is_made_of_the_measured_figures(writer):

@@ -54,7 +54,7 @@ def write_report(out: Path, results: dict) -> None:
 def public_text(public: dict) -> str:
     """What the public networks say of each set, Markdown."""
     networks = "; ".join(f"{name}, sha256 {sha256[:12]}" for name, sha256 in public["networks"].items())
-    tables = {"slice table": _columns(public["slices"]), "anatomy table": _columns(public["anatomy"])}
+    tables = {"slice table": markdown_columns(public["slices"]), "anatomy table": markdown_columns(public["anatomy"])}
     return PUBLIC.format(**{**public, "networks": networks, **tables})
 
 
@@ -66,7 +66,7 @@ def _write(path: Path, text: str) -> None:
 
 def _text(results: dict) -> str:
     parts = [INTRODUCTION.format(**results["model"], count=len(results["cases"]))]
-    parts += [SETS.format(**results), _columns(results["sets"])]
+    parts += [SETS.format(**results), markdown_columns(results["sets"])]
     if public := results.get("public"):
         parts.append(public_text(public))
     if table := results.get("lesions"):
@@ -76,7 +76,7 @@ def _text(results: dict) -> str:
         parts.append(_lines(found))
     if found := results.get("privacy"):
         parts += ["## Distance to the nearest training head", "At 4 mm, over small shifts and mirroring."]
-        parts.append(_columns({name: of for name, of in found.items() if isinstance(of, dict)}))
+        parts.append(markdown_columns({name: of for name, of in found.items() if isinstance(of, dict)}))
         parts.append("Closest pairs: " + "; ".join(found["closest pairs"]) + ".")
     if found := results.get("diversity"):
         parts += ["## One mask, many heads", _lines(found)]
@@ -89,7 +89,7 @@ def _text(results: dict) -> str:
     return "\n\n".join(parts)
 
 
-def _columns(table: dict[str, dict]) -> str:
+def markdown_columns(table: dict[str, dict]) -> str:
     """A Markdown table, a set a column."""
     names = list(dict.fromkeys(name for column in table.values() for name in column))
     lines = ["| | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|"]
