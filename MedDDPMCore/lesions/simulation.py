@@ -46,9 +46,9 @@ class LesionSettings:
     probability: Annotated[float, within(0, 1)] = 0.75
     several: Annotated[float, within(0, 1)] = 0.3
     smallest_ml: Annotated[float, above(0)] = 0.05
-    largest_ml: Annotated[float, above(0)] = 40.0
-    enhancement: Annotated[tuple[float, float], RISING] = (1.1, 1.6)
-    core: Annotated[tuple[float, float], RISING] = (0.45, 0.85)
+    largest_ml: Annotated[float, above(0)] = 60.0
+    enhancement: Annotated[tuple[float, float], RISING] = (1.2, 1.8)
+    core: Annotated[tuple[float, float], RISING] = (0.5, 0.9)
     oedema: Annotated[tuple[float, float], RISING] = (0.7, 0.95)
     mass_effect: Annotated[float, within(0, 1)] = 0.6
 
@@ -161,8 +161,8 @@ class _Painter:
         if radius < _SMALLEST_RING_MM or kind < 0.1:
             share = 0.3 * torch.sigmoid(2 * smooth_noise(size, max(3.0, radius / 2), spacing, generator) - 1.5)
         else:
-            rim = float(uniform(generator, 2.0, max(3.5, 0.35 * radius)))
-            uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.15, 1.6)
+            rim = float(uniform(generator, 2.5, max(4.5, 0.42 * radius)))
+            uneven = (1 + 0.5 * smooth_noise(size, max(5.0, radius / 2), spacing, generator)).clamp(0.3, 1.6)
             share = torch.sigmoid((-distance - rim * uneven) / 1.0)
             if kind > 0.7:
                 share = share * torch.sigmoid(2.5 * smooth_noise(size, max(4.0, radius / 2.5), spacing, generator))

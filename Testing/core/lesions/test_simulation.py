@@ -49,7 +49,7 @@ def lesions(chosen: LesionSettings, seeds: range):
         )
 
 
-@given(ml=st.floats(0.05, 40.0), lobes=st.integers(1, 4), seed=st.integers(0, 2**31))
+@given(ml=st.floats(0.05, 60.0), lobes=st.integers(1, 4), seed=st.integers(0, 2**31))
 @settings(max_examples=20, deadline=None)
 def test_an_outline_has_the_volume_asked_for_and_lies_whole_in_its_box(ml, lobes, seed):
     reach = [round((1.9 * lesion_radius(ml) + 4) / s) for s in (3.0, 2.0, 2.0)]
@@ -79,11 +79,21 @@ def test_small_lesions_are_bright_and_solid():
 
 def test_large_lesions_are_rings_patches_and_some_are_solid():
     dark = []
-    for image, labels in lesions(of_size(15.0), range(24)):
+    for image, labels in lesions(of_size(30.0), range(24)):
         inside = (image[0][labels == 2] + 1) / (WHITE + 1)
         dark.append(float((inside < 0.92).float().mean()))
         assert inside.quantile(0.95) > 1.0
     assert sum(share < 0.05 for share in dark) >= 2 and sum(share > 0.15 for share in dark) >= 8
+
+
+def test_large_lesions_have_rims_that_are_brighter_than_white_matter():
+    rims = []
+    for image, labels in lesions(of_size(30.0), range(24)):
+        lesion = labels == 2
+        outside = (~lesion).float()[None, None]
+        rim = lesion & (F.max_pool3d(outside, 3, 1, 1)[0, 0] > 0)
+        rims.append(float(((image[0][rim] + 1) / (WHITE + 1)).mean()))
+    assert sorted(rims)[12] > 1.15 and sorted(rims)[3] > 1.05
 
 
 def test_oedema_darkens_white_matter_more_than_grey():
