@@ -65,10 +65,10 @@ def simulate_lesions(
 ) -> tuple[Tensor, Tensor]:
     """Paints no, one or several lesions into the brain.
 
-    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) as in `training.dataset` (TISSUE where a
-    lesion may lie, OTHER_BRAIN in ventricles and the like), white_matter -1..1, spacing (x, y, z) mm. Returns the image
-    and the labels with the lesions; the inputs stay as they are. Nothing changes outside the brain, nor by anything but
-    mass effect outside its tissue: a lesion is cut off there. A brain without tissue gets none.
+    image (channel, z, y, x) -1..1, labels (z, y, x) integer, brain (z, y, x) as in `training.data.dataset` (TISSUE
+    where a lesion may lie, OTHER_BRAIN in ventricles and the like), white_matter -1..1, spacing (x, y, z) mm. Returns
+    the image and the labels with the lesions; the inputs stay as they are. Nothing changes outside the brain, nor by
+    anything but mass effect outside its tissue: a lesion is cut off there. A brain without tissue gets none.
     """
     image, labels, brain = image.clone(), labels.clone(), brain.clone()
     if torch.rand((), generator=generator) >= settings.probability:

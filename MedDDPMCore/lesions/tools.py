@@ -180,7 +180,7 @@ def place(
     brain: Volume | None = None,
     scheme: LabelScheme = WHOLE_HEAD,
 ) -> EditedMask:
-    """Adds a lesion of the library (`lesion_library`), its middle at a point LPS mm, or at random in the brain.
+    """Adds a lesion of the library (`lesions.library`), its middle at a point LPS mm, or at random in the brain.
 
     At random it is also turned at random, lies clear of other lesions, and as deep as it fits. brain: where the brain
     is, a Volume (z, y, x), non-zero there; by default it is estimated from the head's outline (see `brain_in_head`),

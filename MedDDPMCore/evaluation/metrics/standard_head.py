@@ -32,7 +32,7 @@ class StandardHead:
 def standard_head(volume: Volume, grid: ModelGrid, mask: Volume | None = None) -> StandardHead:
     """The image (z, y, x), of any contrast, spacing and orientation, on `grid` as it is placed on its head.
 
-    mask: its head mask, where there is one already. Intensities become -1..1 as `training.intensity.ROBUST` says; what
+    mask: its head mask, where there is one already. Intensities become -1..1 as `anatomy.intensity.ROBUST` says; what
     lies outside the head is -1. Raises VolumeError or EvaluationError for an image that shows no head.
     """
     mask = head_mask(volume) if mask is None else mask
