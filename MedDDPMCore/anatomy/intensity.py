@@ -11,10 +11,22 @@ ROBUST = (
     "clipped to -1..1"
 )
 PER_SLICE = (
-    "each slice of the last NIfTI axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
+    "each slice across the model's z axis is scaled from its minimum (-1) to its maximum (1); a constant slice is -1"
 )
 MIN_MAX = "each volume is scaled from its minimum (-1) to its maximum (1); a constant volume is -1"
 CONVENTIONS = {"robust": ROBUST, "per_slice": PER_SLICE, "min_max": MIN_MAX}
+_WORDS = {
+    "percentile inside the head": "robust",
+    "each slice": "per_slice",
+    "each volume is scaled": "min_max",
+    "each modality's volume": "min_max",
+}
+"""By what words models tell their convention that were written before it had a name in them."""
+
+
+def convention_in(text: str) -> str:
+    """The name of the convention that such a model's words tell; "" where they tell none."""
+    return next((name for words, name in _WORDS.items() if words in text), "")
 
 
 def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -34,7 +46,8 @@ def robust(image: np.ndarray, head: np.ndarray) -> np.ndarray:
 def per_slice(image: np.ndarray) -> np.ndarray:
     """The scaling of (z, y, x) intensities to float32 -1..1 of the published whole-head Med-DDPM, as PER_SLICE says.
 
-    It removes the intensity differences between slices; for models in the published convention alone.
+    z, y and x run as the model's axes do, not as those of the file. It removes the intensity differences between
+    slices; for models in the published convention alone.
     """
     return _stretched(image.astype(np.float32), (1, 2))
 

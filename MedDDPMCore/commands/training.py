@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
     p.add_argument("--template", help="head mask to register to (default of whole-head: the bundled mean head)")
     p.add_argument("--registration", choices=("affine", "rigid", "none"), help="default: the recipe's, or none")
     p.add_argument("--remove-outliers", action="store_true", help="take out cases unlike the rest, as whole-head does")
-    p.add_argument("--config", help="training configuration whose model says grid, labels and modalities")
+    p.add_argument("--config", help="training configuration whose model says grid, labels, modalities and intensities")
     p.add_argument("--model", default="default", help="or a model that does")
     p.add_argument("--image-suffix", action="append", help="what image names end with, such as _T1; once a modality")
     p.add_argument("--mask-suffix", help="of whole segmentations (default _mask; of brats: _seg)")
@@ -44,7 +44,9 @@ def add(commands: Commands) -> None:
     p.add_argument("--head-suffix", default="_head")
     p.add_argument("--brain-suffix", default="_brain", help="of masks that say where lesions may be simulated (1)")
     add_label_options(p, "the masks call their labels")
-    p.add_argument("--intensity", choices=("robust", "per_slice", "min_max"), help="default: the recipe's, or robust")
+    p.add_argument(
+        "--intensity", choices=("robust", "per_slice", "min_max"), help="default: the model's, the recipe's, or robust"
+    )
     p.add_argument("--training-data", default="", help="whose images these are; models trained on them say so")
     p.add_argument("--licence", default="", help="under which models trained on these images are given away")
     p.add_argument("--notes", default="", help="what else models trained on these images say of themselves")
@@ -162,7 +164,7 @@ def _prepare_options(args: argparse.Namespace) -> PrepareOptions:
         scheme=spec.labels,
         modalities=spec.modalities,
         mapping=None if recipe.relabel and args.brats_labels else label_mapping(args, spec.labels),
-        convention=args.intensity or recipe.intensity,
+        convention=args.intensity or spec.convention or recipe.intensity,
         hold_out=args.hold_out,
         template=template,
         registration=registration,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,20 +42,17 @@ class Levels:
 def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[str]]:
     """How a patient's image (z, y, x) on the model grid becomes the model's, and what is to be said of it.
 
-    First by the convention that the model was trained in. Where the brain then is brighter or darker than in the image
-    that the model expects of this head, by more than a factor of 1.15, it is brought to that level: in a scan with
-    contrast agent or bright fat, the brightest tissue in the head is no measure of the brain. VolumeError where the
-    head is no brighter than its surroundings.
+    First by the convention that the model was trained in, "robust" where that is not known. Where the brain then is
+    brighter or darker than in the image that the model expects of this head, by more than a factor of 1.15, it is
+    brought to that level: in a scan with contrast agent or bright fat, the brightest tissue in the head is no measure
+    of the brain. VolumeError where the head is no brighter than its surroundings.
     """
     head = plan.labels > 0
-    if "each slice" in model.spec.intensity:
+    if model.spec.convention == "per_slice":
         low, high = image.min(axis=(1, 2), keepdims=True), image.max(axis=(1, 2), keepdims=True)
         _require_contrast(high.max() > low.min())
         return Levels(low, np.where(high > low, high, low + 1), 1.0), []
-    outside = image[~head]
-    levels = Levels(
-        np.array(np.percentile(outside, 1) if outside.size else 0.0), np.array(np.percentile(image[head], 99.5)), WHITE
-    )
+    levels = _of_the_whole(model.spec.convention, image, head)
     _require_contrast(bool(levels.high > levels.low))
     brain = _brain(model, plan)
     if not brain.any():
@@ -66,7 +63,16 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
         return levels, []
     note = f"The brain is {'darker' if factor > 1 else 'brighter'} than the model's by a factor of "
     note += f"{max(factor, 1 / factor):.2f}: its intensities were matched."
-    return Levels(levels.low, levels.low + (levels.high - levels.low) / factor, WHITE, True), [note]
+    return replace(levels, high=levels.low + (levels.high - levels.low) / factor, foreign=True), [note]
+
+
+def _of_the_whole(convention: str, image: np.ndarray, head: np.ndarray) -> Levels:
+    """The map of a convention that scales the whole image (z, y, x)."""
+    if convention == "min_max":
+        return Levels(np.array(image.min()), np.array(image.max()), 1.0)
+    outside = image[~head]
+    dark = np.percentile(outside, 1) if outside.size else 0.0
+    return Levels(np.array(dark), np.array(np.percentile(image[head], 99.5)), WHITE)
 
 
 def _brain(model: Model, plan: Plan) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
+from ..anatomy.intensity import CONVENTIONS, convention_in
 from ..base.errors import ModelError, shown
 from ..base.typed_json import (
     above_up_to,
@@ -77,6 +78,8 @@ class ModelSpec:
     """What a model is: its labels, grid, modalities and stages (coarse to fine), and what it says about itself.
 
     kind: "diffusion", or the baselines "pix2pix" and "discogan", which make an image in one step.
+    convention: of the intensities it was trained in, a name of `anatomy.intensity.CONVENTIONS`, "" where that is not
+    known (yet); intensity says the same in words. Of a description without it, the words tell.
     atlas: whether a mean head, bent into the mask (`models.atlas`), is a condition too.
     weight_format: how the file holds the weights, "float" or "int8" (`models.bundle`); of the file, not of the model.
     """
@@ -92,6 +95,7 @@ class ModelSpec:
     title: str = ""
     licence: str = ""
     training_data: str = ""
+    convention: Annotated[str, one_of(("", *CONVENTIONS))] = ""
     intensity: str = ""
     notes: str = ""
     atlas: bool = False
@@ -133,7 +137,7 @@ class ModelSpec:
             for i, stage in enumerate(spec.stages)
         ]
         stages = (replace(stage, network=network) for stage, network in zip(spec.stages, networks, strict=True))
-        spec = replace(spec, stages=tuple(stages))
+        spec = replace(spec, stages=tuple(stages), convention=spec.convention or convention_in(spec.intensity))
         try:
             spec._check()
         except ModelError as error:

@@ -222,20 +222,28 @@ def _with_statistics(config: TrainingConfig, data: PackedDataset) -> TrainingCon
     model = config.model
     for index in range(len(model.stages)):
         model = with_band_statistics(model, index, data)
+    if not model.convention and data.intensity in CONVENTIONS:
+        model = dataclasses.replace(model, convention=data.intensity)
     if not model.intensity:
-        model = dataclasses.replace(model, intensity=CONVENTIONS.get(data.intensity, data.intensity))
+        words = CONVENTIONS.get(model.convention, data.intensity)
+        model = dataclasses.replace(model, intensity=words)
     return dataclasses.replace(config, model=model)
 
 
 def _with_bands_of(before: ModelSpec, config: TrainingConfig) -> TrainingConfig:
-    """The configuration with the band statistics, and the intensity, that the run has found out already."""
+    """The configuration with the band statistics and intensities that the run has found out already."""
     model = config.model
     stages = list(model.stages)
     for index, (old, new) in enumerate(zip(before.stages, stages, strict=False)):
         if not new.domain.std:
             domain = dataclasses.replace(new.domain, mean=old.domain.mean, std=old.domain.std)
             stages[index] = dataclasses.replace(new, domain=domain)
-    model = dataclasses.replace(model, stages=tuple(stages), intensity=model.intensity or before.intensity)
+    model = dataclasses.replace(
+        model,
+        stages=tuple(stages),
+        convention=model.convention or before.convention,
+        intensity=model.intensity or before.intensity,
+    )
     return dataclasses.replace(config, model=model)
 
 

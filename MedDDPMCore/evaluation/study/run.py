@@ -123,8 +123,9 @@ def _tests_of(config: StudyConfig, data: PackedDataset) -> dict[str, PackedDatas
 
 
 def _require_fit(data: PackedDataset, spec: ModelSpec) -> None:
-    """TrainingError where a model does not fit the data; one of another grid is resampled by synthesis."""
-    check_fits(data, dataclasses.replace(spec, grid=data.grid))
+    """TrainingError where a model does not fit the data; one of another grid is resampled by synthesis, and the images
+    of any are brought to the data's level of white matter."""
+    check_fits(data, dataclasses.replace(spec, grid=data.grid, convention=""))
 
 
 def dealt(config: StudyConfig, real: int, world: int) -> list[list[Arm]]:

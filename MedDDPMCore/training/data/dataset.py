@@ -1,8 +1,8 @@
 """A packed training set: a folder that trains with torch and numpy alone.
 
-dataset.json    grid, labels (the label scheme), modalities, intensity (a convention of `training.intensity`), cases,
-                left_out and outliers (id -> reason), about (what the user says of the images; see ABOUT), and arrays
-                (of each its hash; see `digest`).
+dataset.json    grid, labels (the label scheme), modalities, intensity (a name of `anatomy.intensity.CONVENTIONS`),
+                cases, left_out and outliers (id -> reason), about (what the user says of the images; see ABOUT), and
+                arrays (of each its hash; see `digest`).
                 A case has an id, a split ("train" or "validation") and
                 white_matter (the intensity of healthy white matter, -1..1; only used where brain is not empty)
 images.npy      (cases, modalities, z, y, x) uint8: 0..255 is the intensity -1..1
@@ -124,16 +124,21 @@ class PackedDataset:
 
 
 def check_fits(data: PackedDataset, model: ModelSpec) -> None:
-    """TrainingError naming what of the data's grid, labels or modalities is not the model's."""
+    """TrainingError naming what of the data's grid, labels, modalities or intensities is not the model's.
+
+    Intensities are compared where both say what theirs are.
+    """
     pairs = [(f"grid {key}", value, model.grid.to_dict()[key]) for key, value in data.grid.to_dict().items()]
     for key in ("values", "channels", "low", "high"):
         pairs.append((f"label {key}", getattr(data.labels_scheme, key), getattr(model.labels, key)))
     pairs.append(("modalities", list(data.modalities), list(model.modalities)))
+    if data.intensity and model.convention:
+        pairs.append(("intensities", data.intensity, model.convention))
     differing = [f"{name} {ours} where the model has {theirs}" for name, ours, theirs in pairs if ours != theirs]
     if differing:
         raise TrainingError(
             f"The training set does not fit the model: it has {'; '.join(differing)}.",
-            "Prepare it with the model's configuration.",
+            "Prepare it for this model: `medddpm prepare` with --config and its configuration, or with --model.",
         )
 
 

@@ -20,7 +20,7 @@ from ...volumes.grid import ModelGrid
 from ...volumes.labels import LabelMapping, LabelScheme
 from ...volumes.plausible import doubt_image
 from ...volumes.same_world import require_together
-from ...volumes.volume import Volume, resample_image, resample_labels
+from ...volumes.volume import Volume, reorient, resample_image, resample_labels
 from .cases import Case
 from .dataset import LARGEST_LABEL
 
@@ -129,18 +129,19 @@ def pack_case(case: Case, options: PrepareOptions) -> PackedCase:
     on_grid = resample_labels(labels, geometry).array.astype(np.uint8)
     if not on_grid.any():
         raise TrainingError("No part of the head lies in the model's grid.")
-    image = np.stack([_scaled(volume, geometry, on_grid > 0, options.convention) for volume in volumes])
+    image = np.stack([_scaled(volume, geometry, on_grid > 0, options) for volume in volumes])
     image = image.astype(np.float32)
     region, white_matter, remark = _brain(image[0], on_grid, brain, geometry, options)
     return PackedCase(image, on_grid, region, white_matter, remark, tuple(read.notes))
 
 
-def _scaled(volume: Volume, geometry: Geometry, head: np.ndarray, convention: str) -> np.ndarray:
-    """An image (z, y, x) on the grid, -1..1 by a convention; head: where the head is on the grid."""
-    if convention == "robust":
+def _scaled(volume: Volume, geometry: Geometry, head: np.ndarray, options: PrepareOptions) -> np.ndarray:
+    """An image (z, y, x) on the grid, -1..1 by the convention; head: where the head is on the grid."""
+    if options.convention == "robust":
         return robust(resample_image(volume, geometry).array, head)
-    scale = {"per_slice": per_slice, "min_max": min_max}[convention]
-    return resample_image(Volume(scale(volume.array), volume.geometry), geometry, -1.0).array
+    scale = {"per_slice": per_slice, "min_max": min_max}[options.convention]
+    upright = reorient(volume, options.grid.axes)
+    return resample_image(Volume(scale(upright.array), upright.geometry), geometry, -1.0).array
 
 
 def _brain(

@@ -24,9 +24,9 @@ TEMPLATE = resource("templates") / "head.nii.gz"
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """config: the training configuration that says grid, labels and modalities, or "" for the bundled model.
-    registration: "affine", "rigid" or "none". intensity: a convention of `training.intensity`. outliers: whether cases
-    unlike the rest are taken out. suffixes: of the images, one a modality. mask_suffix: of the mask. relabel: (mask,
-    first image, BraTS' numbering or None) -> mask, or None.
+    registration: "affine", "rigid" or "none". intensity: a convention of `anatomy.intensity`, for a model that says
+    none. outliers: whether cases unlike the rest are taken out. suffixes: of the images, one a modality. mask_suffix:
+    of the mask. relabel: (mask, first image, BraTS' numbering or None) -> mask, or None.
     """
 
     config: str

@@ -1,6 +1,7 @@
 """Preparing and training from the command line: what is lost is said and does not pass for success."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ from phantoms import box, head
 from small_models import write_model
 from small_training import config_values, write_data
 
+from MedDDPMCore.base.errors import TrainingError
 from MedDDPMCore.cli import main
+from MedDDPMCore.models.spec import ModelSpec
+from MedDDPMCore.training.data.dataset import PackedDataset, check_fits
 from MedDDPMCore.volumes.volume import Volume
 
 
@@ -49,6 +53,23 @@ def test_a_dry_run_of_prepare_reads_every_case_and_says_what_would_be_left_out(i
     printed = capsys.readouterr().out
     assert "b: " in printed and "left out: The mask has as many voxels as the image" in printed
     assert "datalad get" in printed and "3 values alone, as a label map does" in printed
+
+
+@pytest.mark.parametrize("convention", ["per_slice", "min_max"])
+def test_images_are_prepared_in_the_models_intensities_and_no_other_model_takes_them(images, tmp_path, convention):
+    model, folder = tmp_path / "model" / "model.json", tmp_path / "set"
+    model.write_text(json.dumps({**json.loads(model.read_text()), "convention": convention}))
+    arguments = ["prepare", str(images), str(folder), "--skip-failed"]
+    assert main([*arguments, "--model", str(tmp_path / "model")]) == 0
+    data = PackedDataset.open(folder)
+    assert data.intensity == convention
+    check_fits(data, ModelSpec.read(tmp_path / "model"))
+    with pytest.raises(TrainingError, match=f"intensities {convention} where the model has robust"):
+        check_fits(data, replace(ModelSpec.read(tmp_path / "model"), convention="robust"))
+    config = {"model": json.loads(model.read_text())}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert main([*arguments[:2], str(tmp_path / "2"), "--skip-failed", "--config", str(tmp_path / "config.json")]) == 0
+    assert PackedDataset.open(tmp_path / "2").intensity == convention
 
 
 def test_a_dry_run_of_training_checks_what_is_given_and_writes_nothing(tmp_path, capsys):

@@ -13,7 +13,7 @@ from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 MASK = head(box((4, 4, 4), (176, 216, 196)))
 PLAN = SimpleNamespace(labels=MASK.array, grid=MASK.geometry)
-MODEL = SimpleNamespace(spec=SimpleNamespace(intensity="air is -1", labels=WHOLE_HEAD))
+MODEL = SimpleNamespace(spec=SimpleNamespace(convention="robust", labels=WHOLE_HEAD))
 BRAIN = 0.2
 
 
@@ -44,12 +44,21 @@ def test_back_from_the_model_is_where_it_came_from():
 
 
 def test_slices_scaled_one_by_one_come_back_one_by_one():
-    per_slice = SimpleNamespace(spec=SimpleNamespace(intensity="min-max of each slice", labels=WHOLE_HEAD))
+    per_slice = SimpleNamespace(spec=SimpleNamespace(convention="per_slice", labels=WHOLE_HEAD))
     image = scan(700, 2000) * np.linspace(0.5, 1, MASK.array.shape[0], dtype=np.float32)[:, None, None]
     found, said = levels(per_slice, image, PLAN)
     model_image = found.to_model(image)
     assert model_image.min() == -1 and model_image.max() == 1 and said == []
     np.testing.assert_allclose(found.to_patient(model_image), image, rtol=1e-3, atol=0.1)
+
+
+def test_a_model_of_whole_volumes_gets_the_scans_darkest_as_air_and_its_brightest_as_one():
+    min_max = SimpleNamespace(spec=SimpleNamespace(convention="min_max", labels=WHOLE_HEAD))
+    image = scan(1200, 2000)
+    image[-1, -1, -1] = 0
+    found, said = levels(min_max, image, PLAN)
+    assert found.to_model(image).min() == -1 and found.to_model(image).max() == 1 and said == []
+    assert float(found.to_model(np.array(1000.0))) == 0
 
 
 def test_an_image_without_a_head_is_refused():

@@ -10,8 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MedDDPMCore.anatomy.intensity import MIN_MAX, ROBUST
 from MedDDPMCore.base.errors import ModelError
 from MedDDPMCore.diffusion.domain import Domain
+from MedDDPMCore.models.catalogue import find_model
 from MedDDPMCore.models.spec import ModelSpec, StageSpec
 from MedDDPMCore.models.stage import build_network
 from MedDDPMCore.volumes.grid import ModelGrid
@@ -82,6 +84,7 @@ def test_a_spec_comes_back_from_json():
         ("stages", [], "stages"),
         ("sampler", "magic", "model.json: sampler must be one of .*, not 'magic'"),
         ("steps", 0, "steps"),
+        ("convention", "median", "convention must be one of .*robust.*, not 'median'"),
         ("stages.0.prediction", "luck", r"stages\[0\].prediction must be one of noise, v, x0, not 'luck'"),
         ("stages.0.timesteps", 10**9, "timesteps"),
         ("stages.0.domain.kind", "fourier", "fourier"),
@@ -101,6 +104,15 @@ def test_a_spec_comes_back_from_json():
 def test_an_entry_that_is_wrong_is_named(path, value, named):
     with pytest.raises(ModelError, match=named):
         ModelSpec.from_dict(changed(path, value))
+
+
+def test_a_description_without_a_convention_means_what_its_words_say():
+    words = {"robust": ROBUST, "per_slice": "min-max of each slice along the z axis to -1..1", "min_max": MIN_MAX}
+    older = {key: value for key, value in VALUES.items() if key != "convention"}
+    for name, text in {**words, "": "as the scanner made them"}.items():
+        assert ModelSpec.from_dict({**older, "intensity": text}).convention == name
+    assert ModelSpec.from_dict({**VALUES, "convention": "min_max", "intensity": ROBUST}).convention == "min_max"
+    assert ModelSpec.read(find_model("default")).convention == "robust"
 
 
 @pytest.mark.parametrize("name", ["name", "labels", "grid", "modalities", "stages"])

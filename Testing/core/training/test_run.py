@@ -76,6 +76,16 @@ def test_all_stages_are_trained_and_the_model_is_written_as_a_bundle(config, dat
     assert stored.stages == config("two", steps=2).stages and stored.model.stages == spec.stages
 
 
+def test_a_model_that_names_no_intensities_has_those_of_its_set_and_then_takes_no_others(config, data_folder, tmp_path):
+    other = shutil.copytree(data_folder, tmp_path / "other")
+    described = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps({**described, "intensity": "per_slice"}))
+    first = train(config(), other, tmp_path / "run", RunOptions(**QUICK, stop_after=1), ignore)
+    assert (ModelSpec.read(first).convention, ModelSpec.read(first).intensity[:10]) == ("per_slice", "each slice")
+    with pytest.raises(TrainingError, match="intensities robust where the model has per_slice"):
+        train(config(), data_folder, tmp_path / "second", RunOptions(**QUICK), ignore, start_from=first)
+
+
 def test_one_stage_can_be_trained_alone_and_the_bundle_waits_for_the_others(config, data_folder, tmp_path):
     made = config("two", steps=1)
     assert train(made, data_folder, tmp_path / "run", RunOptions(**QUICK), ignore, stage=1) is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_training import write_data
 
-from MedDDPMCore.anatomy.intensity import min_max, per_slice, robust
+from MedDDPMCore.anatomy.intensity import CONVENTIONS, min_max, per_slice, robust
 from MedDDPMCore.base.errors import ResourceError, TrainingError
 from MedDDPMCore.training.data import prepare as prepare_module
 from MedDDPMCore.training.data.cases import Case, find_cases, read_csv
@@ -300,6 +300,19 @@ def test_intensity_conventions_scale_as_they_say():
     assert (whole.min(), whole.max()) == pytest.approx((-1, 1)) and (whole[2] == -1).all()
     with pytest.raises(ValueError, match="no brighter"):
         robust(np.ones((3, 3, 3)), np.eye(3, dtype=bool)[None].repeat(3, 0))
+
+
+def test_a_head_stored_in_another_order_of_axes_is_packed_the_same_in_every_convention(tmp_path):
+    image = head_image() * np.linspace(1, 2, SIZE, dtype=np.float32)[:, None, None]
+    stored = nib.Nifti1Image(image, AFFINE)
+    turned = stored.as_reoriented(np.array([[2, 1], [0, -1], [1, 1]]))
+    cases = []
+    for name, file in (("a", stored), ("b", turned)):
+        nib.save(file, tmp_path / f"{name}.nii.gz")
+        cases.append(Case(name, (tmp_path / f"{name}.nii.gz",)))
+    for convention in CONVENTIONS:
+        _, data = packed(tmp_path / convention, cases, convention=convention)
+        assert abs(from_bytes(data.images[0]) - from_bytes(data.images[1])).mean() < 0.01
 
 
 def test_the_contact_sheet_outlines_tumours(tmp_path):
