@@ -16,6 +16,7 @@ from .fill import expected
 _ALIKE = 1.15
 """A brain that is brighter or darker than the model's by a smaller factor is left at its own level."""
 _FURTHEST = 4.0
+"""What is brighter or darker by a larger one is no contrast of MRI, and is told and not matched."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
     First by the convention that the model was trained in, "robust" where that is not known. Where the brain then is
     brighter or darker than in the image that the model expects of this head, by more than a factor of 1.15, it is
     brought to that level: in a scan with contrast agent or bright fat, the brightest tissue in the head is no measure
-    of the brain. VolumeError where the head is no brighter than its surroundings.
+    of the brain. By more than a factor of 4 it is not, and that is said. VolumeError where the head is no brighter than
+    its surroundings.
     """
     head = plan.labels > 0
     if model.spec.convention == "per_slice":
@@ -59,10 +61,13 @@ def levels(model: Model, image: np.ndarray, plan: Plan) -> tuple[Levels, list[st
         return levels, []
     own, wanted = float(np.median(levels.to_model(image)[brain])), float(np.median(expected(model, plan)[brain]))
     factor = (wanted - AIR) / max(own - AIR, 1e-6)
-    if 1 / _ALIKE <= factor <= _ALIKE or not 1 / _FURTHEST <= factor <= _FURTHEST:
+    if 1 / _ALIKE <= factor <= _ALIKE:
         return levels, []
-    note = f"The brain is {'darker' if factor > 1 else 'brighter'} than the model's by a factor of "
-    note += f"{max(factor, 1 / factor):.2f}: its intensities were matched."
+    note = f"The brain is {'darker' if factor > 1 else 'brighter'} than the model's by "
+    if not 1 / _FURTHEST <= factor <= _FURTHEST:
+        note += f"more than a factor of {_FURTHEST:g}, and was not matched: what is made may be too bright or too dark."
+        return levels, [f"{note} Is it the right MRI, and does the mask lie on its head?"]
+    note += f"a factor of {max(factor, 1 / factor):.2f}: its intensities were matched."
     return replace(levels, high=levels.low + (levels.high - levels.low) / factor, foreign=True), [note]
 
 

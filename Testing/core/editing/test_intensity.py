@@ -61,6 +61,12 @@ def test_a_model_of_whole_volumes_gets_the_scans_darkest_as_air_and_its_brightes
     assert float(found.to_model(np.array(1000.0))) == 0
 
 
+def test_a_brain_too_dark_to_be_matched_is_left_as_it_is_and_that_is_said():
+    found, [said] = levels(MODEL, scan(120, 2000), PLAN)
+    assert "more than a factor of 4" in said and not found.foreign
+    assert float(found.to_model(np.array(2000.0))) == pytest.approx(0.6, abs=0.01)
+
+
 def test_an_image_without_a_head_is_refused():
     with pytest.raises(VolumeError, match="shows no head"):
         levels(MODEL, np.full(MASK.array.shape, 5.0, np.float32), PLAN)
