@@ -98,22 +98,26 @@ def prepare(args: argparse.Namespace) -> int:
 def _check_cases(args: argparse.Namespace, cases: list[Case], options: PrepareOptions) -> int:
     """Reads every case and says what would be packed, and what left out."""
     from ..base.errors import MedDDPMError
+    from ..training.data.cases import unmarked_beside_marked
     from ..training.data.packing import read_case
 
-    failed = 0
+    kept = []
     with console.bar(args, len(cases), "case") as bar:
         for case in cases:
             sides = {"mask": case.mask, "tumor": case.tumor, "head": case.head, "brain": case.brain}
             named = [f"{name} {path}" for name, path in sides.items() if path]
-            said = f"{', '.join(map(str, case.images))}; {', '.join(named) or 'no mask: the head is found'}"
+            healthy = ["no mask: taken as healthy"] if case.unmarked else []
+            said = f"{', '.join(map(str, case.images))}; {', '.join([*named, *healthy])}"
             try:
                 lines = [said, *read_case(case, options).notes]
+                kept.append(case)
             except (MedDDPMError, ValueError) as error:
-                lines, failed = [said, f"left out: {error}"], failed + 1
+                lines = [said, f"left out: {error}"]
             bar.clear()
             print(f"{case.id}: " + "\n  ".join(lines))
             bar.update()
-    return EXIT_ERROR if failed and not args.skip_failed else 0
+    console.tell(warnings=filter(None, [unmarked_beside_marked(kept)]))
+    return EXIT_ERROR if len(kept) < len(cases) and not args.skip_failed else 0
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:

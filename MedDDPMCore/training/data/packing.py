@@ -101,13 +101,18 @@ class ReadCase:
 
 
 def read_case(case: Case, options: PrepareOptions) -> ReadCase:
-    """Reads a case's files; MedDDPMError where they do not fit the options or one another."""
+    """Reads a case's files; MedDDPMError where they do not fit the options or one another, or an image is none."""
     if len(case.images) != len(options.modalities):
         raise TrainingError(f"{len(case.images)} images were given for {len(options.modalities)} modalities.")
     notes: list[str] = []
     first, *others = options.modalities
     volumes = [Volume.read(path) for path in case.images]
-    notes.append(doubt_image(volumes[0]))
+    for path, volume in zip(case.images, volumes, strict=True):
+        if doubted := doubt_image(volume):
+            raise TrainingError(
+                f"{path.name}: {doubted}",
+                "Say what masks are called with --mask-suffix and the like, or name the files in a CSV.",
+            )
     for name, volume in zip(others, volumes[1:], strict=True):
         notes.append(require_together(f"{name} image", volume, f"{first} image", volumes[0], labels=False))
     labels = _labels(case, volumes[0], options, notes)

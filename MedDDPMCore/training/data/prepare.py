@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.errors import MedDDPMError, ResourceError, TrainingError
 from ...base.files import only_writer, write_text
-from .cases import Case
+from .cases import Case, unmarked_beside_marked
 from .contact_sheet import write_contact_sheet
 from .dataset import DESCRIPTION, PackedDataset, PackedWriter
 from .packing import TRACES, PrepareOptions, pack_case
@@ -26,13 +26,16 @@ _FEWEST_FOR_OUTLIERS = 5
 @dataclass
 class Report:
     """What `prepare` did: ids packed, ids left out with the reason, packed ids that look unlike the rest, and what else
-    is to be known of packed ones. removed: of those left out, the ids that were taken out as outliers, as asked."""
+    is to be known of packed ones. removed: of those left out, the ids that were taken out as outliers, as asked.
+    unmarked: packed ids without a mask; warnings: of the set as a whole."""
 
     packed: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     outliers: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    unmarked: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[str]:
@@ -42,6 +45,9 @@ class Report:
     def text(self) -> str:
         """The report in lines for a reader."""
         lines = [f"{len(self.packed)} cases packed."]
+        if self.unmarked:
+            lines.append(f"{len(self.unmarked)} of them with no mask: taken as healthy.")
+        lines += [f"Warning: {text}" for text in self.warnings]
         for title, entries in (
             ("left out", self.left_out),
             ("to look at", self.outliers),
@@ -74,6 +80,9 @@ def prepare(
             described, traces = _pack(cases, options, writer, report, progress)
             _split(described, options.hold_out)
             _sort_outliers(described, traces, options, report)
+            kept = [case for case in cases if case.id in report.packed]
+            report.unmarked = [case.id for case in kept if case.unmarked]
+            report.warnings += filter(None, [unmarked_beside_marked(kept)])
             writer.finish(
                 {
                     "grid": options.grid.to_dict(),

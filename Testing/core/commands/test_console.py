@@ -6,12 +6,14 @@ import argparse
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from phantoms import box, head
 from small_models import write_model
 
 from MedDDPMCore.cli import main
 from MedDDPMCore.commands import console
+from MedDDPMCore.volumes.volume import Volume
 
 
 @pytest.fixture
@@ -75,11 +77,14 @@ def test_threads_are_limited_while_the_command_runs(mask, monkeypatch):
     [
         ["synthesize", "{mask}", "{out}", "--model", "small"],
         ["dataset", "{mask}", "{out}", "--layout", "nnunet", "--model", "small"],
-        ["prepare", "{folder}", "{out}", "--image-suffix", "mask"],
+        ["prepare", "{folder}", "{out}", "--image-suffix", "mri"],
     ],
     ids=lambda command: command[0],
 )
 def test_a_dry_run_says_what_it_found_and_writes_nothing(mask, tmp_path, capsys, command):
+    labels = Volume.read(mask, labels=True)
+    mri = labels.array * np.random.default_rng(0).normal(400, 40, labels.array.shape)
+    Volume(mri, labels.geometry).write(tmp_path / "mri.nii.gz")
     names = {"mask": mask, "out": tmp_path / "out", "folder": tmp_path}
     assert main([part.format(**names) for part in command] + ["--dry-run"]) == 0
     assert "mask" in capsys.readouterr().out

@@ -50,9 +50,14 @@ def test_a_dry_run_of_prepare_reads_every_case_and_says_what_would_be_left_out(i
     moved = Volume(labels.array, box((6, 6, 6), (190, 230, 220), centre=(60, 0, 0)))
     moved.write(images / "b_mask.nii.gz")
     assert main(arguments) == 1 and not (tmp_path / "set").exists()
-    printed = capsys.readouterr().out
+    told = capsys.readouterr()
+    printed = told.out
+    assert "a.nii.gz; no mask: taken as healthy" in printed
     assert "b: " in printed and "left out: The mask has as many voxels as the image" in printed
-    assert "datalad get" in printed and "3 values alone, as a label map does" in printed
+    assert "datalad get" in printed and "d.nii.gz: The image holds 3 values alone, as a label map does" in printed
+    labels.write(images / "b_mask.nii.gz")
+    assert main(arguments) == 1
+    assert "warning: Of 2 cases 1 have no mask, and are taken as healthy: a." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("convention", ["per_slice", "min_max"])

@@ -128,6 +128,33 @@ def test_a_case_whose_tumour_mask_was_never_fetched_is_left_out_and_not_packed_a
     assert "sub1_tumor" in report.left_out["sub1"] and "datalad get" in report.left_out["sub1"]
 
 
+def test_a_label_map_is_no_training_image_and_the_image_beside_it_is_told_of(tmp_path):
+    folder, tumor = tmp_path / "heads", head_mask()
+    tumor[radius((30, 10, 0)) < 20] = 2
+    for name, seed, suffix in (("p1", 1, "_mask"), ("p2", 2, "_Mask")):
+        save(folder / f"{name}.nii.gz", head_image(seed))
+        save(folder / f"{name}{suffix}.nii.gz", tumor)
+    report, _ = packed(tmp_path / "out", find_cases(folder))
+    assert report.packed == ["p1", "p2"] and report.failed == ["p2_Mask"]
+    assert "p2_Mask.nii.gz" in report.left_out["p2_Mask"] and "label map" in report.left_out["p2_Mask"]
+    assert "--mask-suffix" in report.left_out["p2_Mask"]
+    text = (tmp_path / "out" / "report.txt").read_text()
+    assert "no mask: taken as healthy" in text and "Warning: Of 2 cases 1 have no mask" in text and ": p2." in text
+
+
+def test_a_label_map_among_the_modalities_is_no_image_either(tmp_path):
+    images = (save(tmp_path / "a_T1.nii.gz", head_image()), save(tmp_path / "a_T2.nii.gz", head_mask()))
+    with pytest.raises(TrainingError, match="a_T2.nii.gz: .*label map"):
+        prepare(
+            [Case("a", images)], tmp_path / "out", PrepareOptions(grid=GRID, scheme=WHOLE_HEAD, modalities=("T1", "T2"))
+        )
+
+
+def test_a_set_of_healthy_heads_says_so_and_warns_of_nothing(heads, tmp_path):
+    report, _ = packed(tmp_path / "out", find_cases(heads, ["_T1"]))
+    assert report.warnings == [] and "4 of them with no mask: taken as healthy" in report.text()
+
+
 def test_what_macos_lays_beside_files_is_no_case(cases):
     read = find_cases(cases / "c09_appledouble" / "prep", ["_T1"])
     assert [case.id for case in read] == ["p1", "p2", "p3"] and all(case.mask.name[0] == "p" for case in read)
