@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .forked import Forked, command
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -148,7 +150,8 @@ def prepared(folder: Path) -> list[Work]:
         array = mask.array.copy()
         array[number + 5, 6, 6] = 2
         Volume(array, mask.geometry).write(masks / f"m{number}.nii.gz")
-    Volume(mask.array * 50, mask.geometry).write(folder / "mri.nii.gz")
+    noise = np.random.default_rng(0).uniform(0, 5, mask.array.shape)
+    Volume((mask.array * 50 + noise).astype(np.float32), mask.geometry).write(folder / "mri.nii.gz")
     model = write_model(folder / "model")
     data = write_data(folder / "data")
     config = config_values(steps=10)

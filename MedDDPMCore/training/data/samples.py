@@ -13,6 +13,7 @@ from ...base.deformation import sample_cubic
 from ...base.randomness import generator_for
 from ...lesions.simulation import LesionSettings, simulate_lesions
 from ...volumes.geometry import triple
+from ...volumes.volume import where_labels
 from .augment import Augmentation, Window, recoloured, resample, sampling_grid
 from .dataset import PackedDataset, intensities
 
@@ -29,9 +30,9 @@ class Samples:
     image is `shrink` times coarser than the grid, from means over neighbouring voxels onto a grid of half its spacing.
 
     patch: size (z, y, x) in voxels of the part that is drawn; None: whole heads. brain_patches: the share of patches
-    around a random place in the brain, the others around one in the head. shrink: voxels of the model grid along one
-    axis in a voxel of the stage's image. atlas: each case's bent atlas (case, modality, z, y, x) as bytes, joined to
-    the label channels.
+    around a random place in the brain (of a case that has none marked, as beside a real tumour: in its lesions, or else
+    its head), the others around one in the head. shrink: voxels of the model grid along one axis in a voxel of the
+    stage's image. atlas: each case's bent atlas (case, modality, z, y, x) as bytes, joined to the label channels.
 
     Of what is drawn a voxel is `factor` voxels of the model grid wide.
     """
@@ -111,7 +112,7 @@ class Samples:
         return image, atlas, resample(regions.float(), grid, "nearest")[0].to(torch.uint8)
 
     def _window(self, case: int, generator: torch.Generator) -> Window:
-        """The part that is drawn: around the first of some random places that lies where one is wanted."""
+        """The part that is drawn: around a random place that lies where one is wanted."""
         if self.patch is None:
             return (0, 0, 0), self.shape
         in_brain = self.brain_patches > 0 and bool(torch.rand((), generator=generator) < self.brain_patches)
@@ -119,12 +120,20 @@ class Samples:
         shape = wanted.shape
         places = torch.stack([torch.randint(n, (_TRIES,), generator=generator) for n in shape], dim=1).numpy()
         inside = np.flatnonzero(wanted[tuple(places.T)])
-        centre = places[inside[0]] if len(inside) else [n // 2 for n in shape]
+        centre = places[inside[0]] if len(inside) else self._of_few(case, wanted, generator)
         start = triple(
             min(max(0, int(c) // self.factor - p // 2), n - p)
             for c, p, n in zip(centre, self.patch, self.shape, strict=True)
         )
         return start, self.patch
+
+    def _of_few(self, case: int, wanted: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """One of the voxels wanted (z, y, x), where they are too few to be hit by chance; of none, a lesion's, the
+        head's, or any."""
+        labels = self.data.labels[case]
+        regions = (wanted, where_labels(labels, self.data.labels_scheme.lesion_values), labels, labels == 0)
+        voxels = next(found for region in regions if len(found := np.argwhere(region)))
+        return voxels[int(torch.randint(len(voxels), (), generator=generator))]
 
 
 class Batches:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,9 +17,10 @@ from MedDDPMCore.anatomy.brain import OTHER_BRAIN
 from MedDDPMCore.base.randomness import generator_for
 from MedDDPMCore.lesions.simulation import LesionSettings, simulate_lesions
 from MedDDPMCore.training.data.augment import Augmentation, between_knots, recoloured, resample, sampling_grid
-from MedDDPMCore.training.data.dataset import PackedDataset, from_bytes, to_bytes
+from MedDDPMCore.training.data.dataset import PackedDataset, PackedWriter, from_bytes, to_bytes
 from MedDDPMCore.training.data.samples import NO_AUGMENTATION, Batches, Samples
 from MedDDPMCore.volumes.grid import ModelGrid
+from MedDDPMCore.volumes.labels import WHOLE_HEAD
 
 SHAPE, SPACING = (12, 16, 20), (2.0, 3.0, 4.0)
 WHOLE = ((0, 0, 0), SHAPE)
@@ -293,6 +296,41 @@ def test_brain_patches_lie_around_the_brain_as_often_as_asked_for(data):
         drawn = [samples.draw(case, generator_for(seed))[2] for seed in range(40)]
         shares.append(sum(bool(brain.any()) for brain in drawn) / len(drawn))
     assert shares[1] == 1 and shares[0] < 1
+
+
+def test_brain_patches_of_a_case_with_a_tumour_lie_around_the_tumour(tmp_path):
+    data = off_centre(tmp_path, brain=False)
+    samples = Samples(data, NO_AUGMENTATION, NEVER, (2, 2, 2), 1.0)
+    drawn = [samples.draw(0, generator_for(seed))[1][1] for seed in range(20)]
+    assert all((tumor > 0).any() for tumor in drawn) and len({tumor.sum() for tumor in drawn}) > 1
+
+
+def test_brain_patches_of_a_small_brain_lie_in_it_and_of_none_in_the_head(tmp_path):
+    for brain, part in ((True, 2), (False, 1)):
+        data = off_centre(tmp_path / str(brain), brain=brain, tumor=False)
+        samples = Samples(data, NO_AUGMENTATION, NEVER, (2, 2, 2), 1.0)
+        for seed in range(20):
+            _, channels, inside = samples.draw(0, generator_for(seed))
+            assert inside.any() if part == 2 else (channels[0] > 0).any()
+        starts = {samples._window(0, generator_for(seed))[0] for seed in range(20)}
+        assert len(starts) > 1
+
+
+def off_centre(folder: Path, brain: bool, tumor: bool = True) -> PackedDataset:
+    """A head in a corner of the grid with a tumour, or a brain, of 8 voxels."""
+    image, labels, marked = np.zeros((1, 32, 32, 32)), np.zeros((32, 32, 32)), np.zeros((32, 32, 32))
+    small = (slice(4, 6),) * 3
+    labels[:10, :10, :10] = 1
+    labels[small] = 2 if tumor else 1
+    marked[small] = brain
+    folder.mkdir(parents=True, exist_ok=True)
+    grid = ModelGrid((32, 32, 32), (4.0, 4.0, 4.0))
+    with PackedWriter(folder, grid, 1) as writer:
+        writer.add(image, labels, marked)
+        case = {"id": "a", "split": "train", "white_matter": 0.2}
+        known = {"grid": grid.to_dict(), "labels": WHOLE_HEAD.to_dict(), "modalities": ["T1"], "cases": [case]}
+        writer.finish(known)
+    return PackedDataset.open(folder)
 
 
 def test_intensities_are_changed_by_a_monotone_map_that_white_matter_follows():
