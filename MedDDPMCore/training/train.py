@@ -113,7 +113,7 @@ def train_stage(
         state = _trainer(spec, index, config, device, start, samples.factor)
         if checkpoint_path(run, index).exists():
             kept = load_checkpoint(checkpoint_path(run, index))
-            require_same(kept.get("data"), digest or {}, index)
+            require_same(kept.get("data"), digest or {}, f"stage {index} was trained on")
             state.load(kept)
         batches = Batches(
             samples,

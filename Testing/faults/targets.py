@@ -180,8 +180,8 @@ def _training(folder: Path, models: Path) -> list[Target]:
     def packed(path: Path) -> None:
         opened = PackedDataset.open(path.parent)
         check_fits(opened, config.model)
-        set_digest(opened, folder / "run")
         opened.indices("train")
+        set_digest(opened, folder / "run")
 
     def other_entries(data: bytes, draw: random.Random) -> bytes:
         if draw.random() < 0.5:

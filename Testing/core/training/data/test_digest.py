@@ -6,12 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
+from small_training import COARSE, DETAIL, config_values
 
 from MedDDPMCore.base.errors import TrainingError
 from MedDDPMCore.training.data import digest as module
+from MedDDPMCore.training.data.atlas import CASES_FILE
 from MedDDPMCore.training.data.dataset import PackedDataset
 from MedDDPMCore.training.data.digest import set_digest
 from MedDDPMCore.training.run import train
+from MedDDPMCore.training.stages.config import TrainingConfig
 from MedDDPMCore.training.train import RunOptions
 
 QUICK = {"device": "cpu", "validate_every": 1000, "sample_every": 1000, "threads": 1}
@@ -47,8 +50,29 @@ def test_a_set_is_read_again_for_its_hash_only_where_its_files_have_changed(own,
     os.utime(own / "images.npy")
     assert set_digest(PackedDataset.open(own), tmp_path) == counted
     one_voxel_less(own)
-    changed = set_digest(PackedDataset.open(own), tmp_path)
+    (tmp_path / "new").mkdir()
+    changed = set_digest(PackedDataset.open(own), tmp_path / "new")
     assert [name for name in counted if changed[name] != counted[name]] == ["images"]
+
+
+def stopped(entry):
+    raise RuntimeError("stopped")
+
+
+@pytest.mark.parametrize("change, named", [(one_voxel_less, "images"), (another_order, "cases")])
+def test_atlas_and_bands_of_a_run_without_a_checkpoint_are_not_used_with_a_changed_set(own, tmp_path, change, named):
+    values, run = config_values((COARSE, DETAIL)), tmp_path / "run"
+    values["model"]["atlas"] = True
+    begun = TrainingConfig.from_dict(values)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(begun, own, run, RunOptions(**QUICK), stopped)
+    assert (run / CASES_FILE).exists() and not (run / "stage-0.pt").exists()
+    before = {path.name: path.read_bytes() for path in run.glob("*.*")}
+    change(own)
+    for _ in range(2):
+        with pytest.raises(TrainingError, match=f"this run began with: changed are its {named}"):
+            train(begun, own, run, RunOptions(**QUICK), stopped)
+    assert {path.name: path.read_bytes() for path in run.glob("*.*")} == before
 
 
 @pytest.mark.parametrize("change, named", [(one_voxel_less, "images"), (another_order, "cases")])
