@@ -6,7 +6,7 @@ Placement, in the mask's own upright frame (an oblique mask's grid is as oblique
   the part of the head that it can hold, so necks and shoulders of any length do not move it.
 - "head_centre": the grid is centred on the head in all three directions.
 A mask with the grid's spacing is placed on whole voxels, so that it is copied and not interpolated. What lies outside
-the grid is background to the model; `coverage` and `warnings_for` say how much that is.
+the grid is background to the model; `warnings_for` says how much that is.
 """
 
 from __future__ import annotations
@@ -96,15 +96,6 @@ class ModelGrid:
         if np.allclose(own.spacing, spacing, atol=1e-3):
             first = np.floor(first + 0.5 - 1e-6)
         return Geometry(self.shape, self.spacing, tuple(own.to_world(first)), own.direction)
-
-    def coverage(self, mask: Volume, geometry: Geometry, head_values: Iterable[int]) -> float:
-        """The share of the head (0..1) that lies inside `geometry`, to about 1 in 1000."""
-        head = _head(mask, head_values)
-        step = max(1, int(np.ceil((head.size / 4e6) ** (1 / 3))))
-        where = np.nonzero(head[::step, ::step, ::step])
-        index = geometry.to_index(mask.geometry.to_world(np.stack(where[::-1], axis=1) * step))
-        inside = (index >= -0.5) & (index <= np.array(geometry.size) - 0.5)
-        return float(inside.all(axis=1).mean()) if len(index) else 1.0
 
     def warnings_for(self, mask: Volume, geometry: Geometry, head_values: Iterable[int]) -> list[str]:
         """What of the head does not fit into `geometry`, in words; [] if all does. A neck below it is no concern."""
