@@ -51,7 +51,7 @@ class Worker:
         """Whether the input has, and whether the work on it."""
         self.write_lock, self.asked_lock = threading.Lock(), threading.Lock()
         self.model: Model | None = None
-        self.model_key: tuple[str, str] | None = None
+        self.model_key: tuple[str, str, dict] | None = None
         self.stack = contextlib.ExitStack()
         self.private: Path | None = None
 
@@ -198,12 +198,15 @@ class Worker:
             torch.cuda.empty_cache()
 
     def _load(self, name: str, device: str) -> Model:
+        from ..models.catalogue import find_model
+        from ..models.spec import ModelSpec
         from ..synthesis.synthesize import load_model
 
-        if self.model is None or self.model_key != (name, device):
+        described = ModelSpec.read(find_model(name)).to_dict()  # with the weights' hash: a folder may be trained anew
+        if self.model is None or self.model_key != (name, device, described):
             self._forget_model()
             self.model = load_model(name, device)
-            self.model_key = (name, device)
+            self.model_key = (name, device, described)
         return self.model
 
     def _make(self, request: dict) -> None:

@@ -10,6 +10,7 @@ from conversation import Conversation
 from phantoms import box, head
 from small_models import write_model
 
+from MedDDPMCore.models.bundle import load_bundle, save_bundle
 from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -96,6 +97,18 @@ def test_the_second_request_does_not_load_the_model_again(worker, request_of, mo
         assert worker.hear("done", "error")["event"] == "error"
     finally:
         hidden.rename(weights)
+
+
+def test_a_model_that_was_trained_anew_in_its_folder_is_loaded_anew(worker, request_of, models):
+    write_model(models / "mine", name="mine")
+    made = []
+    for identity in ("before", "after"):
+        worker.say(request_of(identity, model="mine"))
+        made.append(Volume.read(worker.hear("done")["files"][0]["path"]).array)
+        spec, networks = load_bundle(models / "mine")
+        states = [{name: value / 2 for name, value in network.state_dict().items()} for network in networks]
+        save_bundle(models / "mine", spec, states)
+    assert not np.array_equal(*made)
 
 
 def test_two_runs_with_one_seed_are_equal(worker, request_of):
