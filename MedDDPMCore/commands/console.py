@@ -47,6 +47,18 @@ def bar(args: argparse.Namespace, total: float | None = None, unit: str = "step"
     return tqdm(total=total, disable=args.quiet, unit=unit)
 
 
+def begin(bar: tqdm | _Lines, done: float) -> None:
+    """Begins the bar of a job, or of a further part of one, of which so much is done: the time left is told from what
+    is done from now on."""
+    bar.reset()
+    bar.initial = bar.n = done
+
+
+def pass_over(bar: tqdm | _Lines, count: float) -> None:
+    """Of what the bar counts as done, so much more was there already: the time left is not told from it."""
+    bar.initial = getattr(bar, "initial", 0) + count  # a bar that is not drawn has none
+
+
 def show(bar: tqdm | _Lines, done: float, total: float, what: str = "") -> None:
     """Draws the bar anew: how much of how much is done, and of what."""
     bar.total, bar.n = total, done
@@ -59,7 +71,8 @@ class _Lines:
     """What stands for a bar in a pipe or file, with as much of tqdm's doors as commands use."""
 
     def __init__(self, total: float | None, unit: str):
-        self.total, self.n, self._unit, self._what = total, 0.0, unit, ""
+        self.total, self._unit, self._what = total, unit, ""
+        self.n = self.initial = 0.0
         self._began = self._told = time.monotonic()
 
     def __enter__(self) -> _Lines:
@@ -72,6 +85,9 @@ class _Lines:
         self.n += done
         self.refresh()
 
+    def reset(self) -> None:
+        self._began = time.monotonic()
+
     def set_description(self, text: str, refresh: bool = True) -> None:
         self._what = text
         if refresh:
@@ -82,8 +98,9 @@ class _Lines:
         if now - self._told < _LINE_SECONDS:
             return
         self._told, left = now, ""
-        if self.total and self.n:
-            minutes, seconds = divmod(round((now - self._began) * (self.total / self.n - 1)), 60)
+        if self.total and self.n > self.initial:
+            seconds_each = (now - self._began) / (self.n - self.initial)
+            minutes, seconds = divmod(round(seconds_each * (self.total - self.n)), 60)
             left = f" of {self.total:g} {self._unit}s, {minutes} min {seconds} s left"
         print(f"{self._what}: {self.n:g}{left}", file=sys.stderr, flush=True)
 

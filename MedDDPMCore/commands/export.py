@@ -123,6 +123,7 @@ def _bar(args: argparse.Namespace) -> tuple[Report, Callable[[], None]]:
     def report(done: int, total: int, name: str, state: Progress | str) -> None:
         bar.total = total
         if isinstance(state, str):
+            console.pass_over(bar, state == "is there already")
             bar.update(done - bar.n)
             if state not in ("made", "is there already"):
                 bar.clear()

@@ -101,7 +101,9 @@ def synthesize(args: argparse.Namespace) -> int:
                 bar.clear()
                 bad = what.startswith(("left out", "warning: "))
                 console.tell(**{"warnings" if bad else "notes": [what.removeprefix("warning: ")]}, of=mask.name)
-                made += args.samples if what.startswith("left out") else what.endswith("is there already")
+                passed = args.samples if what.startswith("left out") else what.endswith("is there already")
+                made += passed
+                console.pass_over(bar, passed)
             else:
                 bar.set_description(f"{mask.name} seed {what.seeds[0]}", refresh=False)
                 made += what.finished

@@ -203,8 +203,12 @@ def train(args: argparse.Namespace) -> int:
         print("\n".join(outline(config, args.data, args.out, options, args.stage, args.start_from)))
         return 0
     with console.bar(args) as bar:
+        begun: set[int] = set()
 
         def report(entry: dict) -> None:
+            if entry["stage"] not in begun:
+                begun.add(entry["stage"])
+                console.begin(bar, entry["step"])
             console.show(bar, entry["step"], entry["steps"], f"stage {entry['stage']} loss {entry['loss']:.4f}")
             if "validation_loss" in entry:
                 bar.write(f"stage {entry['stage']} step {entry['step']} validation loss {entry['validation_loss']:.4f}")

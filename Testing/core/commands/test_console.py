@@ -61,6 +61,48 @@ def test_where_no_bar_is_seen_a_line_now_and_then_says_how_far_the_work_is(capsy
     assert capsys.readouterr().err == "c: 3 of 8 cases, 0 min 52 s left\nd: 4 of 8 cases, 1 min 2 s left\n"
 
 
+def test_the_time_left_is_told_from_what_is_done_now_and_not_from_what_was_done_before(capsys, monkeypatch):
+    times = iter([0.0, 40.0, 50.0, 90.0, 130.0, 170.0, 210.0, 250.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(times))
+    with console.bar(argparse.Namespace(quiet=False)) as bar:
+        console.begin(bar, 70)
+        for step in (70, 72, 74):
+            console.show(bar, step, 540, "stage 0")
+        console.begin(bar, 1)
+        console.show(bar, 2, 11, "stage 1")
+        console.pass_over(bar, 4)
+        console.show(bar, 7, 11, "stage 1")
+    told = [line.removeprefix("stage ") for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "0: 70",
+        "0: 72 of 540 steps, 195 min 0 s left",
+        "0: 74 of 540 steps, 174 min 45 s left",
+        "1: 2 of 11 steps, 6 min 0 s left",
+        "1: 7 of 11 steps, 2 min 40 s left",
+    ]
+
+
+@pytest.mark.parametrize("command", [["synthesize"], ["dataset", "--layout", "nnunet"]], ids=lambda words: words[0])
+def test_no_time_left_is_told_from_images_that_are_there_already(mask, tmp_path, capsys, monkeypatch, command):
+    monkeypatch.setattr(console, "_LINE_SECONDS", 0)
+    made = [*command, mask, str(tmp_path / "out"), "--model", "small", "--device", "cpu"]
+    assert main(made) == 0
+    capsys.readouterr()
+    assert main([*made, "--samples", "2"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(": 1")]
+    assert lines == [": 1"]
+
+
+def test_a_bar_on_a_terminal_and_one_that_is_not_drawn_count_what_was_done_before_the_same(monkeypatch):
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True, raising=False)
+    for quiet in (False, True):
+        with console.bar(argparse.Namespace(quiet=quiet), 540) as bar:
+            console.begin(bar, 70)
+            console.show(bar, 72, 540)
+            console.pass_over(bar, 1)
+            assert (bar.n, bar.initial) == (72, 71)
+
+
 def test_threads_are_limited_while_the_command_runs(mask, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     seen = []

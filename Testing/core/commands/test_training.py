@@ -11,6 +11,7 @@ from small_training import config_values, write_data
 
 from MedDDPMCore.base.errors import TrainingError
 from MedDDPMCore.cli import main
+from MedDDPMCore.commands import console
 from MedDDPMCore.models.spec import ModelSpec
 from MedDDPMCore.training.data.dataset import PackedDataset, check_fits
 from MedDDPMCore.volumes.volume import Volume
@@ -75,6 +76,18 @@ def test_images_are_prepared_in_the_models_intensities_and_no_other_model_takes_
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert main([*arguments[:2], str(tmp_path / "2"), "--skip-failed", "--config", str(tmp_path / "config.json")]) == 0
     assert PackedDataset.open(tmp_path / "2").intensity == convention
+
+
+def test_no_time_left_is_told_from_steps_that_were_done_before_training_was_resumed(tmp_path, capsys, monkeypatch):
+    data = write_data(tmp_path / "data")
+    (tmp_path / "config.json").write_text(json.dumps(config_values(steps=7)))
+    arguments = ["train", str(tmp_path / "config.json"), str(data), str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*arguments, "--stop-after", "3"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(console, "_LINE_SECONDS", 0)
+    assert main(arguments) == 0
+    steps = [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines() if line.startswith("stage 0")]
+    assert steps[0] == "4" and all(" of 7 steps" in line for line in steps[1:]) and len(steps) == 4
 
 
 def test_a_dry_run_of_training_checks_what_is_given_and_writes_nothing(tmp_path, capsys):
