@@ -235,8 +235,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._refreshing = True
         try:
             segmentation = self.parameters.segmentation
-            chosen = parameters.chosen_segments(self.parameters)
-            self.segments = scene.find_segments(segmentation, self.roles, chosen) if segmentation else {}
+            self.segments = scene.find_segments(segmentation, self.roles) if segmentation else {}
             for panel in self.panels.values():
                 panel.refresh()
         finally:
@@ -377,7 +376,7 @@ class MedDDPMSlicerTest(ScriptedLoadableModuleTest):
         known = roles.roles_for(roles.WHOLE_HEAD)
         segmentation = samples.load_sample(slicer.mrmlScene, samples.sample_files()[0])
         before = scene.segments_of(segmentation)
-        mask = scene.build_mask(segmentation, known, scene.find_segments(segmentation, known, {}))
+        mask = scene.build_mask(segmentation, known, scene.find_segments(segmentation, known))
         self.assertGreater(mask.counts["head"], 1000)
         self.assertEqual(scene.segments_of(segmentation), before)
         views.show(slicer.mrmlScene, samples.canvas_of(segmentation), None, 1.0)

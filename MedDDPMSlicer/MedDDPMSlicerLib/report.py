@@ -13,8 +13,6 @@ _HIDDEN = (
     "segmentation",
     "result",
     "output",
-    "segments",
-    "region",
     "trainingData",
     "trainingRun",
     "exportMasks",

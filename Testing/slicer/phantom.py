@@ -48,13 +48,13 @@ def tumor_array(shape=SHAPE) -> np.ndarray:
 
 
 def segmentation(reference, segments: dict[str, np.ndarray], name="Segmentation"):
-    """A segmentation node on a reference volume; returns (node, {segment name: id})."""
+    """A segmentation node on a reference volume, its ids as in many files; returns (node, {segment name: id})."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
     ids = {}
-    for segment_name, array in segments.items():
-        ids[segment_name] = node.GetSegmentation().AddEmptySegment("", segment_name)
+    for number, (segment_name, array) in enumerate(segments.items(), start=1):
+        ids[segment_name] = node.GetSegmentation().AddEmptySegment(f"Segment_{number}", segment_name)
         if array.any():
             slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, ids[segment_name], reference)
     return node, ids

@@ -8,6 +8,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from MedDDPMSlicerLib.mrml import choices
 from test_run import MATRIX, matrix_of, opened, start_long_run, window  # noqa: F401
 from test_window import HEAD_SHAPE, drawn_head
 
@@ -22,7 +23,7 @@ def editing(window):  # noqa: F811
     window.click(window.results.keepCheckBox)
     assert window.parameters.keepAnatomy
     yield window, mri, node, ids
-    window.parameters.keepAnatomy, window.parameters.region, window.parameters.massEffect = False, "", 0.0
+    window.parameters.keepAnatomy, window.parameters.massEffect = False, 0.0
 
 
 def test_only_what_lies_around_the_tumor_is_made_anew(editing):
@@ -54,7 +55,7 @@ def test_a_painted_region_says_what_is_made_anew(editing):
     slicer.util.updateSegmentBinaryLabelmapFromArray(region, node, identity, mri)
     window.host.process_events()
     window.choose(window.results.regionCombo, "Region")
-    assert window.parameters.region == identity
+    assert choices.region_of(node) == identity
     before = slicer.util.arrayFromVolume(mri).copy()
     result = window.synthesize()
     assert window.error_text == ""
@@ -82,7 +83,7 @@ def test_a_region_may_be_a_surface_and_an_empty_one_is_said(editing):
     window.choose(window.results.regionCombo, "Ball")
     before = slicer.util.arrayFromVolume(mri).copy()
     result = window.synthesize()
-    assert window.error_text == "" and window.parameters.region == region
+    assert window.error_text == "" and choices.region_of(node) == region
     changed = np.argwhere(slicer.util.arrayFromVolume(result) != before)
     assert len(changed) and (np.abs(changed.mean(axis=0) - [15, 19, 17]) < 2).all()
 

@@ -10,9 +10,11 @@ import project
 import pytest
 
 pytest.importorskip("slicer")
+import phantom
+import SimpleITK
 import slicer
 import slicer.util
-from test_window import drawn_head, head_volume
+from test_window import HEAD_SHAPE, drawn_head, head_volume
 from window import open_window, packages_are_there  # noqa: F401
 
 needs_dicom = pytest.mark.skipif(
@@ -60,7 +62,6 @@ def wait_for_the_end(window):
 @needs_dicom
 def test_a_synthetic_volume_and_its_mask_become_a_dicom_study_by_clicks(window, box, tmp_path):
     import pydicom
-    import SimpleITK
 
     assert not box.dicomButton.enabled
     drawn_head(window)
@@ -171,9 +172,15 @@ def test_nothing_is_installed_for_dicom_in_testing_mode(window, box, monkeypatch
 
 
 def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_path):
-    drawn_head(window)
+    from MedDDPMSlicerLib.mrml import choices
+
+    mri, node, ids = drawn_head(window)
     slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Empty one")
-    window.parameters.exportSamples = 2
+    node.GetSegmentation().GetSegment(ids["Tumor"]).SetName("Segment_2")
+    choices.choose_segment(node, "tumor", ids["Tumor"])
+    arrays = {"Head": phantom.head_array(HEAD_SHAPE), "Segment_7": phantom.tumor_array(HEAD_SHAPE)}
+    phantom.segmentation(mri, arrays, "Not said")
+    window.parameters.exportSamples = 1
     window.choose(box.layoutCombo, "BIDS")
     out = tmp_path / "data"
     out.mkdir()
@@ -185,6 +192,9 @@ def test_the_scenes_segmentations_become_a_data_set_by_clicks(window, box, tmp_p
     assert box.exportProgress.value == 100
     window.screenshot("41-dataset")
     assert len(list(out.glob("sub-*/anat/*_T1w.nii.gz"))) == 2 and (out / "SHA256SUMS").is_file()
+    assert "left out of “Not said”: “Segment_7”" in box.exportStatus.text and "Segment_2" not in box.exportStatus.text
+    masks = [SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path)) for path in out.rglob("*_dseg.nii.gz")]
+    assert sorted(mask.max() for mask in masks) == [1, 2], "a tumor chosen by hand is in its mask"
 
 
 def test_stop_keeps_whole_images_and_the_next_click_goes_on(window, box, tmp_path):
@@ -195,7 +205,7 @@ def test_stop_keeps_whole_images_and_the_next_click_goes_on(window, box, tmp_pat
     masks.mkdir()
     out.mkdir()
     (_mri, node, _ids), known = drawn_head(window), roles.roles_for(roles.WHOLE_HEAD)
-    mask = scene.build_mask(node, known, scene.find_segments(node, known, {}))
+    mask = scene.build_mask(node, known, scene.find_segments(node, known))
     for _piece in scene.write_mask(mask, str(masks / "a.nrrd")):
         pass
     window.host.dialogs.answer(str(masks))

@@ -39,7 +39,7 @@ def head_with(segments, left_handed=True, hollow=False):
 
 
 def found_in(node):
-    return scene.find_segments(node, ROLES, {})
+    return scene.find_segments(node, ROLES)
 
 
 def voxels(node, segment_id, mri):

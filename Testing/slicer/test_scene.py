@@ -11,7 +11,7 @@ import slicer
 import slicer.util
 import vtk
 from MedDDPMSlicerLib import roles as roles_module
-from MedDDPMSlicerLib.mrml import grids, scene
+from MedDDPMSlicerLib.mrml import choices, grids, scene
 
 from MedDDPMCore.base.errors import LabelError, VolumeError
 
@@ -53,7 +53,7 @@ def head_and_tumor(**names):
 def test_a_segment_is_found_by_its_name(name, label):
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {name: NONE})
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     assert [key for key, value in found.items() if value] == ([label] if label else [])
 
 
@@ -62,20 +62,22 @@ def test_terminology_finds_a_segment_that_has_any_name():
     node, ids = phantom.segmentation(mri, {"A": NONE, "B": NONE})
     for role, segment in zip(ROLES, ids.values(), strict=True):
         node.GetSegmentation().GetSegment(segment).SetTag("TerminologyEntry", role.terminology)
-    assert scene.find_segments(node, ROLES, {}) == {"tumor": (ids["B"],), "head": (ids["A"],)}
+    assert scene.find_segments(node, ROLES) == {"tumor": (ids["B"],), "head": (ids["A"],)}
 
 
 def test_the_users_choice_beats_name_and_terminology_and_a_stale_choice_is_ignored():
     mri, node, ids = head_and_tumor()
     other = node.GetSegmentation().AddEmptySegment("", "Segment_9")
-    assert scene.find_segments(node, ROLES, {"tumor": other})["tumor"] == (other,)
-    assert scene.find_segments(node, ROLES, {"tumor": "gone"})["tumor"] == (ids["Tumor"],)
+    choices.choose_segment(node, "tumor", other)
+    assert scene.find_segments(node, ROLES)["tumor"] == (other,)
+    choices.choose_segment(node, "tumor", "gone")
+    assert scene.find_segments(node, ROLES)["tumor"] == (ids["Tumor"],)
 
 
 def test_several_tumors_all_count_but_only_one_head():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"met 1": NONE, "Head": NONE, "met 2": NONE, "head mask": NONE})
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     assert found == {"tumor": (ids["met 1"], ids["met 2"]), "head": (ids["Head"],)}
 
 
@@ -97,7 +99,7 @@ def test_a_created_segment_has_terminology_colour_and_opacity_and_is_found_again
 def test_the_mask_is_the_segments_on_an_oblique_left_handed_grid():
     mri, node, ids = head_and_tumor()
     before = phantom.state_of(node)
-    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
+    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES), mri)
     expected = phantom.head_array()
     expected[phantom.tumor_array() > 0] = 2
     assert np.array_equal(mask.array, expected)
@@ -117,7 +119,7 @@ def test_copied_segments_are_the_same_as_resampled_ones(monkeypatch, collapsed, 
     matrix = phantom.oblique()
     matrix[:3, 3] += matrix[:3, :3] @ np.array(crop[::-1])
     part = phantom.volume(matrix, tuple(size - 2 + move for size, move in zip(phantom.SHAPE, crop, strict=True)))
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     copied = scene.build_mask(node, ROLES, found, part)
     monkeypatch.setattr(scene, "_placed", lambda *_: None)
     resampled = scene.build_mask(node, ROLES, found, part)
@@ -128,7 +130,7 @@ def test_copied_segments_are_the_same_as_resampled_ones(monkeypatch, collapsed, 
 def test_the_tumor_wins_whatever_the_order_of_the_segments():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"Tumor": phantom.tumor_array(), "Head": phantom.head_array()})
-    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
+    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES), mri)
     assert mask.counts["tumor"] == phantom.tumor_array().sum()
 
 
@@ -138,14 +140,14 @@ def test_segments_that_share_a_layer_do_not_overlap():
     head[phantom.tumor_array() > 0] = 0
     node, ids = phantom.segmentation(mri, {"Head": head, "Tumor": phantom.tumor_array()})
     node.GetSegmentation().CollapseBinaryLabelmaps(False)
-    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
+    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES), mri)
     assert mask.overlaps == {} and mask.overlap_text() == ""
     assert mask.counts == {"head": int(head.sum()), "tumor": int(phantom.tumor_array().sum())}
 
 
 def test_without_a_volume_the_segmentations_own_grid_is_used():
     mri, node, ids = head_and_tumor()
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     with_volume = scene.build_mask(node, ROLES, found, mri)
     slicer.mrmlScene.RemoveNode(mri)
     alone = scene.build_mask(node, ROLES, found)
@@ -158,7 +160,7 @@ def test_a_volume_of_another_grid_gets_the_mask_at_the_same_place_in_the_world()
     straight = np.diag([2.0, 2.0, 2.0, 1.0])
     straight[:3, 3] = [-80, 0, -60]
     other = phantom.volume(straight, (50, 50, 50), "other")
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     mask = scene.build_mask(node, ROLES, found, other)
     centre = straight @ np.append(np.argwhere(mask.array == 2).mean(0)[::-1], 1)
     expected = phantom.oblique() @ np.append(np.argwhere(phantom.tumor_array() > 0).mean(0)[::-1], 1)
@@ -167,7 +169,7 @@ def test_a_volume_of_another_grid_gets_the_mask_at_the_same_place_in_the_world()
 
 def test_parent_transforms_are_followed_and_warps_are_refused():
     mri, node, ids = head_and_tumor()
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     still = scene.build_mask(node, ROLES, found, mri)
     move = np.eye(4)
     move[:3, 3] = phantom.oblique()[:3, 0] * 3
@@ -201,7 +203,7 @@ def test_surfaces_become_voxels_in_a_copy_only():
     node.GetSegmentation().SetSourceRepresentationName("Closed surface")
     centre = phantom.oblique() @ np.array([15, 20, 10, 1])
     node.AddSegmentFromClosedSurfaceRepresentation(phantom.surface(centre[:3]), "Head", (1, 0, 0))
-    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
+    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES), mri)
     volume = mask.counts["head"] * abs(np.linalg.det(phantom.oblique()[:3, :3]))
     assert volume == pytest.approx(4 / 3 * np.pi * 8**3, rel=0.1)
     assert not node.GetSegmentation().ContainsRepresentation("Binary labelmap")
@@ -228,7 +230,7 @@ def test_surfaces_fill_the_voxels_that_slicers_own_conversion_fills(left_handed)
 def test_nothing_painted_and_no_grid_are_said_in_words():
     mri = phantom.volume()
     node, ids = phantom.segmentation(mri, {"Head": NONE, "Tumor": NONE})
-    found = scene.find_segments(node, ROLES, {})
+    found = scene.find_segments(node, ROLES)
     with pytest.raises(LabelError, match="no head segment with anything in it"):
         scene.build_mask(node, ROLES, found, mri)
     bare = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Bare")
@@ -244,7 +246,7 @@ def test_four_brats_labels_keep_their_values_and_the_inner_parts_win():
     core, edema = phantom.tumor_array(), phantom.tumor_array()
     edema[:, :, 5:20] |= phantom.tumor_array().any(axis=2, keepdims=True).astype(np.uint8)
     node, ids = phantom.segmentation(mri, {"Brain": phantom.head_array(), "Edema": edema, "Necrotic core": core})
-    mask = scene.build_mask(node, BRATS, scene.find_segments(node, BRATS, {}), mri)
+    mask = scene.build_mask(node, BRATS, scene.find_segments(node, BRATS), mri)
     assert set(np.unique(mask.array)) == {0, 1, 2, 4}
     assert mask.counts["necrotic_core"] == core.sum() and mask.counts["edema"] == edema.sum() - core.sum()
     assert mask.overlaps["Edema", "Necrotic core"] == core.sum()
@@ -252,7 +254,7 @@ def test_four_brats_labels_keep_their_values_and_the_inner_parts_win():
 
 def test_the_written_mask_has_the_same_place_in_the_world(tmp_path):
     mri, node, ids = head_and_tumor()
-    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES, {}), mri)
+    mask = scene.build_mask(node, ROLES, scene.find_segments(node, ROLES), mri)
     path = str(tmp_path / "mask.nrrd")
     for _ in scene.write_mask(mask, path):
         pass
@@ -292,6 +294,6 @@ def test_a_head_can_be_put_into_a_segmentation_that_has_no_grid_yet():
 def test_a_label_nobody_heard_of_is_found_by_its_own_name():
     roles = roles_module.roles_for({"left_eye": 5})
     node, ids = phantom.segmentation(phantom.volume(), {"left_eye": phantom.tumor_array(), "eye": NONE})
-    found = scene.find_segments(node, roles, {})
+    found = scene.find_segments(node, roles)
     assert found == {"left_eye": (ids["left_eye"],)}
     assert scene.build_mask(node, roles, found).array.max() == 5

@@ -1,6 +1,5 @@
 """The window before a run: setup, input, edit, advanced, settings in the scene. Real clicks on a real window."""
 
-import json
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from MedDDPMSlicerLib.mrml import choices
 from MedDDPMSlicerLib.processes.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -70,10 +70,37 @@ def test_segments_are_found_and_can_be_chosen_otherwise(window):
     window.host.process_events()
     window.choose(combo(window, "tumor"), "Something")
     assert window.widget.segments["tumor"] == (other,)
-    assert json.loads(window.parameters.segments) == {"tumor": other}
+    assert choices.chosen_segments(node) == {"tumor": other}
     node.RemoveSegment(other)
     window.host.process_events()
     assert window.widget.segments["tumor"] == (ids["Tumor"],)
+
+
+def test_what_is_chosen_in_one_segmentation_is_not_chosen_in_another_that_has_the_same_ids(window, tmp_path):
+    mri = head_volume()
+    tumor, head = phantom.tumor_array(HEAD_SHAPE), phantom.head_array(HEAD_SHAPE)
+    first, ids = phantom.segmentation(mri, {"A": head, "B": tumor}, "First")
+    second, others = phantom.segmentation(mri, {"Tumor": tumor, "Head": head}, "Second")
+    assert list(ids.values()) == list(others.values())
+    window.parameters.mri, window.parameters.segmentation = mri, first
+    window.host.process_events()
+    window.choose(combo(window, "head"), "A")
+    window.choose(combo(window, "tumor"), "B")
+    window.choose(window.results.regionCombo, "A")
+    assert window.widget.segments == {"head": (ids["A"],), "tumor": (ids["B"],)}
+    window.parameters.segmentation = second
+    window.host.process_events()
+    assert window.widget.segments == {"head": (others["Head"],), "tumor": (others["Tumor"],)}
+    assert combo(window, "head").currentText == "Found: Head"
+    assert window.results.regionCombo.currentText == "Around the tumor"
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    slicer.util.loadScene(path)
+    window.parameters.segmentation = slicer.util.getNode("First")
+    window.host.process_events()
+    assert combo(window, "head").currentText == "A" and combo(window, "tumor").currentText == "B"
+    assert window.results.regionCombo.currentText == "A"
 
 
 def test_the_only_segment_that_is_not_known_is_said_and_offered_as_the_tumor(window):
@@ -237,13 +264,11 @@ HOSTILE = {
     "fade": "nan",
     "massEffect": "inf",
     "keepAnatomy": "1; drop",
-    "region": "../../nowhere",
     "newSeed": "perhaps",
     "grid": "../../etc",
     "model": "\\\\evil\\share",
     "device": "cuda:0; rm -rf /",
     "sampler": "__import__('os')",
-    "segments": "[1, {",
     "trainingSteps": "",
     "trainingBatch": "None",
     "trainingData": '"<&>' * 500,
@@ -252,7 +277,9 @@ HOSTILE = {
 
 def test_hostile_settings_in_a_loaded_scene_do_no_harm(window, tmp_path):
     drawn_head(window)
-    raw = window.parameters.parameterNode
+    raw, node = window.parameters.parameterNode, window.parameters.segmentation
+    node.SetAttribute("MedDDPM.segments", "[1, {")
+    node.SetAttribute("MedDDPM.region", "../../nowhere")
     path = str(tmp_path / "hostile.mrb")
     window.widget.setParameterNode(None)
     for name, value in HOSTILE.items():

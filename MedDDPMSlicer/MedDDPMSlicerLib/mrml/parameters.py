@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -27,9 +26,8 @@ LIMITS = {
 class MedDDPMParameters:
     """All that a scene remembers of the module.
 
-    segments: JSON object, label -> id of the segment chosen by hand. model: a name, or the folder of an imported model.
+    model: a name, or the folder of an imported model.
     output: the earlier result that the next one replaces; none for a new volume.
-    region: id of the segment that is made anew where the anatomy is kept; "" means around the tumor.
     device, sampler: "" lets the worker and the model choose. steps: 0 means as many as the model recommends.
     """
 
@@ -37,7 +35,6 @@ class MedDDPMParameters:
     segmentation: vtkMRMLSegmentationNode
     result: vtkMRMLScalarVolumeNode
     output: vtkMRMLScalarVolumeNode
-    segments: str = "{}"
     model: str = "default"
     device: str = ""
     sampler: str = ""
@@ -49,7 +46,6 @@ class MedDDPMParameters:
     preview: bool = True
     fade: Annotated[float, WithinRange(*LIMITS["fade"])] = 1.0
     keepAnatomy: bool = False
-    region: str = ""
     massEffect: Annotated[float, WithinRange(*LIMITS["massEffect"])] = 0.0
     trainingData: str = ""
     trainingRun: str = ""
@@ -107,20 +103,3 @@ _CHECKS = {
     },
     **{name: _within(type(limits[0]), limits) for name, limits in LIMITS.items()},
 }
-
-
-def chosen_segments(parameters: MedDDPMParameters) -> dict[str, str]:
-    """The segments chosen by hand; anything but a JSON object of texts counts as no choice."""
-    try:
-        chosen = json.loads(parameters.segments)
-    except ValueError:
-        return {}
-    if not isinstance(chosen, dict):
-        return {}
-    return {label: identity for label, identity in chosen.items() if isinstance(identity, str)}
-
-
-def choose_segment(parameters: MedDDPMParameters, label: str, identity: str) -> None:
-    """Remember a choice; "" goes back to finding the segment."""
-    chosen = {**chosen_segments(parameters), label: identity}
-    parameters.segments = json.dumps({key: value for key, value in chosen.items() if value})

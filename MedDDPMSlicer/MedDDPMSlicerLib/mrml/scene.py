@@ -16,6 +16,7 @@ from MedDDPMCore.volumes.names import label_of
 
 from ..pieces import SLAB_BYTES, finished, slabs
 from ..roles import Role
+from . import choices
 from .grids import NodeGrid, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
 from .nrrd import write_array
 from .surfaces import is_made_of_voxels, with_voxels
@@ -76,12 +77,12 @@ def segments_of(segmentation_node) -> dict[str, str]:
     return {segment_id: segmentation.GetSegment(segment_id).GetName() for segment_id in ids}
 
 
-def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, str]) -> dict[str, tuple[str, ...]]:
+def find_segments(segmentation_node, roles: tuple[Role, ...]) -> dict[str, tuple[str, ...]]:
     """Which segments play which role: by the user's choice, by terminology, by name, in this order.
 
-    chosen: label -> segment id; an id that is gone counts as no choice. A segment plays one role only.
+    A choice that is gone counts as none. A segment plays one role only.
     """
-    names = segments_of(segmentation_node)
+    names, chosen = segments_of(segmentation_node), choices.chosen_segments(segmentation_node)
     segments = {role.label: (chosen[role.label],) for role in roles if chosen.get(role.label) in names}
     taken = {segment_id for ids in segments.values() for segment_id in ids}
     codes = {
@@ -104,10 +105,17 @@ def find_segments(segmentation_node, roles: tuple[Role, ...], chosen: dict[str, 
 
 
 def left_over(segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    """Segment id -> name of those that play no role, and do not say that they are background."""
-    used = {segment_id for ids in segments.values() for segment_id in ids}
+    """Segment id -> name of those that play no role, not even that of the region to make anew, and do not say that they
+    are background."""
+    used = {segment_id for ids in segments.values() for segment_id in ids} | {choices.region_of(segmentation_node)}
     names, labels = segments_of(segmentation_node), {role.label for role in roles}
     return {key: name for key, name in names.items() if key not in used and label_of(name, labels) != "background"}
+
+
+def drawn_left_over(segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> str:
+    """The quoted names of those of `left_over` that are not empty."""
+    left = left_over(segmentation_node, roles, segments)
+    return ", ".join(f"“{name}”" for key, name in left.items() if not is_empty(segmentation_node, key))
 
 
 def create_segment(segmentation_node, role: Role) -> str:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import MedDDPMError
 
-from ..mrml import grids, head, loading, original, parameters, samples, scene, surfaces
+from ..mrml import choices, grids, head, loading, original, samples, scene, surfaces
 from ..roles import Role
 from .panel import Panel, Window, let_shrink
 
@@ -81,9 +81,7 @@ class InputPanel(Panel):
         return "\n".join(part for part in (self.notice, text) if part)
 
     def _left_over(self) -> dict[str, str]:
-        """The segments that play no role, not even that of the region to make anew."""
-        left = scene.left_over(self._parameters.segmentation, self._roles, self.window.segments)
-        return {identity: name for identity, name in left.items() if identity != self._parameters.region}
+        return scene.left_over(self._parameters.segmentation, self._roles, self.window.segments)
 
     def _offer_left_over(self, busy: bool) -> None:
         """A button for the only segment that plays no role, where the only lesion there can be is not found."""
@@ -97,7 +95,7 @@ class InputPanel(Panel):
             self.ui.offerButton.text = _("“{name}” is the {label}").format(name=name, label=title)
 
     def _take_offer(self) -> None:
-        parameters.choose_segment(self._parameters, *self._offer)
+        self._choose_segment(*self._offer)
 
     def _build_rows(self, roles: tuple[Role, ...]) -> None:
         for widgets in self._rows.values():
@@ -126,7 +124,7 @@ class InputPanel(Panel):
             self._rows[role.label] = (label, row, combo, button)
 
     def _fill_rows(self, names: dict[str, str], busy: bool) -> None:
-        chosen = parameters.chosen_segments(self._parameters)
+        chosen = choices.chosen_segments(self._parameters.segmentation) if names else {}
         for role in self._roles:
             _label, _row, combo, button = self._rows[role.label]
             played_by = [names[identity] for identity in self.window.segments.get(role.label, ()) if identity in names]
@@ -142,7 +140,11 @@ class InputPanel(Panel):
             button.enabled = self._parameters.segmentation is not None and not played_by and not busy
 
     def _choose(self, label: str, index: int) -> None:
-        parameters.choose_segment(self._parameters, label, self._rows[label][2].itemData(index) or "")
+        self._choose_segment(label, self._rows[label][2].itemData(index) or "")
+
+    def _choose_segment(self, label: str, identity: str) -> None:
+        choices.choose_segment(self._parameters.segmentation, label, identity)
+        self.window.refresh()
 
     def _create(self, role: Role) -> None:
         self.window.editor.save_for_undo()
@@ -206,7 +208,7 @@ class InputPanel(Panel):
             empty = [identity for identity in head_ids if scene.is_empty(segmentation, identity)]
             identity = empty[0] if empty else scene.create_segment(segmentation, role)
             scene.set_segment_array(segmentation, identity, array, grids.geometry_of_volume(mri))
-            parameters.choose_segment(self._parameters, "head", identity)
+            choices.choose_segment(segmentation, "head", identity)
             self.notice = _("The head was found in “{mri}”. Please look at it before you go on.").format(
                 mri=mri.GetName()
             )

@@ -30,6 +30,7 @@ class LesionToolsPanel(Panel):
         self.ui.pieceCombo.addItem(_("All pieces"), ALL)
         self.ui.pieceCombo.addItem(_("The piece nearest to the crosshair"), AT_CROSSHAIR)
         self._choices: dict[str, str] = {}
+        self._choices_of = None  # the segmentation that has these
         self._without = False  # whether the message says that there is no lesion segment
         tools = (
             (self.ui.moveButton, self._move),
@@ -61,9 +62,11 @@ class LesionToolsPanel(Panel):
         ids = lesions.lesion_segments(self.window.roles, self.window.segments) if segmentation is not None else []
         names = scene.segments_of(segmentation) if ids else {}
         choices = {"": _("All lesion segments"), **{identity: names[identity] for identity in ids}}
-        if choices != self._choices:
+        if segmentation is not self._choices_of:
+            self.ui.lesionSegmentCombo.clear()  # another one may have a segment of the same id
+        if choices != self._choices or segmentation is not self._choices_of:
             self._fill(self.ui.lesionSegmentCombo, choices)
-            self._choices = choices
+            self._choices, self._choices_of = choices, segmentation
         free = not self._by_hand.is_active
         for button in (*self._tool_buttons, self.ui.handButton):
             button.enabled = bool(ids) and free

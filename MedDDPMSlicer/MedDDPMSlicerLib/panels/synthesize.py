@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import model_info
-from ..mrml import lesions, original, results, scene, three_d, views
+from ..mrml import choices, lesions, original, results, scene, three_d, views
 from ..processes.run import Edit, RunSettings, Status
 from .panel import Panel, Window
 
@@ -83,7 +83,8 @@ class SynthesizePanel(Panel):
         names = scene.segments_of(parameters.segmentation) if parameters.segmentation is not None else {}
         for identity, name in names.items():
             self.ui.regionCombo.addItem(name, identity)
-        self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(parameters.region)))
+        region = choices.region_of(parameters.segmentation) if names else ""
+        self.ui.regionCombo.setCurrentIndex(max(0, self.ui.regionCombo.findData(region)))
 
     def _refresh_facts(self) -> None:
         """What the model makes, how long it takes without a GPU, and whether the MRI is of another contrast."""
@@ -208,13 +209,10 @@ class SynthesizePanel(Panel):
     def _keeps_anatomy(self) -> bool:
         return self._parameters.keepAnatomy and self._parameters.mri is not None
 
-    def _region(self) -> str:
-        """The segment that says where the image is made anew; one that is gone counts as none."""
-        parameters = self._parameters
-        return parameters.region if parameters.region in scene.segments_of(parameters.segmentation) else ""
-
     def _choose_region(self, index: int) -> None:
-        self._parameters.region = self.ui.regionCombo.itemData(index) or ""
+        if self._parameters.segmentation is not None:
+            choices.choose_region(self._parameters.segmentation, self.ui.regionCombo.itemData(index) or "")
+            self.window.refresh()
 
     @property
     def failure(self) -> Status:
@@ -292,24 +290,20 @@ class SynthesizePanel(Panel):
             for identity in lesions.lesion_segments(roles, segments)
         ):
             return True
-        left = scene.left_over(parameters.segmentation, roles, segments)
-        drawn = [
-            name
-            for identity, name in left.items()
-            if identity != self._region() and not scene.is_empty(parameters.segmentation, identity)
-        ]
+        drawn = scene.drawn_left_over(parameters.segmentation, roles, segments)
         if not drawn:
             return True
         question = _("No segment is the tumor, and {names} is left out. Make an image without a tumor?")
-        names = ", ".join(f"“{name}”" for name in drawn)
-        return slicer.util.confirmYesNoDisplay(question.format(names=names), _("Synthesize"))
+        return slicer.util.confirmYesNoDisplay(question.format(names=drawn), _("Synthesize"))
 
     def _edit(self) -> Edit | None:
         parameters = self._parameters
         if not self._keeps_anatomy:
             return None
         return Edit(
-            self._region(), parameters.massEffect, original.original_of(parameters.segmentation, parameters.mri)
+            choices.region_of(parameters.segmentation),
+            parameters.massEffect,
+            original.original_of(parameters.segmentation, parameters.mri),
         )
 
     def _fade(self, value: float) -> None:

@@ -82,19 +82,25 @@ def prepare_dicom(
 
 
 def masks_of_scene(mrml_scene, roles, folder: Path) -> Generator[None, None, list[str]]:
-    """Write the mask of every segmentation of the scene into `folder`, in pieces; returns what was left out, in words.
+    """Write the mask of every segmentation of the scene into `folder`, in pieces; returns what was left out of
+    segmentations and of segments, in words.
 
     LabelError where there is none.
     """
-    left_out, segmentations = [], scene.segmentations(mrml_scene)
-    for number, node in enumerate(segmentations):
+    left_out, written = [], 0
+    for number, node in enumerate(scene.segmentations(mrml_scene)):
+        segments = scene.find_segments(node, roles)
         try:
-            mask = yield from scene.mask_in_pieces(node, roles, scene.find_segments(node, roles, {}))
+            mask = yield from scene.mask_in_pieces(node, roles, segments)
         except MedDDPMError as error:
             left_out.append(str(error))
             continue
         yield from scene.write_mask(mask, str(folder / f"mask{number}.nrrd"))
-    if len(left_out) == len(segmentations):
+        written += 1
+        if drawn := scene.drawn_left_over(node, roles, segments):
+            unknown = _("Not known what it is, and left out of “{name}”: {segments}.")
+            left_out.append(unknown.format(name=node.GetName(), segments=drawn))
+    if not written:
         raise LabelError(
             _("The scene holds no segmentation with a head to make images from."),
             " ".join(left_out) or _("Paint one, or choose a folder of masks."),
