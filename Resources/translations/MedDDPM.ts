@@ -2580,7 +2580,17 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/export.py" />
+   <source>Not known what it is, and left out of “{name}”: {segments}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/export.py" />
    <source>The scene holds no segmentation with a head to make images from.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/export.py" />
+   <source>Choose the segmentation and the model that it was made with and undo what was changed since, or untick “With the segmentation”.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2601,6 +2611,11 @@
   <message>
    <location filename="MedDDPMSlicerLib/processes/export.py" />
    <source>Make room on it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/export.py" />
+   <source>“{image}” was not made of “{segmentation}” as it is now, which may mark what it does not show.</source>
    <translation type="unfinished" />
   </message>
   <message>

@@ -42,14 +42,19 @@ def box(window, tiny, monkeypatch):
     assert not list(Path(slicer.app.temporaryPath).glob("MedDDPM-export-*")), "an export left its files behind"
 
 
-def synthetic_volume(name="Else Mueller synthetic (tiny, seed 5)"):
-    """A result as a run leaves it in the scene."""
-    from MedDDPMSlicerLib.mrml import results
+def synthetic_volume(segmentation=None, name="Else Mueller synthetic (tiny, seed 5)"):
+    """A result as a run leaves it in the scene; segmentation: what it was made of."""
+    from MedDDPMSlicerLib import pieces, roles
+    from MedDDPMSlicerLib.mrml import drawn, results, scene
 
     node = head_volume(name)
     ramp = np.arange(slicer.util.arrayFromVolume(node).size) % 1000
     slicer.util.updateVolumeFromArray(node, ramp.reshape(slicer.util.arrayFromVolume(node).shape).astype(np.int16))
     facts = {"model": "tiny", "model_sha256": "ab" * 32, "seed": "5", "modality": "T1", "steps": "2"}
+    if segmentation is not None:
+        known = roles.roles_for(roles.WHOLE_HEAD)
+        mask = scene.build_mask(segmentation, known, scene.find_segments(segmentation, known), node)
+        facts[drawn.KEY] = pieces.finished(drawn.note_of(mask))
     results.set_provenance(node, "", {**facts, "sampler": "ddpm", "segmentation": "Else Mueller"})
     return node
 
@@ -64,9 +69,9 @@ def test_a_synthetic_volume_and_its_mask_become_a_dicom_study_by_clicks(window, 
     import pydicom
 
     assert not box.dicomButton.enabled
-    drawn_head(window)
+    _mri, node, _ids = drawn_head(window)
     assert not box.dicomButton.enabled, "an MRI of a patient is no synthetic image"
-    result = synthetic_volume()
+    result = synthetic_volume(node)
     box.exportSelector.setCurrentNode(result)
     window.host.process_events()
     assert window.parameters.result is result
@@ -101,6 +106,29 @@ def test_a_synthetic_volume_and_its_mask_become_a_dicom_study_by_clicks(window, 
     k, j, i = np.indices(array.shape).reshape(3, -1)
     index = np.rint(to_index @ to_ras @ np.stack([i, j, k, np.ones_like(i)])).astype(int)
     assert np.array_equal(array.ravel(), original[index[2], index[1], index[0]])
+
+
+@needs_dicom
+def test_an_image_is_not_exported_with_a_tumor_that_was_moved_since_it_was_made(window, box, tmp_path):
+    mri, node, ids = drawn_head(window)
+    window.parameters.result = synthetic_volume(node)
+    moved = np.roll(phantom.tumor_array(HEAD_SHAPE), 3, axis=2)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(moved, node, ids["Tumor"], mri)
+    window.host.process_events()
+    window.host.dialogs.answer(str(tmp_path))
+    window.click(box.dicomButton)
+    wait_for_the_end(window)
+    assert "not made of “Case 1” as it is now" in box.exportStatus.text and not list(tmp_path.iterdir())
+    for ticked in (False, True):
+        if ticked:
+            original = phantom.tumor_array(HEAD_SHAPE)
+            slicer.util.updateSegmentBinaryLabelmapFromArray(original, node, ids["Tumor"], mri)
+        box.exportMaskCheckBox.checked = ticked
+        window.host.dialogs.answer(str(tmp_path))
+        window.click(box.dicomButton)
+        wait_for_the_end(window)
+        assert "Ended" in box.exportStatus.text, box.exportStatus.text
+    assert len(list(tmp_path.rglob("SEG"))) == 1
 
 
 @needs_dicom

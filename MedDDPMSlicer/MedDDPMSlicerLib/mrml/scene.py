@@ -164,6 +164,13 @@ def mask_in_pieces(
 ) -> Generator[None, None, Mask]:
     """As `build_mask`, yielding between slabs; what makes it impossible is raised before the first of them."""
     geometry = geometry_of_volume(volume_node) if volume_node else geometry_of_segmentation(segmentation_node)
+    return (yield from mask_on(segmentation_node, roles, segments, geometry))
+
+
+def mask_on(
+    segmentation_node, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], geometry: NodeGrid
+) -> Generator[None, None, Mask]:
+    """As `mask_in_pieces`, on any grid."""
     filled = [(role, [s for s in segments.get(role.label, ()) if not is_empty(segmentation_node, s)]) for role in roles]
     absent = [role.title for role, ids in filled if role.rank == 0 and not ids]
     if absent:

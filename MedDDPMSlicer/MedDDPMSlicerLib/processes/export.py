@@ -13,12 +13,13 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
 
-from ..mrml import grids, nrrd, results, scene
+from ..mrml import drawn, grids, nrrd, results, scene
 from .command_process import CommandProcess
 
 DATASET_FOLDER = "MedDDPM-dataset"
 _MARKER = "medddpm-dataset.json"
 _NUMBERS = ("seed", "steps")
+_OF_THE_SCENE = ("segmentation", drawn.KEY)
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -52,7 +53,8 @@ def record_of(volume) -> dict:
         )
     names = [name for name in volume.GetAttributeNames() if name.startswith(results.PREFIX)]
     facts = {name.removeprefix(results.PREFIX): volume.GetAttribute(name) for name in names}
-    facts = {key: int(value) if key in _NUMBERS else value for key, value in facts.items() if key != "segmentation"}
+    facts = {key: value for key, value in facts.items() if key not in _OF_THE_SCENE}
+    facts = {key: int(value) if key in _NUMBERS else value for key, value in facts.items()}
     return {**facts, "synthetic": True}
 
 
@@ -63,7 +65,7 @@ def prepare_dicom(
     command.
 
     Raises VolumeError for a volume that is not synthetic or lies under a transform, LabelError for a segmentation
-    without a head.
+    without a head, or that is not as it was when the volume was made.
     """
     if volume.GetParentTransformNode() is not None:
         raise VolumeError(
@@ -75,6 +77,16 @@ def prepare_dicom(
     yield from nrrd.write_array(grids.array_of_volume(volume), grids.geometry_of_volume(volume), str(image))
     arguments = ["dicom", str(image), str(out)]
     if segmentation is not None:
+        if not (yield from drawn.is_drawn_so(volume, segmentation, roles, segments)):
+            raise LabelError(
+                _(
+                    "“{image}” was not made of “{segmentation}” as it is now, which may mark what it does not show."
+                ).format(image=volume.GetName(), segmentation=segmentation.GetName()),
+                _(
+                    "Choose the segmentation and the model that it was made with and undo what was changed since, or "
+                    "untick “With the segmentation”."
+                ),
+            )
         made = yield from scene.mask_in_pieces(segmentation, roles, segments, volume)
         yield from scene.write_mask(made, str(mask))
         arguments += ["--mask", str(mask), "--labels", _labels(roles)]

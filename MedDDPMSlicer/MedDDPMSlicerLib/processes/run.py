@@ -14,7 +14,7 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import LabelError, MedDDPMError
 
-from ..mrml import grids, nrrd, original, results, scene, variants, views
+from ..mrml import drawn, grids, nrrd, original, results, scene, variants, views
 from ..pieces import Pieces
 from ..roles import Role
 
@@ -84,7 +84,7 @@ class SynthesisRun:
         self._observer: int | None = None
         self._pieces = Pieces(process.call_later, self._failed)
         self._shows_preview = False
-        self._reason = self._name = self._mri_name = ""
+        self._reason = self._name = self._mri_name = self._drawn = ""
         self._mask: scene.Mask | None = None
         self.contrasts: list[float] = []
         """How much the lesion of each image just made stands out, as of `variants.contrast`; none without a lesion."""
@@ -113,6 +113,7 @@ class SynthesisRun:
         """Write the mask and ask the worker."""
         settings, path = self._settings, str(self._folder / "mask.nrrd")
         mask, source = (yield from pieces), None
+        self._drawn = yield from drawn.note_of(mask)
         if settings.edit is not None and settings.edit.original is not None:
             source = yield from self._take_out(mask)
         self._mask = mask
@@ -276,7 +277,8 @@ class SynthesisRun:
             for f in event["files"]
         ]
         name = f"{self._mri_name or self._name} {'edited' if settings.edit is not None else 'synthetic'}"
-        extra = {"segmentation": self._name, **({"mri": self._mri_name} if settings.edit is not None else {})}
+        extra = {"segmentation": self._name, drawn.KEY: self._drawn}
+        extra |= {"mri": self._mri_name} if settings.edit is not None else {}
         made = yield from results.add_results(self._scene, files, self._target(), name, extra)
         if settings.edit is not None and self._source() is not None:
             for volume in made:
