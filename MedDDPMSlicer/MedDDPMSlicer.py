@@ -246,7 +246,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show the MRI and the segmentation that were just chosen, and hide those of before."""
         chosen, before = (self.parameters.mri, self.parameters.segmentation), self._shown_choice
         self._shown_choice = chosen
-        if before is None or before == chosen or self.run.is_active:
+        if before is None or before == chosen or self.views_are_taken:
             return
         if before[1] is not chosen[1]:
             views.set_visible(before[1], False)
@@ -331,12 +331,25 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def show_devices(self, devices):
         self.panels["advanced"].show_devices(devices)
 
-    def collapse_others(self, panel):
-        """Close every box but one; returns the widgets of those that were open."""
-        others = [other.widget for other in self.panels.values() if other is not panel and not other.widget.collapsed]
+    @property
+    def views_are_taken(self):
+        return any(panel.takes_views for panel in self.panels.values())
+
+    def set_others_aside(self, panel):
+        """Close every box but one, and let them rest; returns what brings them back."""
+        others = [other.widget for other in self.panels.values() if other is not panel]
+        opened = [widget for widget in others if not widget.collapsed]
         for widget in others:
-            widget.collapsed = True
-        return others
+            widget.collapsed, widget.enabled = True, False
+            widget.toolTip = _("This box rests while cases are read: close the study first.")
+
+        def bring_back():
+            for widget in others:
+                widget.enabled, widget.toolTip = True, ""
+            for widget in opened:
+                widget.collapsed = False
+
+        return bring_back
 
     def copy_report(self):
         names = parameters.MedDDPMParameters.allParameters

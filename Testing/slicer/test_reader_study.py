@@ -15,6 +15,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from test_window import drawn_head
 from window import open_window, packages_are_there  # noqa: F401
 
 from MedDDPMCore.evaluation.readers.files import FORM_FILE, read_answers, read_study, write_answers
@@ -258,6 +259,37 @@ def test_nothing_of_the_scene_is_seen_over_a_case_and_all_comes_back(reader, stu
     assert not node.GetDisplayNode().GetVisibility()
     reader.window.click(reader.ui.closeStudyButton)
     assert node.GetDisplayNode().GetVisibility() and not hidden.GetDisplayNode().GetVisibility()
+
+
+def test_a_study_does_not_start_while_an_image_is_made_that_would_cover_its_cases(reader, study):
+    window = reader.window
+    drawn_head(window)
+    window.click(window.synthesize_button)
+    reader.start(study)
+    assert "still being made" in reader.ui.studyStatus.text and reader.panel.reading is None
+    window.run.cancel()
+    window.wait(lambda: not window.run.is_active)
+    window.click(reader.ui.startButton)
+    assert reader.grey == 40 and not reader.ui.studyStatus.isVisibleTo(reader.panel.widget)
+
+
+def test_nothing_else_touches_the_views_while_cases_are_read(reader, study):
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    window = reader.window
+    drawn_head(window)
+    window.widget.panels["synthesize"].widget.collapsed = False
+    reader.start(study)
+    QTest.keyClick(slicer.util.mainWindow(), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    window.host.process_events()
+    assert not window.run.is_active and not window.synthesize_button.enabled
+    assert not window.input.sampleButton.enabled and "close the study" in window.widget.panels["input"].widget.toolTip
+    window.parameters.mri = None
+    drawn_head(window)
+    assert reader.grey == 40
+    window.click(reader.ui.closeStudyButton)
+    assert window.synthesize_button.enabled and not window.widget.panels["synthesize"].widget.collapsed
 
 
 def test_pictures_are_shown_upright_in_one_large_view(reader, tmp_path):

@@ -64,6 +64,10 @@ class ComparePanel(Panel):
         self._fill_ways(count)
         self.ui.viewsCombo.enabled = shown is not None and idle
 
+    @property
+    def takes_views(self) -> bool:
+        return self._pieces.is_running
+
     def forget_scene(self) -> None:
         self._pieces.stop()
         self._beside = views.SideBySide(slicer.mrmlScene)

@@ -71,8 +71,12 @@ class Window(Protocol):
     def refresh(self) -> None:
         """Show the present state in every box."""
 
-    def collapse_others(self, panel: Panel) -> list:
-        """Close every box but one; returns the widgets of those that were open."""
+    @property
+    def views_are_taken(self) -> bool:
+        """Whether a box shows something in the slice views that no other may replace, or will do so."""
+
+    def set_others_aside(self, panel: Panel) -> Callable[[], None]:
+        """Close every box but one, and let them rest; returns what brings them back."""
 
     def show_setup(self) -> None: ...
 
@@ -142,6 +146,11 @@ class Panel:
 
     def leave(self) -> None:
         """The user goes to another module."""
+
+    @property
+    def takes_views(self) -> bool:
+        """Whether this box shows something in the slice views that no other may replace, or will do so."""
+        return False
 
     def finish(self) -> bool:
         """Complete what the user has begun in this box, before an image is made of it; False where that was refused."""

@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedDDPMCore.base.errors import MedDDPMError
+from MedDDPMCore.base.errors import EvaluationError, MedDDPMError
 
 from ..mrml.reader_study import CaseView, ReaderStudy
 from .panel import Panel, Window
@@ -29,7 +29,7 @@ class ReaderStudyPanel(Panel):
         self._problem = ""
         self._shown_at = 0.0
         self._left_at: float | None = None
-        self._opened: list = []
+        self._bring_back: Callable[[], None] = lambda: None
         self.ui.studyEdit.text = slicer.util.settingsValue(FOLDER_KEY, "")
         self.ui.readerEdit.text = slicer.util.settingsValue(READER_KEY, "")
         self._sure = [getattr(self.ui, f"sureButton{number}") for number in range(1, 6)]
@@ -91,6 +91,10 @@ class ReaderStudyPanel(Panel):
         if self.reading:
             self._left_at = time.monotonic()
 
+    @property
+    def takes_views(self) -> bool:
+        return self.reading is not None
+
     def forget_scene(self) -> None:
         self._view.forget()
         if self.reading:
@@ -118,6 +122,11 @@ class ReaderStudyPanel(Panel):
     def _start(self) -> None:
         folder, reader, self._problem = self.ui.studyEdit.text.strip(), self.ui.readerEdit.text.strip(), ""
         try:
+            if not self.window.finish_edits() or self.window.views_are_taken:
+                raise EvaluationError(
+                    _("Something is still being made or moved that the views show."),
+                    _("Wait until it is finished, or cancel it; then start the study."),
+                )
             self.reading = ReaderStudy(folder, reader)
         except MedDDPMError as error:
             self._problem = str(error)
@@ -126,7 +135,7 @@ class ReaderStudyPanel(Panel):
         qt.QSettings().setValue(FOLDER_KEY, folder)
         qt.QSettings().setValue(READER_KEY, reader)
         self.window.editor.leave()  # its number keys mean other things
-        self._opened = self.window.collapse_others(self)
+        self._bring_back = self.window.set_others_aside(self)
         self._show_case()
         self.ui.realButton.setFocus()
 
@@ -186,7 +195,6 @@ class ReaderStudyPanel(Panel):
 
     def _end(self, problem: str = "") -> None:
         self.reading, self._answer, self._problem, self._left_at = None, "", problem, None
-        for widget in self._opened:
-            widget.collapsed = False
-        self._opened = []
+        self._bring_back()
+        self._bring_back = lambda: None
         self.refresh()

@@ -44,6 +44,10 @@ class SynthesizePanel(Panel):
         self.ui.renderingCheckBox.connect("clicked()", self._render)
         self._known_pair: tuple = ()
 
+    @property
+    def takes_views(self) -> bool:
+        return self.window.run.is_active
+
     def forget_scene(self) -> None:
         self._known_pair = ()
 
