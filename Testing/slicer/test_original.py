@@ -10,11 +10,14 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib.mrml import original, scene
+from MedDDPMSlicerLib import pieces, roles
+from MedDDPMSlicerLib.mrml import grids, original, scene
 from MedDDPMSlicerLib.processes.run import SynthesisRun
 from test_edit_run import editing  # noqa: F401
 from test_run import opened, window  # noqa: F401
 from test_window import HEAD_SHAPE, combo, create_button, drawn_head, head_volume
+
+ROLES = roles.roles_for(roles.WHOLE_HEAD)
 
 
 def open_box(window, name):  # noqa: F811
@@ -102,6 +105,20 @@ def test_what_the_mri_shows_is_saved_with_the_scene_and_belongs_to_that_mri(edit
         original.original_of(node, volume) is not kept
         for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     )
+
+
+def test_another_mri_of_the_patient_is_taken_to_show_the_tumor_where_it_was_before_it_was_moved(editing):  # noqa: F811
+    window, mri, node, ids = editing  # noqa: F811
+    old = drawn(node, ids["Tumor"], mri)
+    move(window, 45)
+    window.parameters.mri = other = head_volume("T2")
+    window.host.process_events()
+    kept = original.original_of(node, other)
+    assert np.array_equal(pieces.finished(original.labels(kept, ROLES, grids.geometry_of_volume(other))) > 0, old)
+    assert "A tumor of" in window.results.originalText.text
+    window.click(window.results.asDrawnButton)
+    new = drawn(node, ids["Tumor"], other)
+    assert np.array_equal(pieces.finished(original.labels(kept, ROLES, grids.geometry_of_volume(other))) > 0, new)
 
 
 def test_a_tumor_painted_here_is_taken_to_be_in_the_mri_with_a_word_when_a_tool_first_moves_it(window):  # noqa: F811

@@ -34,10 +34,15 @@ def remember(segmentation, mri, roles: tuple[Role, ...], segments: dict[str, tup
 
     MedDDPMError, with nothing changed, where the segments cannot be brought to the MRI's voxels.
     """
-    lesions = [(role, s) for role in roles if role.rank > 0 for s in segments.get(role.label, ())]
-    painted = [(role, s) for role, s in lesions if not scene.is_empty(segmentation, s)]
+    lesions = [(role.label, s) for role in roles if role.rank > 0 for s in segments.get(role.label, ())]
+    return _keep(segmentation, mri, segmentation, lesions)
+
+
+def _keep(segmentation, mri, drawn_in, lesions: list[tuple[str, str]]):
+    """Take it that the MRI shows the lesions (label, segment id) of a segmentation: this one, or a memory of it."""
+    painted = [(label, s) for label, s in lesions if not scene.is_empty(drawn_in, s)]
     grid = grids.geometry_of_volume(mri)
-    voxels = np.count_nonzero(scene.merged(segmentation, [(segment_id, 1) for _role, segment_id in painted], grid))
+    voxels = np.count_nonzero(scene.merged(drawn_in, [(segment_id, 1) for _label, segment_id in painted], grid))
     mrml_scene = segmentation.GetScene()
     node = original_of(segmentation, mri)
     if node is None:
@@ -47,21 +52,31 @@ def remember(segmentation, mri, roles: tuple[Role, ...], segments: dict[str, tup
         mrml_scene.AddNode(node)
         node.SetNodeReferenceID(_SEGMENTATION, segmentation.GetID())
         node.SetNodeReferenceID(_MRI, mri.GetID())
-    node.SetAndObserveTransformNodeID(segmentation.GetTransformNodeID())
+    node.SetAndObserveTransformNodeID(drawn_in.GetTransformNodeID())
     own = node.GetSegmentation()
     own.RemoveAllSegments()
-    for role, segment_id in painted:
-        own.CopySegmentFromSegmentation(segmentation.GetSegmentation(), segment_id)
-        own.GetSegment(segment_id).SetTag(_ROLE, role.label)
+    for label, segment_id in painted:
+        own.CopySegmentFromSegmentation(drawn_in.GetSegmentation(), segment_id)
+        own.GetSegment(segment_id).SetTag(_ROLE, label)
     node.SetAttribute(_ML, f"{voxels * abs(np.linalg.det(grid.ijk_to_ras[:3, :3])) / 1000:.1f}")
     return node
 
 
 def remember_first(segmentation, mri, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]]) -> bool:
-    """As `remember`, where nothing is known of the pair; returns whether that was so."""
+    """As `remember`, where nothing is known of the pair; returns whether that was so.
+
+    Where it is known how the lesions lay in another MRI, before they were changed, this one is taken to show the same:
+    the first such memory counts.
+    """
     if segmentation is None or mri is None or original_of(segmentation, mri) is not None:
         return False
-    remember(segmentation, mri, roles, segments)
+    earliest = next(
+        (n for n in _all(segmentation.GetScene()) if n.GetNodeReference(_SEGMENTATION) is segmentation), None
+    )
+    if earliest is None:
+        remember(segmentation, mri, roles, segments)
+    else:
+        _keep(segmentation, mri, earliest, [(_label_of(earliest, s), s) for s in scene.segments_of(earliest)])
     return True
 
 
@@ -81,13 +96,14 @@ def labels(original, roles: tuple[Role, ...], geometry: grids.NodeGrid) -> Gener
     """The lesions remembered as an array (k, j, i), uint8, in the model's values, 0 elsewhere."""
     values = {role.label: role.value for role in roles if role.rank > 0}
     highest = roles[-1].value  # where they were remembered for another model
-    segments = original.GetSegmentation()
-    pairs = []
-    for segment_id in scene.segments_of(original):
-        text = vtk.mutable("")
-        segments.GetSegment(segment_id).GetTag(_ROLE, text)
-        pairs.append((segment_id, values.get(str(text), highest)))
+    pairs = [(s, values.get(_label_of(original, s), highest)) for s in scene.segments_of(original)]
     return (yield from scene.merged_in_pieces(original, pairs, geometry))
+
+
+def _label_of(original, segment_id: str) -> str:
+    text = vtk.mutable("")
+    original.GetSegmentation().GetSegment(segment_id).GetTag(_ROLE, text)
+    return str(text)
 
 
 def remove_orphans(mrml_scene) -> None:
