@@ -773,6 +773,11 @@
   <name>MedDDPMSlicer</name>
   <message>
    <location filename="MedDDPMSlicer.py" />
+   <source>This box rests while cases are read: close the study first.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicer.py" />
    <source>The error report is in the clipboard.</source>
    <translation type="unfinished" />
   </message>
@@ -2230,6 +2235,16 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/reader_study.py" />
+   <source>Something is still being made or moved that the views show.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/reader_study.py" />
+   <source>Wait until it is finished, or cancel it; then start the study.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/reader_study.py" />
    <source>The answers are in {path}.</source>
    <translation type="unfinished" />
   </message>
@@ -2502,11 +2517,6 @@
    <source>The training ended: {problem}</source>
    <translation type="unfinished" />
   </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/panels/train.py" />
-   <source>The output folder cannot be written to: {error}.</source>
-   <translation type="unfinished" />
-  </message>
  </context>
  <context>
   <name>processes.dependencies</name>
@@ -2610,17 +2620,7 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/export.py" />
-   <source>Make room on it.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/processes/export.py" />
    <source>“{image}” was not made of “{segmentation}” as it is now, which may mark what it does not show.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/processes/export.py" />
-   <source>The temporary folder cannot be written to: {error}.</source>
    <translation type="unfinished" />
   </message>
  </context>
@@ -2691,11 +2691,6 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/run.py" />
-   <source>Make room on the disk, or choose another temporary folder in Slicer's settings.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/processes/run.py" />
    <source>There is nothing in the segment that says what is to be made anew.</source>
    <translation type="unfinished" />
   </message>
@@ -2712,11 +2707,6 @@
   <message>
    <location filename="MedDDPMSlicerLib/processes/run.py" />
    <source>{phase}, image {sample} of {samples}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/processes/run.py" />
-   <source>The temporary folder could not be written to: {error}.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2755,6 +2745,19 @@
   <message>
    <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
    <source>The worker could not start: the package {name} is missing.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>processes.temporary</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/temporary.py" />
+   <source>Make room on the disk, or choose another temporary folder in Slicer's settings.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/temporary.py" />
+   <source>The temporary folder could not be written to: {error}.</source>
    <translation type="unfinished" />
   </message>
  </context>

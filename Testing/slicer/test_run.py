@@ -15,8 +15,6 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib import pieces
-from MedDDPMSlicerLib.mrml import drawn
 from test_window import HEAD_SHAPE, drawn_head, head_volume
 from window import FIGURES, PATIENCE, LongestBlock, Window, memory_mb, note_figure
 
@@ -95,22 +93,6 @@ def test_a_click_makes_an_image_on_the_oblique_left_handed_mri(window):
     assert {round(c.GetForegroundOpacity(), 2) for c in composites} == {0.25}
     assert phantom.state_of(node) == before
     assert "count as Tumor" in window.results.overlapLabel.text
-
-
-@pytest.mark.parametrize("grid", ["mask", "model"])
-def test_an_image_knows_whether_it_was_made_of_what_is_drawn_now(window, grid):
-    mri, node, ids = drawn_head(window)
-    window.parameters.grid = grid
-    window.parameters.samples = 2
-    result = window.synthesize()
-    window.parameters.grid, window.parameters.samples = "mask", 1
-
-    def is_drawn_so():
-        return pieces.finished(drawn.is_drawn_so(result, node, window.widget.roles, window.widget.segments))
-
-    assert is_drawn_so()
-    slicer.util.updateSegmentBinaryLabelmapFromArray(phantom.tumor_array(HEAD_SHAPE) * 0, node, ids["Tumor"], mri)
-    assert not is_drawn_so()
 
 
 def test_the_same_seed_gives_the_same_image_and_the_worker_stays_warm(window):

@@ -126,6 +126,15 @@ def test_a_training_that_cannot_start_says_why(window, tmp_path, recipe):
     assert "holds no image" in window.train.trainStatus.text and window.train.trainButton.text == "Train"
 
 
+def test_an_output_folder_that_cannot_be_made_is_said(window, tmp_path, recipe, images):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    window.parameters.trainingData, window.parameters.trainingRun = str(images), str(tmp_path / "file" / "run")
+    window.widget.panels["train"].widget.collapsed = False
+    window.host.process_events()
+    window.click(window.train.trainButton)
+    assert "could not be written" in window.train.trainStatus.text, window.train.trainStatus.text
+
+
 CHECKPOINT = """
 import sys, torch
 sys.path.insert(0, sys.argv[1])

@@ -13,7 +13,6 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
-from MedDDPMSlicerLib.mrml import choices
 from MedDDPMSlicerLib.processes.run import Status
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -61,46 +60,6 @@ def test_opening_the_module_installs_and_runs_nothing(window):
     assert not window.synthesize_button.enabled
     assert "Choose a segmentation" in window.results.statusLabel.text
     window.screenshot("01-empty-scene")
-
-
-def test_segments_are_found_and_can_be_chosen_otherwise(window):
-    mri, node, ids = drawn_head(window)
-    assert combo(window, "head").currentText == "Found: Head"
-    other = node.GetSegmentation().AddEmptySegment("", "Something")
-    window.host.process_events()
-    window.choose(combo(window, "tumor"), "Something")
-    assert window.widget.segments["tumor"] == (other,)
-    assert choices.chosen_segments(node) == {"tumor": other}
-    node.RemoveSegment(other)
-    window.host.process_events()
-    assert window.widget.segments["tumor"] == (ids["Tumor"],)
-
-
-def test_what_is_chosen_in_one_segmentation_is_not_chosen_in_another_that_has_the_same_ids(window, tmp_path):
-    mri = head_volume()
-    tumor, head = phantom.tumor_array(HEAD_SHAPE), phantom.head_array(HEAD_SHAPE)
-    first, ids = phantom.segmentation(mri, {"A": head, "B": tumor}, "First")
-    second, others = phantom.segmentation(mri, {"Tumor": tumor, "Head": head}, "Second")
-    assert list(ids.values()) == list(others.values())
-    window.parameters.mri, window.parameters.segmentation = mri, first
-    window.host.process_events()
-    window.choose(combo(window, "head"), "A")
-    window.choose(combo(window, "tumor"), "B")
-    window.choose(window.results.regionCombo, "A")
-    assert window.widget.segments == {"head": (ids["A"],), "tumor": (ids["B"],)}
-    window.parameters.segmentation = second
-    window.host.process_events()
-    assert window.widget.segments == {"head": (others["Head"],), "tumor": (others["Tumor"],)}
-    assert combo(window, "head").currentText == "Found: Head"
-    assert window.results.regionCombo.currentText == "Around the tumor"
-    path = str(tmp_path / "scene.mrb")
-    assert slicer.util.saveScene(path)
-    slicer.mrmlScene.Clear(False)
-    slicer.util.loadScene(path)
-    window.parameters.segmentation = slicer.util.getNode("First")
-    window.host.process_events()
-    assert combo(window, "head").currentText == "A" and combo(window, "tumor").currentText == "B"
-    assert window.results.regionCombo.currentText == "A"
 
 
 def test_the_only_segment_that_is_not_known_is_said_and_offered_as_the_tumor(window):
@@ -213,6 +172,14 @@ def test_a_head_without_a_voxel_is_said_on_the_click(window):
     assert "no head segment with anything in it" in window.error_text
     assert not window.run.is_active and not window.widget.process.is_running
     window.screenshot("06-empty-head")
+
+
+def test_a_temporary_folder_that_cannot_be_written_to_is_said_on_the_click(window, tmp_path):
+    drawn_head(window)
+    window.run._temporary_folder = str(tmp_path / "gone")
+    window.click(window.synthesize_button)
+    assert "temporary folder could not be written to" in window.error_text and "Make room" in window.error_text
+    assert not window.run.is_active and window.synthesize_button.enabled
 
 
 def test_another_models_labels_are_asked_for(window):

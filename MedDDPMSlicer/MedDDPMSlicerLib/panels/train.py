@@ -8,6 +8,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from MedDDPMCore.base.errors import MedDDPMError
+
 from .. import paths
 from ..mrml.loss_plot import LossPlot
 from ..processes import training
@@ -97,8 +99,8 @@ class TrainPanel(Panel):
         tune = parameters.model if parameters.trainingFineTune else ""
         try:
             todo = training.commands(data, run, parameters.trainingSteps, parameters.trainingBatch, tune)
-        except OSError as error:
-            self._problem = _("The output folder cannot be written to: {error}.").format(error=error)
+        except (MedDDPMError, OSError) as error:
+            self._problem = str(error)
             self.refresh()
             return
         if run == self.process.run and self._plot is not None and self._plot.is_in_scene:

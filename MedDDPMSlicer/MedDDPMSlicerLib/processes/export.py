@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from MedDDPMCore.base.errors import LabelError, MedDDPMError, ResourceError, VolumeError
+from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 
 from ..mrml import drawn, grids, nrrd, results, scene
+from . import temporary
 from .command_process import CommandProcess
 
 DATASET_FOLDER = "MedDDPM-dataset"
@@ -150,12 +150,7 @@ class ExportProcess(CommandProcess):
     def prepare(self) -> Path:
         """A new folder for what the command is to read."""
         self.discard()
-        try:
-            self.folder = Path(tempfile.mkdtemp(prefix="MedDDPM-export-", dir=self._temporary))
-        except OSError as error:
-            raise ResourceError(
-                _("The temporary folder cannot be written to: {error}.").format(error=error), _("Make room on it.")
-            ) from error
+        self.folder = temporary.new_folder("MedDDPM-export-", self._temporary)
         return self.folder
 
     def export(self, arguments: list[str]) -> None:

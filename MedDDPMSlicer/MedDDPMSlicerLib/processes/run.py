@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from MedDDPMCore.base.errors import LabelError, MedDDPMError
 from ..mrml import drawn, grids, nrrd, original, results, scene, variants, views
 from ..pieces import Pieces
 from ..roles import Role
+from . import temporary
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ class SynthesisRun:
         return self._settings is not None
 
     def start(self, settings: RunSettings) -> None:
-        """Begin a run. Raises MedDDPMError, with nothing left behind, where no mask can be made of the segments."""
+        """Begin a run. Raises MedDDPMError, with nothing left behind, where no mask can be made of the segments, or no
+        temporary folder."""
         pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.segments, settings.mri)
         next(pieces)  # what is wrong with the segments is raised here
-        self._folder = Path(tempfile.mkdtemp(prefix="MedDDPM-", dir=self._temporary_folder))
+        self._folder = temporary.new_folder("MedDDPM-", self._temporary_folder)
         self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
         self.contrasts = []
         self._mri_name = settings.mri.GetName() if settings.mri is not None else ""
@@ -123,10 +124,7 @@ class SynthesisRun:
             if settings.edit is not None:
                 kind, files = "edit", (yield from self._write_edit(mask.geometry, source))
         except OSError as error:
-            raise MedDDPMError(
-                _("The temporary folder could not be written to: {error}.").format(error=error),
-                _("Make room on the disk, or choose another temporary folder in Slicer's settings."),
-            ) from error
+            raise temporary.unwritable(error) from error
         self.report = "\n".join(part for part in (mask.overlap_text(), self._said_of(source)) if part)
         if settings.preview:
             self._preview = results.add_preview(self._scene, self._transform_id(), f"{self._name} preview")
