@@ -64,7 +64,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.parameters = None
         self._gui_tags = []
         self._found_for = None
-        self._shown_choice = None
+        self._shown_choice = self._shown_result = None
         self._closed = False
         self._refreshing = False
         self.models = model_info.available(self._importedModels())
@@ -182,6 +182,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, node):
         self._disconnectGui()
         self.parameters, self._shown_choice = node, None
+        self._shown_result = node.result if node is not None else None
         for panel in self.panels.values():
             panel.bind(node)
         if node is not None:
@@ -241,6 +242,15 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         finally:
             self._refreshing = False
         self._followChoice()
+        if self.parameters.result is not self._shown_result:
+            self._followResult()
+
+    def _followResult(self):
+        """Leave nothing beside the result that is of an earlier one."""
+        self._shown_result = self.parameters.result
+        for panel in self.panels.values():
+            panel.new_result()
+        self.refresh()
 
     def _followChoice(self):
         """Show the MRI and the segmentation that were just chosen, and hide those of before."""
@@ -283,8 +293,11 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _runChanged(self):
         if self.parameters is not None and not self.run.is_active and self.run.results:
-            self.parameters.result = self.run.results[0]
-            self.run.results = []
+            (result, *_others), self.run.results = self.run.results, []
+            self._shown_result = self.parameters.result = result
+            if self.run.has_replaced:
+                self.parameters.output = result
+            self._followResult()
             self.panels["synthesize"].note_duration(self.run.seconds)
             self.jump_to_lesion()
         self.panels["synthesize"].refresh()

@@ -10,6 +10,7 @@ pytest.importorskip("slicer")
 import phantom
 import slicer
 import slicer.util
+from MedDDPMSlicerLib.mrml import three_d
 from test_window import HEAD_SHAPE, combo, drawn_head, head_volume
 from window import open_window, packages_are_there  # noqa: F401
 
@@ -182,6 +183,22 @@ def test_a_result_is_rendered_on_a_click_in_place_of_the_surfaces(window):
     assert slicer.app.layoutManager().layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     window.click(window.results.renderingCheckBox)
     assert not logic.GetFirstVolumeRenderingDisplayNode(result).GetVisibility()
+
+
+def test_a_new_result_is_rendered_in_place_of_the_one_before(window):
+    drawn_head(window)
+    first, second, mri = (head_volume(name) for name in ("First", "Second", "MRI of the user"))
+    for made in (first, second):
+        made.SetAttribute("MedDDPM.synthetic", "true")
+    window.parameters.result = first
+    window.host.process_events()
+    window.click(window.results.renderingCheckBox)
+    logic = slicer.modules.volumerendering.logic()
+    three_d.show_volume(logic, mri, True)
+    window.parameters.result = second
+    window.host.process_events()
+    assert [three_d.volume_is_shown(logic, node) for node in (first, second, mri)] == [False, True, True]
+    assert window.results.renderingCheckBox.checked
 
 
 def widest(widget):

@@ -219,6 +219,22 @@ def test_views_are_chosen_and_put_back(compared):
     assert layout.GetViewArrangement() == before and np.allclose(plane("Yellow"), yellow)
 
 
+def test_nothing_of_an_earlier_result_stays_beside_a_new_one(compared):
+    window, mri, node, ids, shown = compared
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    before = layout.GetViewArrangement()
+    window.choose(window.compare.viewsCombo, "Side by side")
+    window.click(window.compare.measureButton)
+    assert window.compare.lesionTable.isVisibleTo(window.widget.parent)
+    other = phantom.volume(MATRIX, SHAPE, "Other")
+    other.SetAttribute("MedDDPM.synthetic", "true")
+    window.parameters.result = other
+    window.host.process_events()
+    assert not window.compare.lesionTable.isVisibleTo(window.widget.parent) and not window.compare.compareMessage.text
+    assert window.compare.viewsCombo.currentText == "Fade between MRI and synthetic image"
+    assert layout.GetViewArrangement() == before and views.is_shown(slicer.mrmlScene, other)
+
+
 def test_maps_and_table_come_by_clicks(compared):
     window, mri, node, ids, shown = compared
     window.click(window.compare.measureButton)

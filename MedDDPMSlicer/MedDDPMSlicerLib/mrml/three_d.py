@@ -5,7 +5,7 @@ from __future__ import annotations
 import slicer
 
 from ..roles import Role
-from . import scene
+from . import results, scene
 
 
 def show_surfaces(segmentation, roles: tuple[Role, ...], segments: dict[str, tuple[str, ...]], visible: bool) -> None:
@@ -51,6 +51,16 @@ def volume_is_shown(logic, volume) -> bool:
     """Whether a volume is being rendered."""
     display = logic.GetFirstVolumeRenderingDisplayNode(volume) if volume is not None else None
     return display is not None and bool(display.GetVisibility())
+
+
+def move_rendering(logic, mrml_scene, volume) -> None:
+    """Render a volume (None: none) in place of every other synthetic one that is rendered now."""
+    nodes = scene.nodes_of(mrml_scene, "vtkMRMLScalarVolumeNode")
+    rendered = [node for node in nodes if results.is_synthetic(node) and volume_is_shown(logic, node)]
+    for node in rendered:
+        show_volume(logic, node, node is volume)
+    if rendered and volume is not None:
+        show_volume(logic, volume, True)
 
 
 def hide_other_volumes(logic, mrml_scene, volume) -> None:

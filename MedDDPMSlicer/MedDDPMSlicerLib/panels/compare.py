@@ -75,6 +75,18 @@ class ComparePanel(Panel):
         self.ui.lesionTable.setVisible(False)
         self._say("")
 
+    def new_result(self) -> None:
+        """Show it in the first of the ways, as a run does, where it is not shown yet."""
+        self._pieces.stop()
+        self.ui.lesionTable.setVisible(False)
+        self._say("")
+        self._leave_beside()
+        self.ui.viewsCombo.setCurrentIndex(0)
+        result = self._parameters.result
+        if result is None or self.window.views_are_taken or views.is_shown(slicer.mrmlScene, result):
+            return
+        self._show_views()
+
     def close(self) -> None:
         self._pieces.stop()
         self._beside.restore()

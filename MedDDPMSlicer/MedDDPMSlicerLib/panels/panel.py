@@ -141,6 +141,9 @@ class Panel:
     def refresh(self) -> None:
         """Show the present state."""
 
+    def new_result(self) -> None:
+        """Another image is the result, or none: what is shown of an earlier one goes."""
+
     def enter(self) -> None:
         """The user has come to the module."""
 

@@ -151,6 +151,9 @@ class SynthesizePanel(Panel):
             self._look(shown)
         self.refresh()
 
+    def new_result(self) -> None:
+        three_d.move_rendering(_rendering(), slicer.mrmlScene, self._parameters.result)
+
     def _look(self, shown: bool) -> None:
         """See that a 3D view is there and looks at what is shown."""
         if shown:

@@ -73,6 +73,8 @@ class SynthesisRun:
         self._temporary_folder = temporary_folder
         self.status = Status()
         self.results: list = []
+        self.has_replaced = False
+        """Whether the last results took the place of an earlier one."""
         self.seconds = 0.0
         """How long the last run took."""
         self.report = ""
@@ -282,7 +284,8 @@ class SynthesisRun:
             for volume in made:
                 results.share_window(volume, self._source())
         contrasts = yield from self._contrasts(made)
-        if settings.output is not None and self._scene.IsNodePresent(settings.output):
+        self.has_replaced = settings.output is not None and bool(self._scene.IsNodePresent(settings.output))
+        if self.has_replaced:
             made = results.replace(self._scene, made, settings.output)
         self._show(made[0])  # no turn of the event loop from here on: a cancel in it would leave the volumes behind
         self.results, self.contrasts, self.seconds = made, contrasts, float(event.get("seconds", 0))
