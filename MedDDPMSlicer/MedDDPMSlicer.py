@@ -349,20 +349,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return any(panel.takes_views for panel in self.panels.values())
 
     def set_others_aside(self, panel):
-        """Close every box but one, and let them rest; returns what brings them back."""
-        others = [other.widget for other in self.panels.values() if other is not panel]
-        opened = [widget for widget in others if not widget.collapsed]
-        for widget in others:
-            widget.collapsed, widget.enabled = True, False
-            widget.toolTip = _("This box rests while cases are read: close the study first.")
-
-        def bring_back():
-            for widget in others:
-                widget.enabled, widget.toolTip = True, ""
-            for widget in opened:
-                widget.collapsed = False
-
-        return bring_back
+        return panels.set_aside([other.widget for other in self.panels.values() if other is not panel])
 
     def copy_report(self):
         names = parameters.MedDDPMParameters.allParameters

@@ -773,11 +773,6 @@
   <name>MedDDPMSlicer</name>
   <message>
    <location filename="MedDDPMSlicer.py" />
-   <source>This box rests while cases are read: close the study first.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicer.py" />
    <source>The error report is in the clipboard.</source>
    <translation type="unfinished" />
   </message>
@@ -1694,6 +1689,14 @@
   <message>
    <location filename="MedDDPMSlicerLib/mrml/variants.py" />
    <source>“{name}” has no contrast.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>panels.__init__</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/__init__.py" />
+   <source>This box rests while cases are read: close the study first.</source>
    <translation type="unfinished" />
   </message>
  </context>

@@ -57,6 +57,12 @@ class SubprocessTransport:
             except BrokenPipeError:
                 pass  # its end is on the way through the queue
 
+    def wait(self, milliseconds):
+        end = time.monotonic() + milliseconds / 1000
+        while self._process is not None and time.monotonic() < end:
+            self.poll()
+            time.sleep(0.001)
+
     def kill(self):
         if self._process is not None:
             self._process.kill()

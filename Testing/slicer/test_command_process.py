@@ -79,8 +79,19 @@ def test_one_that_does_not_stop_is_killed(monkeypatch):
     assert session.ends == [""] and not session.process.is_running
 
 
-def test_close_ends_it_without_a_word():
-    session = Session(seconds=600)
+def test_close_lets_it_end_in_good_order_without_a_word(tmp_path):
+    kept = tmp_path / "kept"
+    session = Session(
+        seconds=600, program=PROGRAM.replace('print("stopped', f"open({str(kept)!r}, 'w'); print(\"stopped")
+    )
+    session.wait(lambda: session.lines)
+    session.process.close()
+    assert session.ends == [] and not session.process.is_running and kept.exists()
+
+
+def test_close_kills_one_that_does_not_end(monkeypatch):
+    monkeypatch.setattr("MedDDPMSlicerLib.processes.command_process.CLOSE_GRACE_MS", 50)
+    session = Session(program="import time; print('deaf', flush=True); time.sleep(600)")
     session.wait(lambda: session.lines)
     session.process.close()
     assert session.ends == [] and not session.process.is_running

@@ -16,7 +16,7 @@ import SimpleITK
 import slicer
 import slicer.util
 import tiny_models
-from window import open_window, packages_are_there  # noqa: F401
+from window import PATIENCE, open_window, packages_are_there  # noqa: F401
 
 SHAPE = (44, 48, 40)
 STEPS = 2000  # more than are made before Stop is pressed
@@ -114,6 +114,20 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     window.host.process_events()
     window.click(window.advanced.importButton)
     assert window.parameters.model == str(run / "model")
+
+
+def test_leaving_slicer_lets_a_training_save_its_checkpoint(window, images, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("MedDDPMSlicerLib.processes.command_process.CLOSE_GRACE_MS", int(1000 * PATIENCE))
+    run, process = tmp_path / "run", window.widget.panels["train"].process
+    window.parameters.trainingData, window.parameters.trainingRun = str(images), str(run)
+    window.parameters.trainingSteps, window.parameters.trainingBatch = STEPS, 1
+    window.widget.panels["train"].widget.collapsed = False
+    window.host.process_events()
+    window.click(window.train.trainButton)
+    window.wait(lambda: "loss" in window.train.trainStatus.text or not process.is_running)
+    assert process.is_running and not (run / "stage-0.pt").exists()
+    window.host.quit()
+    assert not process.is_running and (run / "stage-0.pt").is_file()
 
 
 def test_a_training_that_cannot_start_says_why(window, tmp_path, recipe):

@@ -69,11 +69,11 @@ def test_a_failure_ends_with_its_last_words(tmp_path):
     assert trained.problems == ["exit code 1. out of memory"]
 
 
-def test_close_ends_it_and_says_nothing(tmp_path):
+def test_close_saves_a_checkpoint_and_says_nothing(tmp_path):
     trained = Trained(tmp_path, 10_000, 0)
     trained.wait(lambda: trained.entries)
     trained.process.close()
-    assert trained.problems == [] and not trained.process.is_running
+    assert trained.problems == [] and not trained.process.is_running and training.has_checkpoint(tmp_path)
 
 
 def test_images_are_packed_first_unless_they_are(tmp_path):

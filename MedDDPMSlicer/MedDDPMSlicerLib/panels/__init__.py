@@ -6,6 +6,10 @@ CMakeLists.txt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from slicer.i18n import tr as _
+
 from .advanced import AdvancedPanel
 from .compare import ComparePanel
 from .edit import EditPanel
@@ -31,6 +35,22 @@ BOXES: dict[str, type[Panel]] = {
     "reader_study": ReaderStudyPanel,
 }
 """The boxes from top to bottom."""
+
+
+def set_aside(widgets: list) -> Callable[[], None]:
+    """Close these boxes and let them rest; returns what brings them back."""
+    opened = [widget for widget in widgets if not widget.collapsed]
+    for widget in widgets:
+        widget.collapsed, widget.enabled = True, False
+        widget.toolTip = _("This box rests while cases are read: close the study first.")
+
+    def bring_back():
+        for widget in widgets:
+            widget.enabled, widget.toolTip = True, ""
+        for widget in opened:
+            widget.collapsed = False
+
+    return bring_back
 
 
 def create(window: Window) -> dict[str, Panel]:

@@ -13,6 +13,8 @@ from .synthesis_process import LineReader
 NOT_STARTED = "it could not be started"
 """How a transport describes the end of a program that never began."""
 STOP_GRACE_MS = 60_000
+CLOSE_GRACE_MS = 20_000
+"""How long Slicer waits at its end for what is being completed."""
 _OWN_WORDS = "medddpm: "
 
 
@@ -51,8 +53,12 @@ class CommandProcess:
             self._transport.call_later(STOP_GRACE_MS, lambda stop=self._stops: self._kill_if_still(stop))
 
     def close(self) -> None:
-        """End it now, without a word: Slicer quits or the module is reloaded."""
+        """End it without a word, as Slicer quits or the module is reloaded: what is whole is kept, if that takes no
+        longer than CLOSE_GRACE_MS."""
         self._todo, self._on_line, self._on_end = [], lambda _text: None, lambda _problem: None
+        if self.is_running:
+            self.stop()
+            self._transport.wait(CLOSE_GRACE_MS)
         self._transport.kill()
 
     def _begin(self) -> None:

@@ -45,6 +45,11 @@ class QtTransport:
             self._process.kill()
             self._process.waitForFinished(2000)
 
+    def wait(self, milliseconds: int) -> None:
+        """Wait for the process to end by itself, no longer than so."""
+        if self._process is not None:
+            self._process.waitForFinished(milliseconds)
+
     def call_later(self, milliseconds: int, function) -> None:
         qt.QTimer.singleShot(milliseconds, function)
 

@@ -1,9 +1,10 @@
 """The worker process as the module sees it: start, ask, cancel, kill. The same code over QProcess and in tests.
 
 A transport carries bytes; it offers
-    start(program, arguments, folder), write(data), kill(), is_running(), call_later(milliseconds, function)
+    start(program, arguments, folder), write(data), wait(milliseconds), kill(), is_running(),
+    call_later(milliseconds, function)
 and calls on_output(data), on_error_output(data) and on_end(description), all in the main thread; kill() returns when
-on_end has been called.
+on_end has been called, wait() then or when the time is over.
 """
 
 from __future__ import annotations

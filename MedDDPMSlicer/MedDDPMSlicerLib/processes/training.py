@@ -67,7 +67,7 @@ def percent(run: Path | None, last: dict) -> int:
 class TrainingProcess(CommandProcess):
     """One run of the command line; `poll` reads what its log has gained, `on_end(problem)` hears of its end.
 
-    Asked to stop it saves a checkpoint; closed, it leaves the last one.
+    Asked to stop, or closed, it saves a checkpoint.
     """
 
     def __init__(self, transport, python: str, core_folder: str, on_end):
