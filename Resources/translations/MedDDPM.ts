@@ -1369,6 +1369,16 @@
   <name>mrml.lesions</name>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
+   <source>{name} (saved)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
+   <source>About {percent} % of the lesion lies outside the brain, in bone or scalp or below (estimated from the head).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/lesions.py" />
    <source>The tools keep a lesion inside the head: make the head first, under Head and tumor.</source>
    <translation type="unfinished" />
   </message>
@@ -1550,6 +1560,11 @@
  </context>
  <context>
   <name>mrml.scene</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/mrml/scene.py" />
+   <source>{ml} ml of {loser} lie in {winner} and count as {winner}.</source>
+   <translation type="unfinished" />
+  </message>
   <message>
    <location filename="MedDDPMSlicerLib/mrml/scene.py" />
    <source>The segment could not be stored.</source>
@@ -1854,6 +1869,14 @@
    <location filename="MedDDPMSlicerLib/panels/advanced.py" />
    <source>The weights were not imported.
 {problem}</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>panels.annotation</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/annotation.py" />
+   <source>SYNTHETIC: not for diagnosis</source>
    <translation type="unfinished" />
   </message>
  </context>
@@ -2374,7 +2397,7 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
-   <source>No GPU was found: the bundled model takes seconds to a minute, larger ones much longer.</source>
+   <source>No GPU was found: how long an image takes here is known after the first.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2609,6 +2632,11 @@
   <message>
    <location filename="MedDDPMSlicerLib/processes/export.py" />
    <source>Paint one, or choose a folder of masks.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/export.py" />
+   <source>Image {image} of {images}: step {step} of {total}</source>
    <translation type="unfinished" />
   </message>
   <message>

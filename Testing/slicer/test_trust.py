@@ -80,7 +80,7 @@ def test_without_a_gpu_the_time_of_the_last_run_is_said_before_the_click(no_dura
     setup = window.widget.panels["setup"]
     setup.state = dependencies.State(versions=(("torch", "2.9"),), machine="Linux x86_64")
     window.widget.refresh()
-    assert "No GPU was found: the bundled model takes seconds" in window.results.factsLabel.text
+    assert "known after the first" in window.results.factsLabel.text
     window.widget.panels["synthesize"].note_duration(95.0)
     window.widget.refresh()
     assert "about 1 min 35 s an image" in window.results.factsLabel.text

@@ -134,7 +134,8 @@ def shapes(bundled) -> dict[str, object]:
     from MedDDPMCore.lesions.library import saved_shapes
 
     known = {name.replace("_", " ").capitalize(): path for name, path in saved_shapes(bundled).items()}
-    return {**known, **{name if name not in known else f"{name} (saved)": p for name, p in saved_shapes().items()}}
+    saved = _("{name} (saved)")
+    return {**known, **{saved.format(name=n) if n in known else n: path for n, path in saved_shapes().items()}}
 
 
 def save_shape(lesions: Lesions, number: int, name: str):
@@ -196,9 +197,10 @@ def _outside_brain(lesions: Lesions, mask) -> list[str]:
     share = float((lesion & ~brain).sum() / lesion.sum())
     if share < _MUCH_OUTSIDE:
         return []
-    return [
-        f"About {share:.0%} of the lesion lies outside the brain, in bone or scalp or below (estimated from the head)."
-    ]
+    text = _(
+        "About {percent} % of the lesion lies outside the brain, in bone or scalp or below (estimated from the head)."
+    )
+    return [text.format(percent=round(100 * share))]
 
 
 def crosshair(mrml_scene) -> tuple[float, float, float]:

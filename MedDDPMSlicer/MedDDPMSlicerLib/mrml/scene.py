@@ -37,13 +37,14 @@ class Mask:
     overlaps: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def overlap_text(self) -> str:
-        """One sentence about the overlaps, or ""."""
+        """What the overlaps are, or ""."""
         voxel_ml = abs(np.linalg.det(self.geometry.ijk_to_ras[:3, :3])) / 1000
+        text = _("{ml} ml of {loser} lie in {winner} and count as {winner}.")
         parts = [
-            f"{count * voxel_ml:.1f} ml of {loser} lie in {winner} and count as {winner}"
+            text.format(ml=f"{count * voxel_ml:.1f}", loser=loser, winner=winner)
             for (loser, winner), count in self.overlaps.items()
         ]
-        return "; ".join(parts) + "." if parts else ""
+        return " ".join(parts)
 
 
 def nodes_of(mrml_scene, kind: str) -> list:

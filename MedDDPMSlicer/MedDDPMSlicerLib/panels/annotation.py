@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from ..mrml import results, scene
 
-TEXT = "SYNTHETIC: not for diagnosis"
+TEXT = _("SYNTHETIC: not for diagnosis")
 _EDGE = vtk.vtkCornerAnnotation.UpperEdge
 
 

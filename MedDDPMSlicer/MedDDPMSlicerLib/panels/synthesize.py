@@ -111,7 +111,7 @@ class SynthesizePanel(Panel):
             return ""
         seconds = slicer.util.settingsValue(self._duration_key(), 0.0, converter=float)
         if not seconds:
-            return _("No GPU was found: the bundled model takes seconds to a minute, larger ones much longer.")
+            return _("No GPU was found: how long an image takes here is known after the first.")
         return _("No GPU was found: about {time} an image on this computer.").format(time=_duration(seconds))
 
     def _duration_key(self) -> str:

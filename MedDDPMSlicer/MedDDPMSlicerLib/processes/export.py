@@ -183,7 +183,9 @@ class ExportProcess(CommandProcess):
             self.percent = 100 * done // cases
             return
         self.percent = int(100 * (done + event["share"]) / cases)
-        self.text = f"Image {done + 1} of {cases}: step {event['step']} of {event['total']}"
+        self.text = _("Image {image} of {images}: step {step} of {total}").format(
+            image=done + 1, images=cases, step=event["step"], total=event["total"]
+        )
 
     def _over(self, problem: str, on_end) -> None:
         self.discard()
