@@ -242,13 +242,23 @@ def test_closing_the_study_or_the_scene_loses_nothing(reader, study):
 
 def test_what_the_views_showed_comes_back_and_cases_are_not_saved_with_the_scene(reader, study, tmp_path):
     mri = phantom.volume(name="MRI")
-    slicer.util.setSliceViewerLayers(background=mri)
+    labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+    slicer.util.setSliceViewerLayers(background=mri, label=labels)
+    slices = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    for node in slices:
+        node.SetSliceOffset(7)
+        node.SetXYZOrigin(3, 4, 0)
+        node.SetFieldOfView(*(0.5 * side for side in node.GetFieldOfView()))
+    before = [(node.GetSliceOffset(), node.GetXYZOrigin(), node.GetFieldOfView()) for node in slices]
     reader.start(study)
+    for node in slices:
+        node.SetSliceOffset(-20)
     assert slicer.util.saveScene(str(tmp_path / "scene.mrml"))
     assert "case-00" not in (tmp_path / "scene.mrml").read_text(encoding="utf-8")
     reader.window.click(reader.ui.closeStudyButton)
     composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
-    assert composite.GetBackgroundVolumeID() == mri.GetID()
+    assert composite.GetBackgroundVolumeID() == mri.GetID() and composite.GetLabelVolumeID() == labels.GetID()
+    assert [(node.GetSliceOffset(), node.GetXYZOrigin(), node.GetFieldOfView()) for node in slices] == before
 
 
 def test_nothing_of_the_scene_is_seen_over_a_case_and_all_comes_back(reader, study):

@@ -144,6 +144,7 @@ class CaseView:
         self._scene = scene
         self._node = None
         self._before: dict | None = None
+        self._places: dict = {}
         self._layout: int | None = None
         self._hidden: list = []
 
@@ -153,7 +154,7 @@ class CaseView:
         Every case has one window and level, to begin with. VolumeError if it cannot be read.
         """
         if self._before is None:
-            self._before = views.layers(self._scene)
+            self._before, self._places = views.layers(self._scene), views.places(self._scene)
             self._hidden = views.hide_all(self._scene)
         node = slicer.vtkMRMLScalarVolumeNode()
         node.SetName(name)
@@ -179,12 +180,13 @@ class CaseView:
     def close(self) -> None:
         """Take the case out of the scene."""
         self._remove()
-        if self._before is not None:
-            views.restore(self._scene, self._before)
-            views.show_again(self._scene, self._hidden)
-            self._hidden = []
         if self._layout is not None:
             self._layout_node.SetViewArrangement(self._layout)
+        if self._before is not None:
+            views.restore(self._scene, self._before)
+            views.put_back(self._scene, self._places)
+            views.show_again(self._scene, self._hidden)
+            self._hidden = []
         self._before = self._layout = None
 
     def forget(self) -> None:

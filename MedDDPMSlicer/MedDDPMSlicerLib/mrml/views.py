@@ -61,6 +61,7 @@ def layers(scene) -> dict[str, tuple]:
         node.GetID(): (
             node.GetBackgroundVolumeID(),
             node.GetForegroundVolumeID(),
+            node.GetLabelVolumeID(),
             node.GetForegroundOpacity(),
             node.GetLinkedControl(),
         )
@@ -72,11 +73,28 @@ def restore(scene, saved: dict[str, tuple]) -> None:
     """Show again what `layers` saw; volumes that are gone since are left out."""
     for composite in _composites(scene):
         if composite.GetID() in saved:
-            background, foreground, opacity, linked = saved[composite.GetID()]
-            composite.SetBackgroundVolumeID(background if background and scene.GetNodeByID(background) else None)
-            composite.SetForegroundVolumeID(foreground if foreground and scene.GetNodeByID(foreground) else None)
+            *volumes, opacity, linked = saved[composite.GetID()]
+            there = [identity if identity and scene.GetNodeByID(identity) else None for identity in volumes]
+            composite.SetBackgroundVolumeID(there[0])
+            composite.SetForegroundVolumeID(there[1])
+            composite.SetLabelVolumeID(there[2])
             composite.SetForegroundOpacity(opacity)
             composite.SetLinkedControl(linked)
+
+
+def places(scene) -> dict[str, tuple]:
+    """Where each slice view is, its plane, middle and zoom, to be given back to `put_back`."""
+    return {node.GetID(): (_plane_of(node), node.GetXYZOrigin(), node.GetFieldOfView()) for node in _slices(scene)}
+
+
+def put_back(scene, saved: dict[str, tuple]) -> None:
+    """Move and zoom the slice views to where `places` saw them."""
+    for node in _slices(scene):
+        if node.GetID() in saved:
+            plane, origin, field = saved[node.GetID()]
+            _cut(node, plane)
+            node.SetXYZOrigin(*origin)
+            node.SetFieldOfView(*field)
 
 
 def jump_to(scene, point) -> None:
