@@ -82,7 +82,8 @@ def test_one_that_does_not_stop_is_killed(monkeypatch):
 def test_close_lets_it_end_in_good_order_without_a_word(tmp_path):
     kept = tmp_path / "kept"
     session = Session(
-        seconds=600, program=PROGRAM.replace('print("stopped', f"open({str(kept)!r}, 'w'); print(\"stopped")
+        seconds=600,
+        program=PROGRAM.replace('print("stopped', f"time.sleep(0.3); open({str(kept)!r}, 'w'); print(\"stopped"),
     )
     session.wait(lambda: session.lines)
     session.process.close()
