@@ -73,11 +73,24 @@ def find_mris(given: str | Path, masks: Sequence[Path], suffix: str = "") -> dic
 
     given: the MRI of the one mask; a CSV with the columns mask and mri, whose paths start from its folder; or a folder,
     in which a mask's MRI is called as the mask is without its kind (p1_seg: p1, p1_t1c), or lies in a folder of the
-    same name. suffix: what names of MRIs end with. VolumeError where there is none, or several could be meant;
+    same name. An MRI whose name begins as those of several masks do, p1_2_t1c as p1_seg and p1_2_seg, is that of the
+    longest. suffix: what names of MRIs end with. VolumeError where there is none, or several could be meant;
     MedDDPMError where one MRI is given for several masks.
     """
     given = Path(given)
     require_content(given)
+    found = _found(given, masks, suffix)
+    first_of: dict[Path, Path] = {}
+    for mask, mri in found.items():
+        if (first := first_of.setdefault(mri.resolve(), mask)) != mask:
+            raise MedDDPMError(
+                f"{mri} is the MRI of one patient, and is given for {shown(first)} and {shown(mask)}.",
+                f"{_HOW} Several masks of one patient: give one at a time.",
+            )
+    return found
+
+
+def _found(given: Path, masks: Sequence[Path], suffix: str) -> dict[Path, Path]:
     if given.suffix.lower() == ".csv":
         return _by_table(given, masks)
     files = volume_files(given) if given.is_dir() else []
@@ -91,13 +104,22 @@ def find_mris(given: str | Path, masks: Sequence[Path], suffix: str = "") -> dic
 
 
 def _by_name(folder: Path, images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
+    def beside(mask: Path, image: Path) -> bool:
+        return image.parent.name == mask.parent.name and image.parent != folder
+
+    patients = {mask: _KIND.sub("", stem(mask)) for mask in masks}
+    begins = {mask: re.compile(rf"{re.escape(name)}(?![a-z0-9])", re.IGNORECASE) for mask, name in patients.items()}
+    named: dict[Path, list[Path]] = {mask: [] for mask in masks}
+    nobodys = []
+    for image in images:
+        fits = {m: (beside(m, image), len(n)) for m, n in patients.items() if n and begins[m].match(stem(image))}
+        for mask in (mask for mask, how in fits.items() if how == max(fits.values())):
+            named[mask].append(image)
+        nobodys += [] if fits else [image]
     found = {}
     for mask in masks:
-        patient = _KIND.sub("", stem(mask))
-        named = re.compile(rf"{re.escape(patient)}(?![a-z0-9])", re.IGNORECASE)
-        beside = [path for path in images if path.parent.name == mask.parent.name and path.parent != folder]
-        fitting = [path for path in images if named.match(stem(path))] if patient else []
-        fitting = [path for path in fitting if path in beside] or fitting or beside
+        fitting = [path for path in named[mask] if beside(mask, path)] or named[mask]
+        fitting = fitting or [path for path in nobodys if beside(mask, path)]
         if len(images) == len(masks) == 1:
             fitting = list(images)
         if len(fitting) > 1:
@@ -115,7 +137,8 @@ def _by_table(table: Path, masks: Sequence[Path]) -> dict[Path, Path]:
         rows, _ = csv_rows(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VolumeError(f"{table} cannot be read as CSV: {error}.", "Save it as CSV in UTF-8.") from error
-    known, found = {mask.resolve(): mask for mask in masks}, {}
+    known = {mask.resolve(): mask for mask in masks}
+    found: dict[Path, Path] = {}
     for line, row in rows.items():
         if not row.get("mask") or not row.get("mri"):
             raise VolumeError(f"{table} lacks a mask or an mri in line {line}.", "It needs the columns mask and mri.")
@@ -125,6 +148,8 @@ def _by_table(table: Path, masks: Sequence[Path]) -> dict[Path, Path]:
         require_content(mri)
         if not mri.exists():
             raise VolumeError(f"{table} names {shown(mri)} in line {line}, which is not there.")
+        if known[mask.resolve()] in found:
+            raise VolumeError(f"{table} names {shown(mask)} again in line {line}.", "Each mask has one line.")
         found[known[mask.resolve()]] = mri
     return found
 
