@@ -178,6 +178,15 @@ def require_apart(out: str | Path, *inputs: str | Path | None) -> None:
             raise MedDDPMError(f"{out} is an input, and is not written over.", "Name another for what is made.")
 
 
+def require_new_volume(path: Path) -> None:
+    """MedDDPMError where a volume cannot be written to a file of that name, or one is there already: to be asked before
+    the volume is made."""
+    from ..volumes.writers import require_ending
+
+    require_new([path])
+    require_ending(path, labels=True)
+
+
 def require_new(paths: Iterable[Path]) -> None:
     """MedDDPMError where one of the files is there already."""
     for path in paths:

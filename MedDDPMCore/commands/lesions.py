@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import LabelError, MedDDPMError
 from . import console
-from .command import Commands, add_command, add_label_options, add_mri, label_mapping, read_mri, require_new
+from .command import (
+    Commands,
+    add_command,
+    add_label_options,
+    add_mri,
+    label_mapping,
+    read_mri,
+    require_new,
+    require_new_volume,
+)
 
 if TYPE_CHECKING:
     from ..lesions.tools import EditedMask
@@ -65,7 +74,11 @@ def add(commands: Commands) -> None:
 def _tool(
     tools: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str
 ) -> argparse.ArgumentParser:
-    p = add_command(tools, name, function, text)
+    def to_a_file(args: argparse.Namespace) -> int:
+        require_new_volume(Path(args.out))
+        return function(args)
+
+    p = add_command(tools, name, function if name == "sweep" else to_a_file, text)
     p.add_argument("mask")
     p.add_argument("out", help="folder for the masks" if name == "sweep" else "the new mask's file")
     _common(p)
@@ -126,7 +139,6 @@ def _change(args: argparse.Namespace, *by: float | list[float]) -> int:
 
 
 def _write(args: argparse.Namespace, edited: EditedMask) -> int:
-    require_new([Path(args.out)])
     edited.mask.write(args.out)
     _say(args, edited)
     print(args.out)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..base.files import make_folder
 from . import console
-from .command import EXIT_ERROR, Commands, add_command, new_folder, require_new
+from .command import EXIT_ERROR, Commands, add_command, new_folder, require_new, require_new_volume
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
 PICTURES = {"image": "closest_pairs.png", "features": "closest_pairs_by_features.png"}
@@ -46,7 +46,8 @@ def deface(args: argparse.Namespace) -> int:
 
     image, out = Path(args.image), Path(args.out)
     record = _record_beside(image)
-    require_new((out, sidecar(out)) if record else (out,))
+    require_new_volume(out)
+    require_new([sidecar(out)] if record else [])
     volume = Volume.read(image)
     head = Volume.read(args.mask, labels=True) if args.mask else head_mask(volume)
     require_together("mask", head, "image", volume)

@@ -23,7 +23,7 @@ from .command import (
     mask_reader,
     print_result,
     read_mri,
-    require_new,
+    require_new_volume,
 )
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def head_mask(args: argparse.Namespace) -> int:
     from ..volumes.plausible import doubt, doubt_image
     from ..volumes.volume import Volume
 
-    require_new([Path(args.out)])
+    require_new_volume(Path(args.out))
     mri, note = read_mri(args, args.image), ""
     if args.tumor is None:
         mask = make(mri)

@@ -23,6 +23,7 @@ from ..synthesis.output import (
 )
 from ..synthesis.plan import Settings
 from ..volumes.volume import Volume, reorient
+from ..volumes.writers import require_ending
 from .plan import EditPlan
 
 STATEMENT = (
@@ -86,5 +87,9 @@ def edit_identity(spec: ModelSpec, edit: EditPlan, settings: Settings, seed: int
 
 
 def edited_path(out: Path, stem: str, seed: int) -> Path:
-    """<out>/<stem>_edited_synthetic_seed<seed>.nii.gz; or `out` itself where it is called as volume files are."""
-    return out if names_a_file(out) else out / f"{stem}_edited_synthetic_seed{seed}.nii.gz"
+    """<out>/<stem>_edited_synthetic_seed<seed>.nii.gz; or `out` itself where it is called as volume files are.
+    VolumeError where that is a file that holds no image."""
+    if not names_a_file(out):
+        return out / f"{stem}_edited_synthetic_seed{seed}.nii.gz"
+    require_ending(out)
+    return out

@@ -39,9 +39,11 @@ def synthesize_files(
     written: list[Path] = []
     failed: dict[Path, str] = {}
     names = mask_names(masks) if names is None else names
-    _require_place(out, len(names), settings.samples, len(model.spec.modalities))
     seeds = range(settings.seed, settings.seed + settings.samples)
-
+    paths_of = {
+        mask: {seed: output_paths(out, names[mask], model.spec.modalities, seed) for seed in seeds} for mask in masks
+    }
+    _require_place(out, len(names), settings.samples)
     read = read or reader()
 
     def placed(path: Path) -> Plan:
@@ -55,10 +57,9 @@ def synthesize_files(
     hands = hands_beside(model.device)
     with Behind(hands, written.extend) as behind:
         for path, plan_of in ahead(placed, masks, hands):
-            paths = {seed: output_paths(out, names[path], model.spec.modalities, seed) for seed in seeds}
             try:
                 plan = model.fitted(plan_of())
-                done = {seed: is_done(model, plan, settings, seed, paths[seed], masks) for seed in seeds}
+                done = {seed: is_done(model, plan, settings, seed, paths_of[path][seed], masks) for seed in seeds}
             except (LabelError, VolumeError) as error:
                 if len(masks) == 1:
                     raise
@@ -78,12 +79,12 @@ def synthesize_files(
     return written, failed
 
 
-def _require_place(out: Path, masks: int, samples: int, modalities: int) -> None:
+def _require_place(out: Path, masks: int, samples: int) -> None:
     """An error where so many images cannot be written to `out`."""
     if samples < 1:
         raise MedDDPMError(f"The number of samples must be 1 or more, not {samples}.")
     file = names_a_file(out)
-    if file and (masks, samples, modalities) != (1, 1, 1):
+    if file and (masks, samples) != (1, 1):
         raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
     require_writable(out.parent if file else out)
 

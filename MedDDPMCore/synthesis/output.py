@@ -20,6 +20,7 @@ from ..version import __version__
 from ..volumes.files import ENDINGS
 from ..volumes.folder import is_volume_file
 from ..volumes.volume import Volume, resample_image
+from ..volumes.writers import require_ending
 from .plan import Plan, Settings
 
 FULL_SCALE = 1000
@@ -146,11 +147,12 @@ def output_path(folder: Path, stem: str, modality: str, seed: int) -> Path:
 
 def output_paths(out: Path, stem: str, modalities: Sequence[str], seed: int) -> dict[str, Path]:
     """Where each modality of an image goes: as of `output_path` in the folder `out`, or `out` itself where it is called
-    as volume files are. VolumeError where that is one file for several."""
+    as volume files are. VolumeError where that is one file for several, or one that holds no image."""
     if not names_a_file(out):
         return {name: output_path(out, stem, name, seed) for name in modalities}
     if len(modalities) > 1:
         raise VolumeError(f"{out} is one file, and several images are to be made.", "Name a folder.")
+    require_ending(out)
     return dict.fromkeys(modalities, out)
 
 

@@ -15,6 +15,7 @@ from MedDDPMCore.base.errors import VolumeError
 from MedDDPMCore.base.files import replacing
 from MedDDPMCore.volumes.voxels import Voxels
 
+Writer = Callable[[Voxels, BufferedIOBase, dict[str, str], int], None]
 COMPRESSION = 4
 """The usual level: higher ones take far longer and save a few percent of an image."""
 _COLOURS = ((0.87, 0.66, 0.55), (0.90, 0.25, 0.20), (0.95, 0.80, 0.25), (0.35, 0.65, 0.90))
@@ -34,9 +35,7 @@ def write(volume: Voxels, path: Path, metadata: dict[str, str], compression: int
     Raises VolumeError for an unknown ending or several channels, ResourceError for a full disk, a missing folder or no
     right to write. An older file of that name stays as it was then.
     """
-    writer = next((writer for ending, writer in _WRITERS.items() if path.name.lower().endswith(ending)), None)
-    if writer is None:
-        raise VolumeError(f"{path} cannot be written as that kind of file.", f"Use one of {', '.join(_WRITERS)}.")
+    writer = _writer_of(path, labels=volume.array.dtype.kind != "f")
     if volume.array.ndim != 3:
         raise VolumeError(
             f"A volume of shape {volume.array.shape} cannot be written to one file.", "Write one file a channel."
@@ -45,6 +44,22 @@ def write(volume: Voxels, path: Path, metadata: dict[str, str], compression: int
     text = {str(key): " ".join(str(value).split()) for key, value in metadata.items()}
     with replacing(path) as part, open(part, "wb") as stream:
         writer(volume, stream, text, compression)
+
+
+def require_ending(path: Path, labels: bool = False) -> None:
+    """VolumeError where a file of that name cannot hold an image, or, with `labels`, a segmentation: to be asked before
+    one is made for it."""
+    _writer_of(path, labels)
+
+
+def _writer_of(path: Path, labels: bool) -> Writer:
+    writer = next((writer for ending, writer in _WRITERS.items() if path.name.lower().endswith(ending)), None)
+    if writer is _write_segmentation and not labels:
+        raise VolumeError(f"{path}: a .seg.nrrd holds a segmentation, not an image.", "Write the image as .nrrd.")
+    if writer is None:
+        known = ", ".join(ending for ending, writer in _WRITERS.items() if labels or writer is not _write_segmentation)
+        raise VolumeError(f"{path} cannot be written as that kind of file.", f"Use one of {known}.")
+    return writer
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -104,8 +119,6 @@ def _write_nrrd(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str]
 
 def _write_segmentation(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str], compression: int) -> None:
     """A .seg.nrrd: one layer, a segment for each label that is named or present."""
-    if volume.array.dtype.kind == "f":
-        raise VolumeError("A .seg.nrrd holds a segmentation, not an image.", "Write the image as .nrrd.")
     names = volume.label_names or {}
     values = sorted({*names, *np.unique(volume.array).tolist()} - {0})
     extent = " ".join(f"0 {n - 1}" for n in volume.geometry.size)
@@ -151,7 +164,7 @@ def _write_mha(volume: Voxels, stream: BufferedIOBase, metadata: dict[str, str],
     stream.write(packed)
 
 
-_WRITERS: dict[str, Callable[[Voxels, BufferedIOBase, dict[str, str], int], None]] = {
+_WRITERS: dict[str, Writer] = {
     ".nii": _write_nifti,
     ".nii.gz": _write_nifti_gz,
     ".seg.nrrd": _write_segmentation,

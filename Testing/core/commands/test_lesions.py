@@ -21,6 +21,15 @@ def mask(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("command", [["lesion", "remove"], ["head-mask"], ["deface"]], ids=" ".join)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_made(tmp_path, capsys, command):
+    (tmp_path / "there.nii").touch()
+    for name, told in (("new.mhd", "cannot be written as that kind"), ("there.nii", "is there already")):
+        assert main([*command, str(tmp_path / "nowhere.nii"), str(tmp_path / name)]) == 1
+        said = capsys.readouterr().err
+        assert told in said and "nowhere" not in said
+
+
 def test_a_lesion_is_moved_by_numbers_as_slicer_shows_them(mask, tmp_path, capsys):
     out = tmp_path / "new.nii.gz"
     assert main(["lesion", "move", str(mask), str(out), "--by=30,-5,8"]) == 0

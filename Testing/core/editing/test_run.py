@@ -11,6 +11,7 @@ from small_models import NETWORK, write_model
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
 from MedDDPMCore.editing.check import USUAL, EditOptions, check_edit
+from MedDDPMCore.editing.output import edited_path
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
@@ -173,6 +174,13 @@ def test_the_file_says_that_it_is_partly_synthetic(model, case, tmp_path):
     assert record["synthetic"] and "Partly synthetic" in record["statement"]
     assert len(record["source_mri_sha256"]) == 64 and record["seed"] == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "out"] and len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_file_that_holds_no_image_is_refused_as_the_place_of_an_edit(tmp_path):
+    for name in ("x.mhd", "x.nhdr", "x.seg.nrrd"):
+        with pytest.raises(VolumeError, match=name):
+            edited_path(tmp_path / name, "scan", 0)
+    assert edited_path(tmp_path / "x.nrrd", "scan", 0) == tmp_path / "x.nrrd"
 
 
 def test_an_edit_is_sampled_by_ddpm_unless_another_sampler_is_asked_for(model, case, tmp_path):

@@ -114,6 +114,14 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_sampled(m
         synthesize_files(model, [mask_file], tmp_path / "out", Settings(), report=lambda *_: pytest.fail("it began"))
 
 
+@pytest.mark.parametrize("name", ["x.mhd", "x.nhdr", "x.seg.nrrd"])
+def test_a_file_that_holds_no_image_is_refused_before_anything_is_sampled(model, mask_file, tmp_path, name):
+    out = tmp_path / "out" / name
+    with pytest.raises(VolumeError, match=name):
+        synthesize_files(model, [mask_file], out, Settings(), report=lambda *_: pytest.fail("it began"))
+    assert not out.parent.exists()
+
+
 def test_two_masks_of_one_stem_get_images_of_two_names(model, mask_file, tmp_path):
     folder = tmp_path / "masks"
     for name in ("p1.nii.gz", "p1.nrrd", "deeper/p1.nii.gz"):
