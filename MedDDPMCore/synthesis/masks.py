@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import MedDDPMError, VolumeError, shown
-from ..base.reading import read_json
 from ..base.tables import csv_rows, named_in
 from ..volumes.folder import distinct_names, require_content, volume_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Volume
-from .output import sidecar, stem
+from .output import record_beside, stem
 
 _KIND = re.compile(r"[-_. ]?(mask|seg(m|mentation)?|tumou?r|labels?|lesions?|gtv)$", re.IGNORECASE)
 """What a mask's name ends with beside the patient's."""
@@ -52,7 +51,7 @@ def reader(
 def find_masks(path: str | Path) -> list[Path]:
     """The mask itself, or the volume files of a folder and those below, sorted by path.
 
-    VolumeError where there is none. Images that have a record of being synthetic beside them are no masks.
+    VolumeError where there is none. Images that have their record of being synthetic beside them are no masks.
     """
     path = Path(path)
     require_content(path)
@@ -60,7 +59,7 @@ def find_masks(path: str | Path) -> list[Path]:
         raise VolumeError(f"There is no file or folder {path}.")
     if not path.is_dir():
         return [path]
-    return [file for file in volume_files(path) if not _is_synthetic(file)] or [path]
+    return [file for file in volume_files(path) if record_beside(file) is None] or [path]
 
 
 def mask_names(masks: Sequence[Path]) -> dict[Path, str]:
@@ -152,11 +151,3 @@ def _by_table(table: Path, masks: Sequence[Path]) -> dict[Path, Path]:
             raise VolumeError(f"{table} names {shown(mask)} again in line {line}.", "Each mask has one line.")
         found[known[mask.resolve()]] = mri
     return found
-
-
-def _is_synthetic(path: Path) -> bool:
-    try:
-        record = read_json(sidecar(path))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("synthetic") is True

@@ -162,17 +162,27 @@ def names_a_file(out: Path) -> bool:
 
 
 def require_own(path: Path) -> None:
-    """VolumeError where a file is there that was not made here: it has no record beside it, nor does its header say
-    that it is synthetic."""
-    if (path.exists() or path.is_symlink()) and record_beside(path) is None and not says_synthetic(path):
-        raise VolumeError(f"{path} is there already, and is not written over.", "Name another file.")
+    """VolumeError where an image, its record or its picture would take the place of what was not made here, or belongs
+    to another image: of a file that has no record beside it and does not say that it is synthetic, of JSON that is no
+    record or is that of a neighbour of the same stem, of a picture without either."""
+    if record_beside(path) is not None:
+        return
+    made, record = says_synthetic(path), _record(sidecar(path))
+    neighbours = [other for other in _neighbours(path) if record is not None and record_beside(other) is not None]
+    for file, own in (
+        (path, made),
+        (sidecar(path), record is not None and not neighbours),
+        (picture_beside(path), made or record is not None),
+    ):
+        if (file.exists() or file.is_symlink()) and not own:
+            raise VolumeError(f"{file} is there already, and is not written over.", "Name another file.")
 
 
 def is_made(path: Path, wanted: Mapping[str, object]) -> bool:
     """Whether an image is there, whole, whose record says this. VolumeError where a file is there that says otherwise,
     or was not made here."""
-    record = record_beside(path)
     require_own(path)
+    record = record_beside(path)
     if record is None:
         return False
     if others := [f"{key} {record.get(key)}, not {value}" for key, value in wanted.items() if record.get(key) != value]:
@@ -207,15 +217,33 @@ def write_with_record(path: Path, volume: Volume, metadata: dict[str, str], reco
 
 
 def record_beside(path: Path) -> dict | None:
-    """The record of an image that is there and is the one that the record speaks of; else None.
+    """The record of a synthetic image that is there and is the one that the record speaks of; else None.
 
     Records of the first versions hold no hash: they are believed.
     """
+    record = _record(sidecar(path))
     try:
-        record, digest = read_json(sidecar(path)), sha256_of(path)
-        return record if record.get("image_sha256", digest) == digest else None
-    except (OSError, ValueError, AttributeError):
+        return record if record and record.get("image_sha256") in (None, sha256_of(path)) else None
+    except OSError:
         return None
+
+
+def _record(path: Path) -> dict | None:
+    """What a JSON file says of a synthetic image; None where there is no such file, or it says something else."""
+    try:
+        record = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("synthetic") is True else None
+
+
+def _neighbours(path: Path) -> list[Path]:
+    """The volume files beside a path whose record and picture would be called as its own."""
+    try:
+        beside = [other for other in path.parent.iterdir() if is_volume_file(other) and stem(other) == stem(path)]
+    except OSError:
+        return []
+    return [other for other in beside if other.name != path.name]
 
 
 def sidecar(path: Path) -> Path:

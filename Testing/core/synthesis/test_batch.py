@@ -103,9 +103,49 @@ def test_a_users_file_that_is_called_like_an_output_is_refused_and_an_own_one_wh
         synthesize_files(model, [mask_file], out, Settings())
     assert out.read_bytes() == b"a scan"
     for ending in (".nii", ".nii.gz", ".nrrd", ".mha"):
-        [path], _ = synthesize_files(model, [mask_file], tmp_path / f"own{ending}", Settings(steps=1))
+        [path], _ = synthesize_files(model, [mask_file], tmp_path / ending[1:] / f"own{ending}", Settings(steps=1))
         sidecar(path).unlink()
         assert synthesize_files(model, [mask_file], path, Settings(steps=1))[0] == [path]
+
+
+@pytest.mark.parametrize("ending", [".json", ".png"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_users_json_or_picture_is_not_written_over(model, mask_file, tmp_path, ending, beside):
+    """As dcm2niix and screenshots leave them beside a scan of that name, or alone."""
+    scan, other = tmp_path / "patient1.nii.gz", tmp_path / f"patient1{ending}"
+    other.write_text('{"Modality": "MR"}')
+    if beside:
+        scan.write_bytes(mask_file.read_bytes())
+    for out in (tmp_path / "patient1.nrrd", scan):
+        with pytest.raises(VolumeError, match="is there already"):
+            synthesize_files(model, [mask_file], out, Settings(), report=lambda *_: pytest.fail("it began"))
+    assert other.read_text() == '{"Modality": "MR"}' and not (tmp_path / "patient1.nrrd").exists()
+
+
+def test_a_users_scan_is_not_taken_for_an_own_image_because_of_json_beside_it(model, mask_file, tmp_path):
+    scan = tmp_path / "patient1.nii.gz"
+    scan.write_bytes(mask_file.read_bytes())
+    sidecar(scan).write_text('{"Modality": "MR"}')
+    [made] = model.synthesize(Volume.read(mask_file, labels=True), steps=1)
+    with pytest.raises(VolumeError, match="is there already"):
+        made.write(scan)
+    assert scan.read_bytes() == mask_file.read_bytes()
+
+
+def test_the_record_of_a_neighbour_of_the_same_stem_is_not_written_over(model, mask_file, tmp_path):
+    first = tmp_path / "made" / "x.nii.gz"
+    synthesize_files(model, [mask_file], first, Settings(steps=1))
+    with pytest.raises(VolumeError, match=r"x\.json is there already"):
+        synthesize_files(model, [mask_file], first.with_name("x.nrrd"), Settings(steps=1))
+    assert record_beside(first)
+    first.unlink()
+    assert synthesize_files(model, [mask_file], first, Settings(steps=1))[0] == [first], "the record was nobody's"
+
+
+def test_a_mask_beside_the_record_of_another_image_of_its_stem_stays_a_mask(model, mask_file, tmp_path):
+    out = mask_file.with_name("patient one.nrrd")
+    synthesize_files(model, [mask_file], out, Settings(steps=1))
+    assert record_beside(out) and find_masks(tmp_path) == [mask_file]
 
 
 def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_sampled(model, mask_file, tmp_path):
@@ -159,7 +199,7 @@ def test_stopped_at_any_moment_no_record_lies_beside_another_image(tmp_path, mon
     """An exception at each change of a name in turn stands for the end of the process."""
     path, old = tmp_path / "a.nii.gz", head(box((6, 6, 6), (60, 60, 60)))
     new = Volume(old.array + 1, old.geometry)
-    write_with_record(path, old, {}, {"which": "old"})
+    write_with_record(path, old, {}, {"synthetic": True, "which": "old"})
 
     def end_at(function, count=[0]):  # noqa: B006
         def changed(*arguments, **named):
@@ -173,7 +213,7 @@ def test_stopped_at_any_moment_no_record_lies_beside_another_image(tmp_path, mon
     with monkeypatch.context() as patched:
         patched.setattr(files, "_replace", end_at(files._replace))
         with pytest.raises(KeyboardInterrupt) if moment else contextlib.nullcontext():
-            write_with_record(path, new, {}, {"which": "new"})
+            write_with_record(path, new, {}, {"synthetic": True, "which": "new"})
     assert sidecar(path).exists() == (moment < 3)
     if record := record_beside(path):
         assert np.array_equal(Volume.read(path).array, (old if record["which"] == "old" else new).array)
@@ -190,7 +230,8 @@ from pathlib import Path
 array = np.random.default_rng(0).integers(0, 99, (40, 40, 40)).astype(np.int16)
 for number in range(100000):
     volume = Volume(array + number, Geometry.from_affine_ras(np.eye(4), array.shape))
-    write_with_record(Path(sys.argv[1]) / "a.nii.gz", volume, {}, {"first": int(volume.array[0, 0, 0])})
+    record = {"synthetic": True, "first": int(volume.array[0, 0, 0])}
+    write_with_record(Path(sys.argv[1]) / "a.nii.gz", volume, {}, record)
     print(number, flush=True)
 """
     path = tmp_path / "a.nii.gz"
