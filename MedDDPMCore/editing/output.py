@@ -81,6 +81,7 @@ def edit_identity(spec: ModelSpec, edit: EditPlan, settings: Settings, seed: int
     return {
         **identity(spec, edit.plan, settings, seed),
         "source_mri_sha256": edit.mri_sha256,
+        "source_mask_sha256": edit.before_sha256,
         "region_sha256": hashlib.sha256(np.packbits(edit.region).data).hexdigest(),
         **dataclasses.asdict(edit.options),
     }

@@ -28,6 +28,7 @@ class EditPlan:
     where the image is made anew; weight (z, y, x) 0..1: how much of it. levels: its intensities and the model's.
     contrast: in a scan of another contrast than the model's, that of the patient's own lesions to the tissue around
     them, counted from air; else None. plan: of the model, for the new mask. known: what the model is given.
+    mri_sha256, before_sha256: of the MRI's voxels, and of the lesions that it has.
     """
 
     mri: Volume
@@ -39,6 +40,7 @@ class EditPlan:
     plan: Plan
     known: KnownRegion
     mri_sha256: str
+    before_sha256: str
     options: EditOptions
     notes: tuple[str, ...] = ()
 
@@ -60,7 +62,9 @@ def plan_edit(model: Model, edit: CheckedEdit) -> EditPlan:
     region = _region(changed, head, edit_mask, mri, options, notes)
     bent, base = None, mri
     if options.mass_effect:
-        new = Volume(np.where(before == 0, after, 0).astype(np.uint8), mri.geometry)
+        new = Volume(np.where((before == 0) & region, after, 0).astype(np.uint8), mri.geometry)
+        if edit_mask and not edit.has_source:
+            notes.append("Mass effect: without a source mask, all lesions within the edit mask count as new.")
         bent, base = _bent(mri, head, new, scheme, options, notes)
     intensities, known = _known(
         model, plan, base, region=region, background=float(mri.array.min()), options=options, notes=notes
@@ -75,6 +79,7 @@ def plan_edit(model: Model, edit: CheckedEdit) -> EditPlan:
         plan=plan,
         known=known,
         mri_sha256=hashlib.sha256(np.ascontiguousarray(mri.array).data).hexdigest(),
+        before_sha256=hashlib.sha256(np.ascontiguousarray(before).data).hexdigest(),
         options=options,
         notes=(*plan.notes, *notes),
     )

@@ -11,7 +11,7 @@ from small_models import NETWORK, write_model
 from MedDDPMCore.base.errors import LabelError, MedDDPMError, VolumeError
 from MedDDPMCore.editing import fill
 from MedDDPMCore.editing.check import USUAL, EditOptions, check_edit
-from MedDDPMCore.editing.output import edited_path
+from MedDDPMCore.editing.output import edit_identity, edited_path
 from MedDDPMCore.editing.plan import plan_edit
 from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
@@ -146,6 +146,31 @@ def test_mass_effect_moves_tissue_outward_but_neither_outline_nor_what_is_far(mo
     assert moved[z, y, x] and not plan.region[z, y, x]
     # indices rise to the right: what lay nearer to the lesion, and is darker in this image, was pushed here
     assert result.volume.array[z, y, x] < mri.array[z, y, x]
+
+
+def test_beside_an_edit_mask_only_lesions_within_it_push_tissue(model):
+    mask = head(GEOMETRIES["upright"])
+    mri = Volume((mask.array * 100).astype(np.int16), mask.geometry)
+    away = head(mask.geometry, tumor=(-35.0, -10.0, 15.0)).array == 2
+    options = EditOptions(mass_effect=0.8)
+    plan = planned(model, mri, mask, edit_mask=Volume(away.astype(np.uint8), mask.geometry), options=options)
+    assert not plan.bent[0].any(), "the lesion of the mask lies elsewhere: nothing is put in"
+    both = Volume(np.where(away, 2, mask.array).astype(np.uint8), mask.geometry)
+    plan = planned(model, mri, both, edit_mask=Volume(away.astype(np.uint8), mask.geometry), options=options)
+    assert any("all lesions within the edit mask count as new" in note for note in plan.notes)
+    informed = planned(
+        model, mri, both, source=mask, edit_mask=Volume(away.astype(np.uint8), mask.geometry), options=options
+    )
+    assert plan.bent[0].any() and np.array_equal(plan.bent[0], informed.bent[0])
+
+
+def test_an_edit_of_another_source_mask_is_another_edit(model):
+    mask = head(GEOMETRIES["upright"])
+    mri, region = Volume((mask.array * 100).astype(np.int16), mask.geometry), Volume(mask.array // 2, mask.geometry)
+    healthy = Volume((mask.array > 0).astype(np.uint8), mask.geometry)
+    plans = [planned(model, mri, mask, source=source, edit_mask=region) for source in (mask, healthy, mask)]
+    first, corrected, again = (edit_identity(model.spec, plan, Settings(), 0) for plan in plans)
+    assert first == again != corrected
 
 
 def test_a_fine_stage_without_attention_works_around_the_region_alone(tmp_path, case, monkeypatch):
