@@ -16,6 +16,7 @@ import numpy as np
 from ..base.errors import MedDDPMError, VolumeError
 from ..base.files import new_folder
 from ..version import __version__
+from ..volumes.dicom import series_files
 from ..volumes.labels import LabelMapping
 from ..volumes.volume import Geometry, Volume, reorient
 from .burn_in import burn_in as with_word
@@ -221,7 +222,6 @@ def _require_within(point: np.ndarray, place: Geometry, what: str) -> None:
 def _first_of(source: Path, geometry: Geometry) -> Dataset:
     """The header of a slice of the source series, which must show the image's place."""
     import pydicom
-    import SimpleITK as sitk
 
     place = Volume.read(source).geometry
     if not source.is_dir():
@@ -232,8 +232,8 @@ def _first_of(source: Path, geometry: Geometry) -> Dataset:
             f"The middle of the image lies outside the series in {source}.",
             "Give the series that the mask was painted on; another patient's identity is never put on an image.",
         )
-    name = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(source))[0]
-    return pydicom.dcmread(name, stop_before_pixels=True)
+    with series_files(source) as names:
+        return pydicom.dcmread(names[0], stop_before_pixels=True)
 
 
 def _slices(values: np.ndarray, geometry: Geometry, header: Dataset) -> list[Dataset]:

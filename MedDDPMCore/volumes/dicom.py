@@ -92,14 +92,7 @@ def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
     segmentations, `labels` are read from the segmentation. What is not an image is passed over beside images. Raises
     VolumeError where there is no series, more than one, a missing or doubled slice, or a damaged file.
     """
-    with decoding(folder):
-        entries = sorted(folder.iterdir())
-    if odd := [path.name for path in entries if path.exists() and not (path.is_file() or path.is_dir())]:
-        raise VolumeError(f"{folder} holds pipes or devices ({odd[0]}).", "Give a folder of DICOM files alone.")
-    files = [path for path in entries if path.is_file() and not path.name.startswith(".")]
-    classes = {path: uid for path in files if (uid := sop_class(path))}
-    segmentations = [path for path, uid in classes.items() if uid in _SEGMENTATIONS]
-    others = [path for path, uid in classes.items() if _no_image(uid)]
+    entries, classes, segmentations, others = _sorted_out(folder)
     images = [path for path in classes if path not in segmentations and path not in others]
     if segmentations and (labels or not images):
         return read_file(_only(folder, segmentations, "segmentations"))
@@ -108,18 +101,41 @@ def read_folder(folder: Path, labels: bool = False, frames: str = "") -> Voxels:
         return read_file(_only(folder, multi if len(multi) == len(images) else images, "images"), frames)
     if others and not images:
         return read_file(others[0])
-    if not files:
-        folders = ", ".join(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
+    if not any(path.is_file() for path in entries):
+        folders = ", ".join(path.name for path in entries if path.is_dir())
         raise VolumeError(
             f"There is no DICOM series in {folder}, and no volume file.",
             f"Give the one of its folders that holds the slices themselves: {folders}." if folders else "It is empty.",
         )
+    with series_files(folder) as names:
+        return _read_series(names)
+
+
+@contextmanager
+def series_files(folder: Path) -> Iterator[list[str]]:
+    """The files of the one series of images in a folder, in the order of its slices, by names that GDCM can open while
+    the context lasts. Segmentations and what is no image are passed over. VolumeError where there is no series, more
+    than one, or a damaged file."""
+    entries, _, segmentations, others = _sorted_out(folder)
     passed_over = {*segmentations, *others}
+    files = [path for path in entries if path.is_file() and path not in passed_over]
     for path in files:
-        if path not in passed_over:
-            require_true_lengths(path)
-    with _plainly_named(folder, [path for path in files if path not in passed_over]) as place:
-        return _read_series(place, {str(path) for path in passed_over})
+        require_true_lengths(path)
+    with _plainly_named(folder, files) as place:
+        yield _one_series(place, {str(path) for path in passed_over})
+
+
+def _sorted_out(folder: Path) -> tuple[list[Path], dict[Path, str], list[Path], list[Path]]:
+    """What a folder holds that is not hidden, the DICOM files of that with their SOP classes, and which of them are
+    segmentations, and which no images."""
+    with decoding(folder):
+        entries = sorted(folder.iterdir())
+    if odd := [path.name for path in entries if path.exists() and not (path.is_file() or path.is_dir())]:
+        raise VolumeError(f"{folder} holds pipes or devices ({odd[0]}).", "Give a folder of DICOM files alone.")
+    entries = [path for path in entries if not path.name.startswith(".")]
+    classes = {path: uid for path in entries if path.is_file() and (uid := sop_class(path))}
+    segmentations = [path for path, uid in classes.items() if uid in _SEGMENTATIONS]
+    return entries, classes, segmentations, [path for path, uid in classes.items() if _no_image(uid)]
 
 
 @contextmanager
@@ -142,7 +158,7 @@ def _only(folder: Path, files: list[Path], what: str) -> Path:
     return files[0]
 
 
-def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
+def _one_series(folder: Path, passed_over: set[str]) -> list[str]:
     import SimpleITK as sitk
 
     with decoding(folder):
@@ -155,7 +171,14 @@ def _read_series(folder: Path, passed_over: set[str]) -> Voxels:
         raise VolumeError(
             f"{folder} holds {len(series)} DICOM series: {listed}.", "Give a folder that holds the one you want, alone."
         )
-    names = next(iter(series.values()))
+    return next(iter(series.values()))
+
+
+def _read_series(names: list[str]) -> Voxels:
+    """The volume of slices, given in their order."""
+    import SimpleITK as sitk
+
+    folder = Path(names[0]).parent
     if len(names) == 1:
         raise VolumeError(
             f"{folder} holds one slice ({Path(names[0]).name}); a 3D volume is needed.", "Export the whole series."

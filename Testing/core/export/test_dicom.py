@@ -22,6 +22,7 @@ from MedDDPMCore.cli import main
 from MedDDPMCore.export import dicom as export
 from MedDDPMCore.export.dicom import export_dicom, stored_values
 from MedDDPMCore.export.record import Record
+from MedDDPMCore.volumes import dicom
 from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, resample_image, resample_labels
 
 RECORD = Record(model="small", model_sha256="0123456789abcdef" * 4, seed=7, modality="T1", sampler="ddpm", steps=30)
@@ -278,6 +279,24 @@ def test_identity_is_kept_on_purpose_alone(tmp_path):
         assert getattr(kept, name) == getattr(original, name)
     assert str(kept.PatientName) == "Müller^Else" and "SYNTHETIC" in kept.SeriesDescription
     assert kept.SeriesInstanceUID != original.SeriesInstanceUID and kept.SOPInstanceUID != original.SOPInstanceUID
+
+
+def test_identity_is_that_of_the_images_whatever_else_lies_in_their_folder_and_however_that_is_called(
+    study, tmp_path, monkeypatch
+):
+    source = patient_series(tmp_path / "Müller", oblique())
+    segmentation = pydicom.dcmread(study / "SEG" / "mask.dcm")
+    segmentation.SeriesInstanceUID = "1.2.3"  # the first of the two by its number
+    segmentation.save_as(source / "other.dcm")
+    export_dicom([(image_on(oblique()), RECORD)], tmp_path / "kept", source=source)
+    assert slices_of(tmp_path / "kept")[0].PatientID == "MRN-4711"
+
+    monkeypatch.setattr(dicom, "_NEEDS_ASCII", True)
+    read, names = pydicom.dcmread, []
+    monkeypatch.setattr(pydicom, "dcmread", lambda name, **options: names.append(name) or read(name, **options))
+    export_dicom([(image_on(oblique()), RECORD)], tmp_path / "again", source=source)
+    assert names and all(str(name).isascii() for name in names)
+    assert slices_of(tmp_path / "again")[0].PatientID == "MRN-4711"
 
 
 def test_a_source_that_lies_elsewhere_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -99,9 +100,9 @@ def test_where_decoders_need_plain_names_a_series_of_other_names_is_read_from_a_
     first.rename(first.with_name("größe.dcm"))
     monkeypatch.setattr(dicom, "_NEEDS_ASCII", True)
     opened, read_series = [], dicom._read_series
-    monkeypatch.setattr(dicom, "_read_series", lambda place, *more: opened.append(place) or read_series(place, *more))
+    monkeypatch.setattr(dicom, "_read_series", lambda names: opened.extend(map(Path, names)) or read_series(names))
     assert np.array_equal(Volume.read(tmp_path / "Schädel").array, array.astype(int) * 2 - 5)
-    assert str(opened[0]).isascii() and not opened[0].exists()
+    assert all(str(path).isascii() and not path.exists() for path in opened)
 
 
 def test_one_slice_is_refused_and_the_folder_asked_for(tmp_path):
