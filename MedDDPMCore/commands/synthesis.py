@@ -142,14 +142,14 @@ def check_masks(args: argparse.Namespace, masks: list[Path], scheme: LabelScheme
         name = path.name if len(masks) == 1 else f"{names[path]} ({shown(path)})"
         try:
             given = read(path)
-            _, report = completed(given.mask, scheme, given.mapping, given.mri)
+            own, report = completed(given.mask, scheme, given.mapping, given.mri)
         except MedDDPMError as error:
             checked.append({"mask": path, "error": error.message, "hint": error.hint})
             lines, worst = [f"{name}: {error}"], EXIT_ERROR
         else:
             told = {"labels": report.present, "warnings": report.warnings, "notes": report.notes}
             checked.append({"mask": path, **told})
-            present = ", ".join(f"{name} {count} voxels" for name, count in report.present.items())
+            present = ", ".join(f"{name} {own.geometry.in_ml(count)}" for name, count in report.present.items())
             lines = ["\n  ".join([f"{name}: {present}", *report.warnings, *report.notes])]
         if not args.json:
             print(*lines)

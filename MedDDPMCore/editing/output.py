@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..base.pictures import before_and_after, save_png
-from ..lesions.shapes import voxel_ml
 from ..models.spec import ModelSpec
 from ..synthesis.output import (
     Making,
@@ -70,7 +69,7 @@ class Edited:
             "statement": STATEMENT,
             "edited": True,
             **edit_identity(making.spec, edit, making.settings, self.seed),
-            "region_ml": round(float(edit.region.sum()) * voxel_ml(edit.mri.geometry), 3),
+            "region_ml": round(float(edit.region.sum()) * edit.mri.geometry.voxel_ml, 3),
             "intensity": "the source image's own",
             "notes": edit.notes,
         }

@@ -10,7 +10,7 @@ import torch
 
 from ..base.errors import LabelError
 from ..diffusion.known_region import KnownRegion
-from ..lesions.shapes import lesions_of, voxel_ml
+from ..lesions.shapes import lesions_of
 from ..synthesis.synthesize import AIR, Model, Plan
 from ..volumes.labels import LabelScheme
 from ..volumes.volume import Volume, resample_image
@@ -90,7 +90,7 @@ def _bent(
 ) -> tuple[tuple[np.ndarray, np.ndarray], Volume]:
     """The mass effect of new lesions: where tissue moved (z, y, x) and the values there, and the whole image."""
     image, moved, furthest = pushed(mri, head, lesions_of(new, scheme), options.mass_effect)
-    moved_ml = moved.sum() * voxel_ml(mri.geometry)
+    moved_ml = moved.sum() * mri.geometry.voxel_ml
     notes.append(f"Mass effect: {moved_ml:.0f} ml of tissue are displaced, by up to {furthest:.1f} mm.")
     return (moved, image[moved]), Volume(image, mri.geometry)
 
@@ -114,7 +114,7 @@ def _known(
     unknown = np.clip(2 * on_model_grid.array, 0, 1)
     if not unknown.any():
         raise LabelError("The region to edit lies outside the model's field of view.", "Edit nearer to the brain.")
-    made_ml = float(region.sum()) * voxel_ml(image.geometry)
+    made_ml = float(region.sum()) * image.geometry.voxel_ml
     notes.append(f"{made_ml:.1f} ml of the image are made anew; all else is the patient's own.")
     return intensities, KnownRegion(
         torch.from_numpy(known)[None, None], torch.from_numpy(unknown)[None, None], options.rounds

@@ -38,12 +38,7 @@ class Lesion:
 
 def millilitres(array: np.ndarray, geometry: Geometry) -> float:
     """The volume of the non-zero voxels."""
-    return float(np.count_nonzero(array)) * voxel_ml(geometry)
-
-
-def voxel_ml(geometry: Geometry) -> float:
-    """The volume of one voxel, obliqueness and shear included."""
-    return abs(float(np.linalg.det(geometry.affine_lps[:3, :3]))) / 1000
+    return float(np.count_nonzero(array)) * geometry.voxel_ml
 
 
 def lesions_of(mask: Volume, scheme: LabelScheme) -> list[Lesion]:
@@ -132,7 +127,7 @@ def _covered(piece: Volume, grid: Geometry) -> np.ndarray:
     )
     z, y, x = (np.abs(np.arange(n) - (n - 1) / 2) / n for n in grid.shape)
     order = shares.sum(axis=0) - _TIE * (z[:, None, None] + y[:, None] + x)
-    count = max(1, round(millilitres(piece.array, piece.geometry) / voxel_ml(grid)))
+    count = max(1, round(millilitres(piece.array, piece.geometry) / grid.voxel_ml))
     kept = np.argpartition(order, -count, axis=None)[-count:]
     labels = np.zeros(order.size, piece.array.dtype)
     labels[kept] = values[shares.argmax(axis=0)].ravel()[kept]

@@ -39,7 +39,7 @@ def read(path: Path, labels: bool = False, frames: str = "") -> Voxels:
     try:
         voxels = _read(path, labels, frames)
         if voxels.array.ndim == 4:
-            voxels = voxels._replace(array=from_channels(voxels.array, path))
+            voxels = voxels._replace(array=from_channels(voxels.array, voxels.geometry, path))
     except VolumeError as error:
         if str(path) in error.message:
             raise

@@ -110,6 +110,16 @@ class Geometry:
         return triple(n * s for n, s in zip(self.size, self.spacing, strict=True))
 
     @property
+    def voxel_ml(self) -> float:
+        """The volume of one voxel, obliqueness and shear included."""
+        return abs(float(np.linalg.det(self.affine_lps[:3, :3]))) / 1000
+
+    def in_ml(self, voxels: int) -> str:
+        """The volume of so many voxels as users are told it: "12.3 ml"."""
+        ml = voxels * self.voxel_ml
+        return "less than 0.1 ml" if ml < 0.1 else f"{ml:.1f} ml"
+
+    @property
     def is_orthogonal(self) -> bool:
         """Whether the axes stand at right angles (to 1 in 1000)."""
         return bool(np.allclose(self.direction.T @ self.direction, np.eye(3), atol=1e-3))

@@ -141,7 +141,8 @@ class LabelScheme:
         meaning = self._meaning(names, mapping)
         unknown = {value: count for value, count in sizes.items() if value not in meaning}
         if unknown:
-            message, hint = self._unknown_text(unknown, names)
+            volume = labels if isinstance(labels, Volume) else _in_ras(array)
+            message, hint = self._unknown_text(unknown, names, volume.geometry)
             raise LabelError(message, GRADED_HINT if not names and is_graded(array) else hint)
         scheme_values = {**self.values, "background": 0}
         mapped = np.zeros(array.shape, np.uint8)
@@ -215,9 +216,9 @@ class LabelScheme:
     def _listing(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.values.items())
 
-    def _unknown_text(self, unknown: dict[int, int], names: dict[int, str]) -> tuple[str, str]:
+    def _unknown_text(self, unknown: dict[int, int], names: dict[int, str], geometry: Geometry) -> tuple[str, str]:
         listed = [
-            f"{value}{f' {names[value]!r}' if value in names else ''} ({count} voxels)"
+            f"{value}{f' {names[value]!r}' if value in names else ''} ({geometry.in_ml(count)})"
             for value, count in sorted(unknown.items())[:10]
         ]
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
@@ -246,15 +247,16 @@ class LabelScheme:
         body = where_labels(volume.array, (self.values[name] for name in self.required))
         outside = lesion & ~_enclosed(body, lesion, volume.geometry.spacing)
         count = int(outside.sum())
+        size, left_out = (volume.geometry.in_ml(voxels) for voxels in (total, count))
         if count == total:
             raise LabelError(
-                f"The lesion lies outside the {self.required[0]}: none of its {total} voxels is within it.",
+                f"The lesion ({size}) lies outside the {self.required[0]}: none of it is within.",
                 "Were the two painted on images that are not registered? Check them together in 3D Slicer.",
             )
         if count:
             volume.array[outside] = 0
             report.warnings.append(
-                f"{max(1, round(100 * count / total))} % of the lesion ({count} of {total} voxels) lies outside the "
+                f"{max(1, round(100 * count / total))} % of the lesion ({left_out} of {size}) lies outside the "
                 f"{self.required[0]} and is left out."
             )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from MedDDPMCore.base.errors import VolumeError
+from MedDDPMCore.volumes.geometry import Geometry
 from MedDDPMCore.volumes.names import is_generic, label_of
 from MedDDPMCore.volumes.voxels import corners, warn
 
@@ -65,7 +66,7 @@ def _name(header: dict[str, str], number: int) -> str:
     return kind[1] if kind and is_generic(name) and label_of(kind[1], _KNOWN) else name
 
 
-def from_channels(array: np.ndarray, path: Path) -> np.ndarray:
+def from_channels(array: np.ndarray, geometry: Geometry, path: Path) -> np.ndarray:
     """A label map's channels (z, y, x, channel) to labels (z, y, x); VolumeError says what they hold if no labels.
 
     Channels of 0 and one whole number: if each voxel lies in exactly one (one-hot), the one that fills the image's
@@ -83,7 +84,7 @@ def from_channels(array: np.ndarray, path: Path) -> np.ndarray:
         if (covered == 1).all():
             return _of_one_hot(inside, path, "as one-hot")
         overlap = int((covered > 1).sum())
-        more = f"; where they overlap ({overlap} voxels) the smallest is on top" if overlap else ""
+        more = f"; where they overlap ({geometry.in_ml(overlap)}) the smallest is on top" if overlap else ""
         warn(f"{path} is read by its {channels} channels: the first as label 1, channel n as label n + 1{more}.")
         return merge([inside[..., channel] for channel in range(channels)], list(range(1, channels + 1)))
     if low >= 0 and np.abs(array.sum(axis=-1) - 1).max() < 0.01:

@@ -45,7 +45,7 @@ def test_check_examines_the_head_as_the_run_would_and_what_the_user_says_overrul
     assert main(check) == 1
     assert "too small" in capsys.readouterr().out
     assert main([*check, "--mri", str(patient / "mri.nii.gz")]) == 0
-    assert "tumor" in capsys.readouterr().out
+    assert "tumor 7.3 ml" in capsys.readouterr().out
     assert main([*check, "--labels", "head=1"]) == 0
     assert "too small" in capsys.readouterr().out
     assert not (patient / "out").exists()

@@ -50,9 +50,9 @@ def test_no_tumor_is_a_healthy_head_and_a_note(mask):
     assert report.missing == ("tumor",) and "none will be made" in report.notes[0] and report.warnings == []
 
 
-def test_unknown_values_are_counted_and_the_way_to_map_them_shown(mask):
+def test_unknown_values_are_measured_and_the_way_to_map_them_shown(mask):
     mask.array[25, 25, 20:23] = 7
-    with pytest.raises(LabelError, match=r"7 \(3 voxels\)") as caught:
+    with pytest.raises(LabelError, match=r"7 \(0\.2 ml\)") as caught:
         WHOLE_HEAD.validate(mask)
     assert "--labels tumor=7" in caught.value.hint and "head=1" in caught.value.hint
 
@@ -108,7 +108,7 @@ def test_two_segments_of_one_name_are_both_that_label(mask):
 def test_a_lesion_outside_the_head_is_refused(mask):
     mask.array[mask.array == 2] = 1
     mask.array[:3, :3, :3] = 2
-    with pytest.raises(LabelError, match="lies outside the head") as caught:
+    with pytest.raises(LabelError, match=r"1\.7 ml\) lies outside the head") as caught:
         WHOLE_HEAD.validate(mask)
     assert "registered" in caught.value.hint
 
@@ -116,7 +116,7 @@ def test_a_lesion_outside_the_head_is_refused(mask):
 def test_a_lesion_partly_outside_the_head_is_warned_of_and_that_part_left_out(mask):
     mask.array[:3, :3, :3] = 2
     report = WHOLE_HEAD.validate(mask)
-    assert "27 of" in report.warnings[0] and "left out" in report.warnings[0]
+    assert "(1.7 ml of" in report.warnings[0] and "left out" in report.warnings[0]
     applied = WHOLE_HEAD.apply(mask)
     assert not applied[:3, :3, :3].any() and (applied == 2).sum() == (mask.array == 2).sum() - 27
     assert (mask.array[:3, :3, :3] == 2).all()

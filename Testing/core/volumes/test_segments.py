@@ -63,7 +63,7 @@ def test_one_hot_channels_are_read_as_labels_and_said(tmp_path, axis):
 
 def test_channels_without_background_are_labels_from_one_and_the_smaller_is_on_top(tmp_path):
     regions = np.stack([LABELS > 0, LABELS == 2], axis=-1).astype(np.float32)
-    with pytest.warns(UserWarning, match=r"channel n as label n \+ 1; where they overlap \(2 voxels\)"):
+    with pytest.warns(UserWarning, match=r"channel n as label n \+ 1; where they overlap \(less than 0\.1 ml\)"):
         read = Volume.read(save(tmp_path / "a.nii", regions), labels=True)
     assert np.array_equal(read.array, LABELS)
 

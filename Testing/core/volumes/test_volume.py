@@ -49,10 +49,11 @@ def test_ras_and_lps_differ_in_the_signs_of_x_and_y():
     assert np.allclose(geometry.affine_ras @ [1, 1, 1, 1], [-6, -8, 10, 1])
 
 
-def test_the_centre_and_extent_are_those_of_voxel_edges():
+def test_centre_extent_and_volume_are_those_of_voxel_edges():
     geometry = Geometry((2, 3, 4), (1, 2, 3), (0, 0, 0), np.eye(3))
     assert np.allclose(geometry.centre, [1.5, 2, 1.5])
     assert geometry.extent_mm == (4, 6, 6)
+    assert (geometry.in_ml(1000), geometry.in_ml(16)) == ("6.0 ml", "less than 0.1 ml")
 
 
 @pytest.mark.parametrize(
