@@ -138,7 +138,7 @@ def dicom(args: argparse.Namespace) -> int:
     """Synthetic image -> DICOM study."""
     from ..export.dicom import export_dicom, require_dicom
     from ..export.record import read_record
-    from ..synthesis.output import sidecar
+    from ..synthesis.output import require_own_record, sidecar
     from ..volumes.labels import BRATS
     from ..volumes.volume import Volume
 
@@ -150,6 +150,8 @@ def dicom(args: argparse.Namespace) -> int:
     require_dicom()
     if args.record and len(args.image) > 1:
         raise MedDDPMError("--record names the record of one image.", "Let each image's record lie beside it.")
+    for image in args.image if not args.record else []:
+        require_own_record(Path(image))
     records = [read_record(Path(args.record or sidecar(Path(image)))) for image in args.image]
     images = [Volume.read(image) for image in args.image]
     mask = Volume.read(args.mask, labels=True) if args.mask else None

@@ -40,11 +40,12 @@ def deface(args: argparse.Namespace) -> int:
     from ..anatomy.deface import deface as without_face
     from ..anatomy.head import head_mask
     from ..export.record import read_record
-    from ..synthesis.output import sidecar, write_with_record
+    from ..synthesis.output import require_own_record, sidecar, write_with_record
     from ..volumes.same_world import require_together
     from ..volumes.volume import Volume
 
     image, out = Path(args.image), Path(args.out)
+    require_own_record(image)
     record = _record_beside(image)
     require_new_volume(out)
     require_new([sidecar(out)] if record else [])

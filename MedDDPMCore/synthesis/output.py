@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import VolumeError
+from ..base.errors import VolumeError, shown
 from ..base.files import sha256_of, together, write_json
 from ..base.pictures import overview, save_png
 from ..base.reading import read_json
@@ -168,10 +168,9 @@ def require_own(path: Path) -> None:
     if record_beside(path) is not None:
         return
     made, record = says_synthetic(path), _record(sidecar(path))
-    neighbours = [other for other in _neighbours(path) if record is not None and record_beside(other) is not None]
     for file, own in (
         (path, made),
-        (sidecar(path), record is not None and not neighbours),
+        (sidecar(path), record is not None and _whose_record(path) is None),
         (picture_beside(path), made or record is not None),
     ):
         if (file.exists() or file.is_symlink()) and not own:
@@ -237,13 +236,23 @@ def _record(path: Path) -> dict | None:
     return record if isinstance(record, dict) and record.get("synthetic") is True else None
 
 
-def _neighbours(path: Path) -> list[Path]:
-    """The volume files beside a path whose record and picture would be called as its own."""
+def require_own_record(path: Path) -> None:
+    """VolumeError where the record beside an image is that of another of the same stem, as a.json of a.nrrd lies beside
+    a scan a.nii.gz, too."""
+    if record_beside(path) is None and (other := _whose_record(path)):
+        raise VolumeError(
+            f"{sidecar(path)} is the record of {shown(other.name)}, not of {shown(path.name)}.",
+            "Give the image that was made; or, where both were, give one of them another name with its own record.",
+        )
+
+
+def _whose_record(path: Path) -> Path | None:
+    """The other image of the same stem, beside a path, whose record lies beside both; None where there is none."""
     try:
         beside = [other for other in path.parent.iterdir() if is_volume_file(other) and stem(other) == stem(path)]
     except OSError:
-        return []
-    return [other for other in beside if other.name != path.name]
+        return None
+    return next((other for other in beside if other.name != path.name and record_beside(other) is not None), None)
 
 
 def sidecar(path: Path) -> Path:

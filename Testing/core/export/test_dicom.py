@@ -22,6 +22,7 @@ from MedDDPMCore.cli import main
 from MedDDPMCore.export import dicom as export
 from MedDDPMCore.export.dicom import export_dicom, stored_values
 from MedDDPMCore.export.record import Record
+from MedDDPMCore.synthesis.output import write_with_record
 from MedDDPMCore.volumes import dicom
 from MedDDPMCore.volumes.volume import Geometry, Volume, direction_of_axes, resample_image, resample_labels
 
@@ -344,6 +345,17 @@ def test_what_cannot_be_a_dicom_series_is_refused(tmp_path):
         far = head(box((8, 8, 8), (190, 230, 220), centre=(500, 0, 0)), tumor=(500, 0, 0))
         export_dicom([(image_on(geometry), RECORD)], tmp_path / "out", far)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_scan_beside_the_record_of_a_synthetic_image_of_its_stem_is_not_called_synthetic(tmp_path, capsys):
+    scan = tmp_path / "a.nii.gz"
+    image_on(oblique()).write(scan)
+    values = {"synthetic": True, "model": "small", "model_sha256": "ab" * 32, "seed": 7, "modality": "T1"}
+    write_with_record(tmp_path / "a.nrrd", head(oblique()), {}, values)
+    for command, out in (("dicom", "out"), ("deface", "out.nii.gz")):
+        assert main([command, str(scan), str(tmp_path / out)]) == 1
+        assert "is the record of a.nrrd, not of a.nii.gz" in capsys.readouterr().err and not (tmp_path / out).exists()
+    assert main(["dicom", str(tmp_path / "a.nrrd"), str(tmp_path / "out")]) == 0
 
 
 def test_an_image_without_a_record_is_not_called_synthetic(tmp_path, capsys):
