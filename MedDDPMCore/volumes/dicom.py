@@ -146,8 +146,9 @@ def _plainly_named(folder: Path, files: list[Path]) -> Iterator[Path]:
         return
     root = next((path for path in (tempfile.gettempdir(), os.environ.get("PUBLIC")) if path and path.isascii()), None)
     with tempfile.TemporaryDirectory(dir=root) as copy:
-        for number, path in enumerate(files):
-            shutil.copyfile(path, Path(copy) / (path.name if path.name.isascii() else f"slice-{number}.dcm"))
+        for path in files:
+            name = path.name if path.name.isascii() else path.name.encode("punycode").decode("ascii")
+            shutil.copyfile(path, Path(copy) / name)
         yield Path(copy)
 
 

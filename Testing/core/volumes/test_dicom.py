@@ -96,8 +96,9 @@ def test_what_is_no_image_is_passed_over_beside_a_series(tmp_path):
 def test_where_decoders_need_plain_names_a_series_of_other_names_is_read_from_a_copy(tmp_path, monkeypatch):
     array = write_series(tmp_path / "Schädel")
     write_object(tmp_path / "Schädel" / "rs.dcm", RTStructureSetStorage)
-    first = sorted((tmp_path / "Schädel").iterdir())[0]
+    first, second, *_ = sorted((tmp_path / "Schädel").iterdir())
     first.rename(first.with_name("größe.dcm"))
+    second.rename(second.with_name("slice-3.dcm"))
     monkeypatch.setattr(dicom, "_NEEDS_ASCII", True)
     opened, read_series = [], dicom._read_series
     monkeypatch.setattr(dicom, "_read_series", lambda names: opened.extend(map(Path, names)) or read_series(names))
