@@ -19,6 +19,7 @@ from .command import (
     label_mapping,
     print_result,
     read_mri,
+    require_apart,
 )
 
 
@@ -71,6 +72,7 @@ def edit(args: argparse.Namespace) -> int:
         raise VolumeError(f"{out} is one file, and {args.samples} images are to be made.", "Name a folder.")
     paths = {seed: edited_path(out, stem(args.mri), seed) for seed in range(args.seed, args.seed + args.samples)}
     for path in paths.values():
+        require_apart(path, args.mri, args.mask, args.source, args.edit_mask)
         require_own(path)
     spec = ModelSpec.read(find_model(args.model))
     mapping = label_mapping(args, spec.labels, args.mask)

@@ -90,6 +90,16 @@ def test_words_where_numbers_belong_are_refused_and_nothing_is_written(mask, tmp
     assert "not 3 numbers" in capsys.readouterr().err and not out.exists()
 
 
+def test_an_edit_of_a_synthetic_image_is_not_written_over_that_image(mask, tmp_path, capsys):
+    made = tmp_path / "made.nii.gz"
+    labels = Volume.read(mask, labels=True)
+    Volume(labels.array.astype(np.int16) * 200, labels.geometry).write(made, {"SYNTHETIC": "T1"})
+    before = made.read_bytes()
+    options = ["--model", str(write_model(tmp_path / "small")), "--steps", "1", "--device", "cpu"]
+    assert main(["edit", str(made), str(mask), str(made), *options]) == 1
+    assert "is an input" in capsys.readouterr().err and made.read_bytes() == before
+
+
 def test_an_mri_is_edited_from_the_difference_of_two_masks(mask, tmp_path, capsys):
     model = write_model(tmp_path / "small")
     labels = Volume.read(mask, labels=True)
