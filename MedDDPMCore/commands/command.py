@@ -171,6 +171,18 @@ def new_folder(path: str) -> Path:
     return folder
 
 
+def begun_folder(path: str, cache: str, files: Iterable[str]) -> Path:
+    """A new folder with a folder `cache` in it, or one that holds nothing but that and some of these files, which is
+    gone on with. MedDDPMError where it holds anything else."""
+    from ..volumes.folder import is_hidden
+
+    folder, ours = Path(path), {cache, *files}
+    if (folder / cache).is_dir() and all(e.name in ours or is_hidden(e, folder) for e in folder.iterdir()):
+        return folder
+    make_folder(new_folder(path) / cache)
+    return folder
+
+
 def require_apart(out: str | Path, *inputs: str | Path | None) -> None:
     """MedDDPMError where what is to be written is one of the inputs, by whatever name."""
     for path in inputs:

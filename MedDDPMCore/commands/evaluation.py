@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.errors import EvaluationError
 from . import console
-from .command import Commands, add_command, add_json, print_result, require_apart, require_new
+from .command import Commands, add_command, add_json, begun_folder, print_result, require_apart, require_new
 
 
 def add(commands: Commands) -> None:
@@ -16,7 +16,12 @@ def add(commands: Commands) -> None:
     p = add_command(commands, "evaluate", evaluate, "Compare a folder of synthetic images with one of real images.")
     p.add_argument("real", help="folder of real images")
     p.add_argument("synthetic", help="folder of synthetic images")
-    p.add_argument("out", nargs="?", default="evaluation", help="folder for the report (default: evaluation)")
+    p.add_argument(
+        "out",
+        nargs="?",
+        default="evaluation",
+        help="folder for the report; one that was begun is gone on with (default: evaluation)",
+    )
     p.add_argument("--real-suffix", default="", help="what the names of real images end with, such as _T1")
     p.add_argument("--synthetic-suffix", default="", help="what the names of synthetic images end with")
     p.add_argument("--model", default="default", help="name or folder of a model whose grid all are brought to")
@@ -71,10 +76,11 @@ def figures(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Two folders of images -> a report."""
-    from ..evaluation.metrics.report import MARKDOWN_FILE, evaluate_folders
+    from ..evaluation.metrics.report import CACHE, FILES, MARKDOWN_FILE, evaluate_folders
 
     out = Path(args.out)
     require_apart(out, args.real, args.synthetic)
+    begun_folder(args.out, CACHE, FILES)
     with console.bar(args) as bar:
 
         def progress(done: int, total: int, what: str) -> None:

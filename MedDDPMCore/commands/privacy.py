@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..base.files import make_folder
 from . import console
-from .command import EXIT_ERROR, Commands, add_command, new_folder, require_new, require_new_volume
+from .command import EXIT_ERROR, Commands, add_command, begun_folder, require_new, require_new_volume
 
 REPORT, TABLE, CACHE = "privacy.md", "pairs.csv", "cache"
 PICTURES = {"image": "closest_pairs.png", "features": "closest_pairs_by_features.png"}
@@ -90,7 +89,7 @@ def privacy(args: argparse.Namespace) -> int:
     real = find_images(args.against, args.real_suffix)
     held_out = find_images(args.held_out, args.real_suffix) if args.held_out else []
     network = load_features(args.features, args.features_sha256, pick_device(args.device))
-    folder = _folder(args.out) if args.out else None
+    folder = begun_folder(args.out, CACHE, {REPORT, TABLE, *PICTURES.values()}) if args.out else None
     with console.bar(args, len(real) + len(synthetic) + len(held_out), "image") as bar:
         report = compare(
             synthetic,
@@ -108,14 +107,3 @@ def privacy(args: argparse.Namespace) -> int:
         write_text(folder / REPORT, markdown(report))
     print(markdown(report), end="")
     return EXIT_ERROR if report.copies.any() else 0
-
-
-def _folder(path: str) -> Path:
-    """A new folder, or one that holds nothing but what this command writes."""
-    folder = Path(path)
-    ours = {REPORT, TABLE, CACHE, *PICTURES.values()}
-    if (folder / CACHE).is_dir() and {entry.name for entry in folder.iterdir()} <= ours:
-        return folder
-    new_folder(path)
-    make_folder(folder / CACHE)
-    return folder

@@ -17,7 +17,8 @@ from ...models.spec import ModelSpec
 from .evaluate import Evaluation, EvaluationSettings, Row, evaluate
 from .features import load_features
 
-CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
+FILES = CSV_FILE, MARKDOWN_FILE, PAIRS_FILE, PLOT_FILE = "metrics.csv", "report.md", "matched.csv", "plots.png"
+CACHE = "cache"
 NO_PLOTS = "No plots: they need matplotlib (pip install matplotlib)."
 
 
@@ -51,7 +52,7 @@ def evaluate_folders(
         seed=seed,
     )
     folder = require_writable(out)
-    result = evaluate(real, synthetic, folder / "cache", network, settings, progress)
+    result = evaluate(real, synthetic, folder / CACHE, network, settings, progress)
     result.files = write_report(folder, result)
     return result
 

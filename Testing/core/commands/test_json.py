@@ -69,9 +69,18 @@ def test_metrics_are_told_and_what_is_no_number_is_null(folder, capsys):
         for number in range(2):
             (folder / name / f"{number}.nii.gz").write_bytes((folder / "mri.nii.gz").read_bytes())
     code, values = told(capsys, "evaluate", "real", "made", "report", "--device", "cpu", "--json")
+    assert told(capsys, "evaluate", "real", "made", "report", "--device", "cpu", "--json") == (code, values)
     assert code == 0 and all(Path(path).is_file() for path in values["files"])
     matched = next(row for row in values["metrics"] if row["metric"] == "MSE of matched images")
     assert matched["interval"]["value"] == 0 and matched["floor"] is None
+
+
+def test_a_report_is_not_written_among_a_users_files(folder, capsys):
+    Path("mine").mkdir()
+    Path("mine", "report.md").write_text("my own report")
+    code, values = told(capsys, "evaluate", "real", "made", "mine", "--device", "cpu", "--json")
+    assert code == 1 and "mine is not empty" in values["error"]["message"]
+    assert Path("mine", "report.md").read_text() == "my own report" and len(list(Path("mine").iterdir())) == 1
 
 
 def test_what_goes_wrong_is_told_too(folder, capsys):
