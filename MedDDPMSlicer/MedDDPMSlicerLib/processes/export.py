@@ -109,9 +109,9 @@ def masks_of_scene(mrml_scene, roles, folder: Path) -> Generator[None, None, lis
             continue
         yield from scene.write_mask(mask, str(folder / f"mask{number}.nrrd"))
         written += 1
-        if drawn := scene.drawn_left_over(node, roles, segments):
+        if names := scene.drawn_left_over(node, roles, segments):
             unknown = _("Not known what it is, and left out of “{name}”: {segments}.")
-            left_out.append(unknown.format(name=node.GetName(), segments=drawn))
+            left_out.append(unknown.format(name=node.GetName(), segments=names))
     if not written:
         raise LabelError(
             _("The scene holds no segmentation with a head to make images from."),
