@@ -80,8 +80,8 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, events.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, events.EndImportEvent, self.onSceneEndImport)
         self.addObserver(slicer.mrmlScene, events.NodeAddedEvent, self.onNodeAdded)
-        for composite in annotation.composites(slicer.mrmlScene):
-            self.addObserver(composite, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)
+        for node in annotation.watched(slicer.mrmlScene):
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)
         self.addObserver(slicer.mrmlScene, events.StartSaveEvent, lambda *_arguments: self.run.outlines.pause())
         self.addObserver(slicer.mrmlScene, events.EndSaveEvent, lambda *_arguments: self.run.outlines.resume())
         slicer.app.connect("aboutToQuit()", self.cleanup)
@@ -151,7 +151,7 @@ class MedDDPMSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAdded(self, _caller, _event, node):
-        if node.IsA("vtkMRMLSliceCompositeNode"):
+        if annotation.is_watched(node):
             self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)
         elif node.IsA("vtkMRMLSegmentationNode") or node.IsA("vtkMRMLScalarVolumeNode"):
             self.process.call_later(0, self._chooseLoaded)  # when it holds what was loaded

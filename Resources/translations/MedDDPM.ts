@@ -2377,11 +2377,6 @@
   <name>panels.synthesize</name>
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
-   <source>No segment is the tumor, and {names} is left out. Make an image without a tumor?</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
    <source>Makes an MRI of the segmented head (Ctrl+Enter).</source>
    <translation type="unfinished" />
   </message>
@@ -2427,6 +2422,11 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
+   <source>No segment is the tumor, and {names} is left out. Make an image without a tumor?</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
    <source>Synthesize</source>
    <translation type="unfinished" />
   </message>
@@ -2453,6 +2453,11 @@
   <message>
    <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
    <source>Ready.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/panels/synthesize.py" />
+   <source>Nothing is drawn in {names}. Make an image without a tumor?</source>
    <translation type="unfinished" />
   </message>
   <message>

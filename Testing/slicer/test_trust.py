@@ -5,6 +5,7 @@ import project  # noqa: F401
 import pytest
 
 pytest.importorskip("slicer")
+import phantom
 import slicer
 import slicer.util
 from MedDDPMSlicerLib import model_info
@@ -35,6 +36,42 @@ def test_views_that_show_a_synthetic_image_say_so_and_others_do_not(window):
     assert marks() == {""}
     views.alone(slicer.mrmlScene, made)
     assert marks() == {"SYNTHETIC: not for diagnosis"}
+
+
+def test_a_3d_view_says_so_while_it_renders_a_synthetic_image(window):
+    mri, _node, _ids = drawn_head(window)
+    made = head_volume("Made")
+    made.SetAttribute("MedDDPM.synthetic", "true")
+    logic = slicer.modules.volumerendering.logic()
+    corner = slicer.app.layoutManager().threeDWidget(0).threeDView().cornerAnnotation()
+    for volume, mark in ((mri, ""), (made, "SYNTHETIC: not for diagnosis")):
+        display = logic.CreateDefaultVolumeRenderingNodes(volume)
+        display.SetVisibility(True)
+        window.host.process_events()
+        assert (corner.GetText(corner.UpperEdge) or "") == mark
+    display.SetVisibility(False)
+    assert (corner.GetText(corner.UpperEdge) or "") == ""
+
+
+@pytest.mark.parametrize("tumor", ["Tumor", "Unheard of", None])
+def test_a_run_without_a_tumor_asks_where_one_may_be_meant_and_a_no_starts_none(window, tumor):
+    import qt
+
+    mri = head_volume()
+    drawn = {"Tumor": np.zeros(HEAD_SHAPE, np.uint8), "Unheard of": phantom.tumor_array(HEAD_SHAPE)}
+    segments = {"Head": phantom.head_array(HEAD_SHAPE), **({tumor: drawn[tumor]} if tumor else {})}
+    window.parameters.mri, window.parameters.segmentation = mri, phantom.segmentation(mri, segments)[0]
+    window.host.process_events()
+    window.host.dialogs.answer(qt.QMessageBox.No)
+    window.click(window.synthesize_button)
+    questions = [box.text for box in window.host.dialogs.shown]
+    if tumor is None:
+        assert questions == [] and window.run.is_active
+        window.click(window.cancel_button)
+        window.wait(lambda: not window.run.is_active)
+    else:
+        said = {"Tumor": "Nothing is drawn in “Tumor”", "Unheard of": "“Unheard of” is left out"}[tumor]
+        assert len(questions) == 1 and said in questions[0] and not window.run.is_active
 
 
 def test_the_models_contrast_and_resolution_stand_beside_the_button(window):

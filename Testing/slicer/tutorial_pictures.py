@@ -3,7 +3,7 @@
     python Testing/slicer/tutorial_pictures.py [--steps N] [--out FOLDER]
 
 The patient is ReMIND-022 of ../shared/data, whose terms ask for credit beside each picture of it. Some minutes of a CPU
-at the model's own steps; fewer are for trials. remote.png and reader-study.png are screenshots of the tests
+at the model's own steps; fewer are for trials. remote.png, reader-study.png and trained.png are screenshots of the tests
 (MEDDDPM_SCREENSHOTS). Needs Pillow.
 """
 
@@ -91,6 +91,25 @@ class Tutorial:
         window.wait(lambda: not window.run.is_active)
         self.picture("result")
 
+    def four_samples(self):
+        """samples: four images of one mask in a grid, and what is measured in each."""
+        import slicer
+
+        slicer.mrmlScene.Clear(False)
+        window = self.window
+        self.settle()
+        self.open("input", "compare")
+        window.choose(window.input.sampleCombo, "One tumor")
+        window.click(window.input.sampleButton)
+        window.parameters.samples = 4
+        self.synthesize()
+        self.open("compare")
+        window.click(window.compare.measureButton)
+        window.choose(window.compare.viewsCombo, "All samples in a grid")
+        window.wait(lambda: window.compare.viewsCombo.enabled)
+        self.host.wait(lambda: False, 0.3)
+        self.picture("samples")
+
     def patient_by_hand(self):
         """lesion-tools: a patient's tumor moved and grown by hand."""
         import slicer
@@ -137,6 +156,7 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
     tutorial = Tutorial(arguments.out, arguments.steps)
     tutorial.sample_head()
+    tutorial.four_samples()
     tutorial.patient_by_hand()
     tutorial.patient_edited()
     tutorial.host.quit()

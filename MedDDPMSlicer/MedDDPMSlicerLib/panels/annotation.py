@@ -1,4 +1,4 @@
-"""The word SYNTHETIC in the slice views that show an image made here, at an edge that Slicer leaves free."""
+"""The word SYNTHETIC in the slice and 3D views that show an image made here, at an edge that Slicer leaves free."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ TEXT = _("SYNTHETIC: not for diagnosis")
 _EDGE = vtk.vtkCornerAnnotation.UpperEdge
 
 
+_WATCHED = ("vtkMRMLSliceCompositeNode", "vtkMRMLVolumeRenderingDisplayNode")
+
+
 def mark_views() -> None:
     """Put the word into the views that show a synthetic image, and take it from the others."""
     layout = slicer.app.layoutManager()
@@ -19,17 +22,34 @@ def mark_views() -> None:
         return
     for name in layout.sliceViewNames():
         widget = layout.sliceWidget(name)
-        corners = widget.sliceView().cornerAnnotation()
-        text = TEXT if _shows_synthetic(widget.mrmlSliceCompositeNode()) else ""
-        if (corners.GetText(_EDGE) or "") != text:
-            corners.GetTextProperty().SetShadow(True)  # Slicer's own annotations set it, where they are on
-            corners.SetText(_EDGE, text)
-            widget.sliceView().scheduleRender()
+        _mark(widget.sliceView(), _shows_synthetic(widget.mrmlSliceCompositeNode()))
+    for index in range(layout.threeDViewCount):
+        view = layout.threeDWidget(index).threeDView()
+        _mark(view, _renders_synthetic(view.mrmlViewNode()))
 
 
-def composites(mrml_scene) -> list:
+def watched(mrml_scene) -> list:
     """The nodes whose change asks for `mark_views`."""
-    return scene.nodes_of(mrml_scene, "vtkMRMLSliceCompositeNode")
+    return [node for name in _WATCHED for node in scene.nodes_of(mrml_scene, name)]
+
+
+def is_watched(node) -> bool:
+    """Whether a node is one of `watched`."""
+    return any(node.IsA(name) for name in _WATCHED)
+
+
+def _mark(view, synthetic: bool) -> None:
+    corners, text = view.cornerAnnotation(), TEXT if synthetic else ""
+    if (corners.GetText(_EDGE) or "") != text:
+        corners.GetTextProperty().SetShadow(True)  # Slicer's own annotations set it, where they are on
+        corners.SetText(_EDGE, text)
+        view.scheduleRender()
+
+
+def _renders_synthetic(view_node) -> bool:
+    displays = scene.nodes_of(slicer.mrmlScene, "vtkMRMLVolumeRenderingDisplayNode")
+    shown = [node for node in displays if node.GetVisibility() and node.IsDisplayableInView(view_node.GetID())]
+    return any((volume := node.GetVolumeNode()) is not None and results.is_synthetic(volume) for node in shown)
 
 
 def _shows_synthetic(composite) -> bool:

@@ -290,17 +290,19 @@ class SynthesizePanel(Panel):
         self.window.refresh()
 
     def _is_meant(self) -> bool:
-        """Whether to start: where no tumor is drawn but a segment is left over, the user is asked."""
+        """Whether to start: where no tumor is drawn, though there is a segment for one or another is left over, the
+        user is asked; not where an edit takes the tumor out."""
         parameters, roles, segments = self._parameters, self.window.roles, self.window.segments
-        if any(
-            not scene.is_empty(parameters.segmentation, identity)
-            for identity in lesions.lesion_segments(roles, segments)
-        ):
+        tumors = lesions.lesion_segments(roles, segments)
+        if any(not scene.is_empty(parameters.segmentation, identity) for identity in tumors):
             return True
-        drawn = scene.drawn_left_over(parameters.segmentation, roles, segments)
-        if not drawn:
+        if drawn := scene.drawn_left_over(parameters.segmentation, roles, segments):
+            question = _("No segment is the tumor, and {names} is left out. Make an image without a tumor?")
+        elif tumors and not self._keeps_anatomy:
+            drawn = ", ".join(f"“{scene.segments_of(parameters.segmentation)[identity]}”" for identity in tumors)
+            question = _("Nothing is drawn in {names}. Make an image without a tumor?")
+        else:
             return True
-        question = _("No segment is the tumor, and {names} is left out. Make an image without a tumor?")
         return slicer.util.confirmYesNoDisplay(question.format(names=drawn), _("Synthesize"))
 
     def _edit(self) -> Edit | None:

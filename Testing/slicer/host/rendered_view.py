@@ -62,6 +62,24 @@ class RenderedView(QWidget):
         self.update()
 
 
+class AnnotatedView(RenderedView):
+    """A view with words in its corners and at its edges."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._corners = vtk.vtkCornerAnnotation()
+        self._corners.SetMaximumFontSize(14)
+
+    def cornerAnnotation(self):
+        return self._corners
+
+    def scheduleRender(self):
+        """Rendering happens on demand."""
+
+    def _fill(self, renderer):
+        renderer.AddViewProp(self._corners)
+
+
 def _grab(window):
     grabber = vtk.vtkWindowToImageFilter()
     grabber.SetInput(window)

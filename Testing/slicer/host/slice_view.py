@@ -4,7 +4,7 @@ import slicer
 import vtk
 
 from .observing import Observations
-from .rendered_view import RenderedView, TitledView, displayable_managers
+from .rendered_view import AnnotatedView, TitledView, displayable_managers
 
 _MANAGERS = (
     "vtkMRMLSegmentationsDisplayableManager2D",
@@ -14,25 +14,17 @@ _MANAGERS = (
 )
 
 
-class qMRMLSliceView(RenderedView):
+class qMRMLSliceView(AnnotatedView):
     def __init__(self, logic, parent=None):
         super().__init__(parent)
         self._logic = logic
-        self._corners = vtk.vtkCornerAnnotation()
-        self._corners.SetMaximumFontSize(14)
 
     def mrmlSliceNode(self):
         return self._logic.GetSliceNode()
 
-    def cornerAnnotation(self):
-        return self._corners
-
-    def scheduleRender(self):
-        """Rendering happens on demand."""
-
     def _fill(self, renderer):
+        super()._fill(renderer)
         renderer.GetActiveCamera().ParallelProjectionOn()  # handles are drawn in such a camera's -1 to 1
-        renderer.AddViewProp(self._corners)
         self._mapper = vtk.vtkImageMapper()
         self._mapper.SetColorWindow(255)
         self._mapper.SetColorLevel(127.5)

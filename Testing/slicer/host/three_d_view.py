@@ -2,7 +2,7 @@
 
 import slicer
 
-from .rendered_view import RenderedView, TitledView, displayable_managers
+from .rendered_view import AnnotatedView, TitledView, displayable_managers
 
 _MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
@@ -14,7 +14,7 @@ _MANAGERS = (
 _COLOR = (0.45, 0.45, 1.0)
 
 
-class qMRMLThreeDView(RenderedView):
+class qMRMLThreeDView(AnnotatedView):
     def __init__(self, node, parent=None):
         super().__init__(parent)
         self._node = node
@@ -27,6 +27,7 @@ class qMRMLThreeDView(RenderedView):
             self._window.GetRenderers().GetFirstRenderer().ResetCamera()
 
     def _fill(self, renderer):
+        super()._fill(renderer)
         factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
         self._managers = displayable_managers(factory, slicer.app.applicationLogic(), _MANAGERS, renderer)
         self._managers.SetMRMLDisplayableNode(self._node)

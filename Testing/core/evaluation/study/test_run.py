@@ -219,7 +219,7 @@ def test_images_of_another_scanner_are_scaled_to_the_white_matter_of_the_trainin
     data = PackedDataset.open(write_data(tmp_path / "data", grid=grid))
     for factor in (1.0, 0.5):
         dim = dataclasses.replace(data, images=np.rint(data.images * factor).astype(np.uint8))
-        cases, lesions = data.indices("train"), LesionSettings(**BIG)
+        cases, lesions = data.indices("train"), LesionSettings(**BIG, enhancement=(1.1, 1.5))  # none is clipped
         pairs = list(real_pairs(dim, cases, 4, lesions, 1, False))
         matched = list(matched_pairs(iter(pairs), dim, cases, 0.2))
         head = data.labels[0] > 0
