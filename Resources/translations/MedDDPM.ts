@@ -1205,7 +1205,7 @@
   </message>
   <message>
    <location filename="Resources/UI/Train.ui" />
-   <source>Trains a model on MRIs of your own, in the background. Closing Slicer ends the training; it can be resumed from the last minute.</source>
+   <source>Trains a model on MRIs of your own, in the background. Closing Slicer saves a checkpoint and ends the training; it can be resumed.</source>
    <translation type="unfinished" />
   </message>
   <message>

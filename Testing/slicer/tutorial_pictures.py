@@ -3,7 +3,7 @@
     python Testing/slicer/tutorial_pictures.py [--steps N] [--out FOLDER]
 
 The patient is ReMIND-022 of ../shared/data, whose terms ask for credit beside each picture of it. Some minutes of a CPU
-at the model's own steps; fewer are for trials. remote.png, reader-study.png and trained.png are screenshots of the tests
+at the model's own steps; fewer are for trials. remote.png and reader-study.png are screenshots of the tests
 (MEDDDPM_SCREENSHOTS). Needs Pillow.
 """
 
@@ -98,7 +98,7 @@ class Tutorial:
         slicer.mrmlScene.Clear(False)
         window = self.window
         self.settle()
-        self.open("input", "compare")
+        self.open("input", "synthesize")
         window.choose(window.input.sampleCombo, "One tumor")
         window.click(window.input.sampleButton)
         window.parameters.samples = 4
