@@ -27,8 +27,8 @@ ASKED_OR_REFUSED = {
     "a resection cavity is no brain": ("c21_brats2024/seg_1_2_3_4.nii.gz", "--brats-labels"),
 }
 TAKEN = {
-    "GTVp is the tumour": ("c14_segment_names/head_gtvp.seg.nrrd", "tumor 56 voxels"),
-    "fractions count from the middle of their range": ("c14_segment_names/fractional.seg.nrrd", "head 9776 voxels"),
+    "GTVp is the tumour": ("c14_segment_names/head_gtvp.seg.nrrd", "tumor 12.1 ml"),
+    "fractions count from the middle of their range": ("c14_segment_names/fractional.seg.nrrd", "head 2111.6 ml"),
     "two files of one stem are two masks": ("c25_names/same", "p1_nrrd"),
     "masks in subfolders are found and named by them": ("c25_names/nested", "sub-02_mask"),
     "what macOS lays beside files is no mask": ("c09_appledouble/masks", "p1.nii.gz: head"),
