@@ -55,7 +55,10 @@ def add(commands: Commands) -> None:
     p.add_argument("--library", type=Path, help="folder of saved shapes")
     p.add_argument("--at", help=f"{_RAS}; at random in the brain if not given")
     p.add_argument("--seed", type=int, default=0, help="of the shape and the place")
-    p = _tool(tools, "sweep", sweep, "Write a folder of manipulated masks: scaled, and shifted in steps.")
+    p = add_command(tools, "sweep", sweep, "Write a folder of manipulated masks: scaled, and shifted in steps.")
+    p.add_argument("mask")
+    p.add_argument("out", help="folder for the masks")
+    _common(p)
     p.add_argument("--scales", default="0.5,0.75,1,1.5,2", help="default 0.5,0.75,1,1.5,2")
     p.add_argument("--step", help=f"one step of shifts; {_RAS}")
     p.add_argument("--steps", type=int, default=3, help="how many steps to either side (default 3)")
@@ -74,13 +77,15 @@ def add(commands: Commands) -> None:
 def _tool(
     tools: Commands, name: str, function: Callable[[argparse.Namespace], int], text: str
 ) -> argparse.ArgumentParser:
+    """A command that writes one mask into a file that is not there yet."""
+
     def to_a_file(args: argparse.Namespace) -> int:
         require_new_volume(Path(args.out))
         return function(args)
 
-    p = add_command(tools, name, function if name == "sweep" else to_a_file, text)
+    p = add_command(tools, name, to_a_file, text)
     p.add_argument("mask")
-    p.add_argument("out", help="folder for the masks" if name == "sweep" else "the new mask's file")
+    p.add_argument("out", help="the new mask's file")
     _common(p)
     return p
 

@@ -116,7 +116,7 @@ def _check_cases(args: argparse.Namespace, cases: list[Case], options: PrepareOp
             bar.clear()
             print(f"{case.id}: " + "\n  ".join(lines))
             bar.update()
-    console.tell(warnings=filter(None, [unmarked_beside_marked(kept)]))
+    console.tell(warnings=unmarked_beside_marked(kept))
     return EXIT_ERROR if len(kept) < len(cases) and not args.skip_failed else 0
 
 

@@ -43,15 +43,15 @@ class Case:
         return self.mask is None and self.tumor is None
 
 
-def unmarked_beside_marked(cases: Sequence[Case]) -> str:
-    """A warning that names the cases without a mask where others have one; "" where all are alike."""
+def unmarked_beside_marked(cases: Sequence[Case]) -> list[str]:
+    """A warning that names the cases without a mask where others have one; none where all are alike."""
     names = [case.id for case in cases if case.unmarked]
     if not 0 < len(names) < len(cases):
-        return ""
-    return (
+        return []
+    return [
         f"Of {len(cases)} cases {len(names)} have no mask, and are taken as healthy: {', '.join(names)}. If they have "
         "lesions, give their masks the names that the others have, or name them in a CSV."
-    )
+    ]
 
 
 def find_cases(

@@ -82,7 +82,7 @@ def prepare(
             _sort_outliers(described, traces, options, report)
             kept = [case for case in cases if case.id in report.packed]
             report.unmarked = [case.id for case in kept if case.unmarked]
-            report.warnings += filter(None, [unmarked_beside_marked(kept)])
+            report.warnings += unmarked_beside_marked(kept)
             writer.finish(
                 {
                     "grid": options.grid.to_dict(),
