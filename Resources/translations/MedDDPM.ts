@@ -1933,7 +1933,7 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/panels/compare.py" />
-   <source>By lines, the seeds {seeds}. Scroll the axial view.</source>
+   <source>By lines, the seeds {seeds}. Scroll through all at once.</source>
    <translation type="unfinished" />
   </message>
   <message>

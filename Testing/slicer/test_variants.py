@@ -253,8 +253,11 @@ def test_without_an_mri_there_is_the_image_alone_and_a_grid_of_the_samples(compa
     window.host.process_events()
     combo = window.compare.viewsCombo
     assert [combo.itemText(n) for n in range(combo.count)] == ["The image alone", "All samples in a grid"]
+    layout, before = slicer.app.layoutManager(), slicer.app.layoutManager().layout
+    display = node.GetDisplayNode()
     window.choose(combo, "All samples in a grid")
     window.wait(lambda: combo.enabled)
+    assert layout.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView and not display.GetVisibility2D()
     montage = slicer.util.getNode("*side by side")
     (k, j, i), array = SHAPE, slicer.util.arrayFromVolume(montage)
     samples = variants.samples_of(slicer.mrmlScene, shown).volumes
@@ -262,7 +265,12 @@ def test_without_an_mri_there_is_the_image_alone_and_a_grid_of_the_samples(compa
     assert np.array_equal(array[:, j:, :i], slicer.util.arrayFromVolume(samples[2]))
     assert "seeds 20, 21, 22" in window.compare.compareMessage.text
     window.screenshot("44-grid-of-samples")
+    slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.StartSaveEvent)
+    assert display.GetVisibility2D(), "outlines are not saved as hidden"
+    slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.EndSaveEvent)
+    assert not display.GetVisibility2D()
     window.choose(combo, "The image alone")
+    assert layout.layout == before and display.GetVisibility2D()
     composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     assert {n.GetBackgroundVolumeID() for n in composites} == {shown.GetID()}
     window.click(window.compare.measureButton)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import slicer
 import vtk
 
@@ -139,8 +141,8 @@ def set_visible(segmentation, visible: bool) -> None:
         segmentation.GetDisplayNode().SetVisibility(visible)
 
 
-class SideBySide:
-    """Two volumes in the views Red and Yellow, cut alike; `restore` brings the user's layout back."""
+class ComparingLayout:
+    """A layout to compare in, in place of the user's, which `restore` brings back."""
 
     def __init__(self, scene):
         self._scene = scene
@@ -150,29 +152,36 @@ class SideBySide:
     def is_shown(self) -> bool:
         return self._before is not None
 
-    def show(self, left, right) -> None:
-        layout, second = self._nodes()
-        if self._before is None:
-            self._before = layout.GetViewArrangement(), _plane_of(second)
-            first = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Red")
-            layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
-            _cut(second, _plane_of(first))  # not its orientation's name: a plane along an oblique image has none
-            second.SetFieldOfView(*first.GetFieldOfView())
+    def side_by_side(self, left, right) -> None:
+        """Two volumes in the views Red and Yellow, cut alike."""
+        self._take("SlicerLayoutSideBySideView")
+        first, second = self._node("Red"), self._node("Yellow")
+        _cut(second, _plane_of(first))  # not its orientation's name: a plane along an oblique image has none
+        second.SetFieldOfView(*first.GetFieldOfView())
         for composite in _composites(self._scene):
             composite.SetForegroundVolumeID(None)
             shown = right if composite.GetLayoutName() == second.GetLayoutName() else left
             composite.SetBackgroundVolumeID(shown.GetID())
 
+    def in_one_view(self, volume) -> None:
+        """A volume alone, in the view Red alone."""
+        self._take("SlicerLayoutOneUpRedSliceView")
+        alone(self._scene, volume)
+
+    def _take(self, arrangement: str) -> None:
+        self.restore()
+        layout = self._scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        self._before = layout.GetViewArrangement(), _plane_of(self._node("Yellow"))
+        layout.SetViewArrangement(getattr(layout, arrangement))
+
     def restore(self) -> None:
         if self._before is not None:
             (arrangement, plane), self._before = self._before, None
-            layout, second = self._nodes()
-            layout.SetViewArrangement(arrangement)
-            _cut(second, plane)
+            self._scene.GetFirstNodeByClass("vtkMRMLLayoutNode").SetViewArrangement(arrangement)
+            _cut(self._node("Yellow"), plane)
 
-    def _nodes(self) -> tuple:
-        yellow = next(node for node in _slices(self._scene) if node.GetLayoutName() == "Yellow")
-        return self._scene.GetFirstNodeByClass("vtkMRMLLayoutNode"), yellow
+    def _node(self, name: str):
+        return next(node for node in _slices(self._scene) if node.GetLayoutName() == name)
 
 
 def _plane_of(node):
@@ -203,26 +212,37 @@ class Outlines:
     def __init__(self, scene):
         self._scene = scene
         self._filled: dict[str, bool] = {}
+        self._hidden: list[str] = []
 
     def show(self, segmentation) -> None:
-        """Leave the fill away from now on."""
-        display = segmentation.GetDisplayNode()
+        """Leave the fill away from now on; outlines that `hide` hid come back."""
+        self._each(self._hidden, lambda display: display.SetVisibility2D(True))
+        self._hidden = []
+        display = segmentation.GetDisplayNode() if segmentation is not None else None
         if display is not None:
             self._filled.setdefault(display.GetID(), bool(display.GetVisibility2DFill()))
             display.SetVisibility2DFill(False)
 
+    def hide(self) -> None:
+        """Hide all outlines: in a montage they would lie over one of its images."""
+        displays = nodes_of(self._scene, "vtkMRMLSegmentationDisplayNode")
+        self._hidden += [display.GetID() for display in displays if display.GetVisibility2D()]
+        self.resume()
+
     def pause(self) -> None:
-        for identity, filled in self._filled.items():
-            display = self._scene.GetNodeByID(identity)
-            if display is not None:
-                display.SetVisibility2DFill(filled)
+        self._each(self._filled, lambda display: display.SetVisibility2DFill(self._filled[display.GetID()]))
+        self._each(self._hidden, lambda display: display.SetVisibility2D(True))
 
     def resume(self) -> None:
-        for identity in self._filled:
-            display = self._scene.GetNodeByID(identity)
-            if display is not None:
-                display.SetVisibility2DFill(False)
+        self._each(self._filled, lambda display: display.SetVisibility2DFill(False))
+        self._each(self._hidden, lambda display: display.SetVisibility2D(False))
 
     def restore(self) -> None:
         self.pause()
-        self._filled = {}
+        self._filled, self._hidden = {}, []
+
+    def _each(self, identities: Iterable[str], change: Callable) -> None:
+        for identity in identities:
+            display = self._scene.GetNodeByID(identity)
+            if display is not None:
+                change(display)

@@ -33,12 +33,11 @@ class ComparePanel(Panel):
     def __init__(self, window: Window):
         super().__init__(window)
         self._pieces = Pieces(window.process.call_later, self._failed)
-        self._beside = views.SideBySide(slicer.mrmlScene)
+        self._layout = views.ComparingLayout(slicer.mrmlScene)
         self._samples: variants.SampleNodes | None = None
         self._settling = False
         self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
         self._ways: dict[str, str] = {}
-        self._fits_montage = False
         self.ui.viewsCombo.connect("activated(int)", lambda _index: self._show_views())
         self.ui.sampleSlider.connect("valueChanged(int)", self._step_to)
         self.ui.mapsButton.connect("clicked()", self._map)
@@ -70,7 +69,7 @@ class ComparePanel(Panel):
 
     def forget_scene(self) -> None:
         self._pieces.stop()
-        self._beside = views.SideBySide(slicer.mrmlScene)
+        self._layout = views.ComparingLayout(slicer.mrmlScene)
         self._samples = None
         self.ui.lesionTable.setVisible(False)
         self._say("")
@@ -80,7 +79,7 @@ class ComparePanel(Panel):
         self._pieces.stop()
         self.ui.lesionTable.setVisible(False)
         self._say("")
-        self._leave_beside()
+        self._leave_layout()
         self.ui.viewsCombo.setCurrentIndex(0)
         result = self._parameters.result
         if result is None or self.window.views_are_taken or views.is_shown(slicer.mrmlScene, result):
@@ -89,7 +88,7 @@ class ComparePanel(Panel):
 
     def close(self) -> None:
         self._pieces.stop()
-        self._beside.restore()
+        self._layout.restore()
 
     def _say_which(self) -> None:
         if self._samples is None or len(self._samples.volumes) < 2:
@@ -130,15 +129,13 @@ class ComparePanel(Panel):
         """Show the MRI and the image in the way that was chosen; all but fading makes a volume first."""
         parameters, way = self._parameters, self.ui.viewsCombo.itemData(self.ui.viewsCombo.currentIndex)
         self._say("")
-        self._show_outlines()
-        if way != BESIDE:
-            self._leave_beside()
+        self._leave_layout()
         if way == FADE:
             views.show(slicer.mrmlScene, parameters.result, parameters.mri, parameters.fade)
         elif way == ALONE:
             views.alone(slicer.mrmlScene, parameters.result)
         elif way == BESIDE:
-            self._beside.show(parameters.mri, parameters.result)
+            self._layout.side_by_side(parameters.mri, parameters.result)
             self._fit_views()
         elif way == CHECKERBOARD:
             checkers = variants.checkerboard(slicer.mrmlScene, parameters.result, parameters.mri)
@@ -149,11 +146,11 @@ class ComparePanel(Panel):
         else:
             self._do(variants.montage(slicer.mrmlScene, self._samples), self._show_montage)
 
-    def _leave_beside(self) -> None:
-        """Back to the user's layout, and to a zoom that fits one image."""
-        if self._beside.is_shown or self._fits_montage:
-            self._beside.restore()
-            self._fits_montage = False
+    def _leave_layout(self) -> None:
+        """Back to outlines, the user's layout and a zoom that fits one image."""
+        self.window.run.outlines.show(self._parameters.segmentation)
+        if self._layout.is_shown:
+            self._layout.restore()
             self._fit_views()
 
     def _fit_views(self) -> None:
@@ -164,24 +161,19 @@ class ComparePanel(Panel):
         slicer.util.resetSliceViews()
         self.window.jump_to_lesion()
 
-    def _show_outlines(self) -> None:
-        if self._parameters.segmentation is not None:
-            self.window.run.outlines.show(self._parameters.segmentation)
-
     def _show_montage(self, node) -> None:
-        views.alone(slicer.mrmlScene, node)
-        self._fits_montage = True
+        self._layout.in_one_view(node)
+        self.window.run.outlines.hide()
         self._fit_views()
         seeds = ", ".join(self._samples.seed(number) for number in range(len(self._samples.volumes)))
-        self._say(_("By lines, the seeds {seeds}. Scroll the axial view.").format(seeds=seeds))
+        self._say(_("By lines, the seeds {seeds}. Scroll through all at once.").format(seeds=seeds))
 
     def _map(self) -> None:
         self._do(variants.maps(slicer.mrmlScene, self._samples), self._show_maps)
 
     def _show_maps(self, made: list) -> None:
         mean, deviation = made
-        self._leave_beside()
-        self._show_outlines()
+        self._leave_layout()
         views.show_map(slicer.mrmlScene, deviation, mean)
         self._say(_("“{mean}” and “{sd}” were added.").format(mean=mean.GetName(), sd=deviation.GetName()))
 

@@ -63,6 +63,8 @@ class qMRMLLayoutManager(QObject):
         """The widgets of the present layout, row by row."""
         if self.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView:
             return [self._slices["Red"], self._slices["Yellow"]]
+        if self.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView:
+            return [self._slices["Red"]]
         second = self._plot if self._plot_view_node() is not None else self._three_d
         return [self._slices["Red"], second, self._slices["Green"], self._slices["Yellow"]]
 
