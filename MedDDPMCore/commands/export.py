@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     p.add_argument("out", help="folder for the data set; one that was begun is gone on with")
     p.add_argument("--layout", required=True, choices=("nnunet", "bids"))
     p.add_argument("--keep-names", action="store_true", help="call cases by their mask's file name, not by a hash")
-    p.add_argument("--deface", action="store_true", help="set the images' faces to air")
+    p.add_argument("--deface", action="store_true", help="take the faces out of images (air) and labels")
     p.add_argument(
         "--compression",
         type=int,

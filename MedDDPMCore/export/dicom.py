@@ -162,7 +162,7 @@ def _series(study: Dataset, record: Record, number: int) -> Dataset:
 
 
 def contribution(record: Record) -> Dataset:
-    """The item of ContributingEquipmentSequence that names the model (purpose: DCM 109102, Processing Equipment)."""
+    """The item of ContributingEquipmentSequence that names the model (purpose: DCM 109100, Synthesizing Equipment)."""
     import highdicom
     from pydicom.sr.codedict import codes
 

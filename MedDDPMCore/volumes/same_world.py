@@ -37,7 +37,7 @@ def require_together(name: str, volume: Volume, of: str, reference: Volume, labe
             apart = max(_between(other, own), float(np.linalg.norm(other.centre - own.centre)))
             raise VolumeError(
                 f"The {name} has as many voxels as the {of}, but its header puts them {apart:.0f} mm from it.",
-                _HINT,
+                f"{_HINT} Where both headers are right, resample the {name} to the {of}'s voxels there first.",
             )
     apart = displacement(volume, reference, labels)
     if apart > FURTHEST_MM:

@@ -309,7 +309,7 @@
   </message>
   <message>
    <location filename="Resources/UI/Export.ui" />
-   <source>The segmentation chosen under Input, on the voxels of the image.</source>
+   <source>The segmentation chosen under 1. Head and tumor, on the voxels of the image.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2284,7 +2284,7 @@
   <name>panels.setup</name>
   <message>
    <location filename="MedDDPMSlicerLib/panels/setup.py" />
-   <source>Behind a proxy, set the environment variable HTTPS_PROXY before you start Slicer. Without internet, install PyTorch and safetensors from downloaded files with pip's --find-links, then press “Check again”. Everything but synthesis and training works without them.</source>
+   <source>Behind a proxy, set the environment variable HTTPS_PROXY before you start Slicer. Without internet, install PyTorch, safetensors, nibabel, tqdm and psutil from downloaded files with pip's --find-links, then press “Check again”. Everything but synthesis and training works without them.</source>
    <translation type="unfinished" />
   </message>
   <message>

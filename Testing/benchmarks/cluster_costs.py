@@ -35,7 +35,6 @@ from MedDDPMCore.base.overlap import Behind, ahead  # noqa: E402
 from MedDDPMCore.models.catalogue import bundled_folder  # noqa: E402
 from MedDDPMCore.models.spec import ModelSpec  # noqa: E402
 from MedDDPMCore.models.stage import build_network, in_precision  # noqa: E402
-from MedDDPMCore.synthesis.batch import write_preview  # noqa: E402
 from MedDDPMCore.synthesis.output import scanner_units  # noqa: E402
 from MedDDPMCore.synthesis.synthesize import Settings  # noqa: E402
 
@@ -111,9 +110,8 @@ def files(folder: Path, args: argparse.Namespace) -> tuple[list[dict], Callable[
         rows.append(piece(name, seconds, target))
     seconds, _ = busy(lambda: sha256_of(folder / "image.nii.gz"), args.repeats)
     rows.append(piece("its hash", seconds))
-    [name] = result.volumes
-    seconds, _ = busy(lambda: write_preview(model, progress.plan, progress, {name: folder / "image.nii.gz"}), 1)
-    rows.append(piece("preview (PNG), of `synthesize` alone", seconds))
+    seconds, _ = busy(lambda: result.write(folder), args.repeats)
+    rows.append(piece("image (gzip 4), record and preview (PNG), of `synthesize`", seconds))
 
     def write(number: int) -> None:
         [made] = progress.results()

@@ -13,6 +13,7 @@ from ...base.errors import EvaluationError, MedDDPMError
 from ...training.data.cases import find_cases
 from ...volumes.folder import require_content
 from ...volumes.grid import ModelGrid
+from ...volumes.plausible import doubt_image
 from ...volumes.volume import Geometry, Volume, resample_image, resample_labels
 
 DEPTH_MM = 75.0
@@ -33,8 +34,12 @@ def standard_head(volume: Volume, grid: ModelGrid, mask: Volume | None = None) -
     """The image (z, y, x), of any contrast, spacing and orientation, on `grid` as it is placed on its head.
 
     mask: its head mask, where there is one already. Intensities become -1..1 as `anatomy.intensity.ROBUST` says; what
-    lies outside the head is -1. Raises VolumeError or EvaluationError for an image that shows no head.
+    lies outside the head is -1. Raises VolumeError or EvaluationError for an image that shows no head, or a label map.
     """
+    if doubted := doubt_image(volume):
+        raise EvaluationError(
+            doubted, "Keep masks in a folder of their own, or say what the images' names end with, such as _T1."
+        )
     mask = head_mask(volume) if mask is None else mask
     geometry = grid.geometry_for(mask, (1,))
     image = resample_image(volume, geometry).array
@@ -65,7 +70,7 @@ def central_voxel(head: np.ndarray, grid: ModelGrid) -> tuple[int, int, int]:
 
 def find_images(folder: str | Path, suffix: str = "") -> list[Path]:
     """The images of a folder and those below, sorted by path: volume files whose names end in `suffix` (before .nii.gz
-    and the like) and not in _mask, _tumor or _head. EvaluationError where there is none, or one has its content
+    and the like) and not in _mask, _tumor, _head or _brain. EvaluationError where there is none, or one has its content
     elsewhere (`folder.require_content`)."""
     try:
         images = [case.images[0] for case in find_cases(folder, [suffix])]

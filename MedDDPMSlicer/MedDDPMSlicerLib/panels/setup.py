@@ -32,8 +32,8 @@ class SetupPanel(Panel):
         self.ui.installProgress.maximum = 0  # nobody knows how long it takes
         self.ui.helpLabel.text = _(
             "Behind a proxy, set the environment variable HTTPS_PROXY before you start Slicer. Without internet, "
-            "install PyTorch and safetensors from downloaded files with pip's --find-links, then press “Check again”. "
-            "Everything but synthesis and training works without them."
+            "install PyTorch, safetensors, nibabel, tqdm and psutil from downloaded files with pip's --find-links, "
+            "then press “Check again”. Everything but synthesis and training works without them."
         )
         self.refresh()
 

@@ -179,6 +179,15 @@ def test_an_image_with_nan_is_named(result, tmp_path, folders):
         evaluate(folders[0], bad, result[1], small_network(), SETTINGS)
 
 
+def test_a_label_map_among_the_images_is_named(result, tmp_path, folders):
+    mixed = write_heads(tmp_path / "mixed", 3)
+    stored = nibabel.load(mixed / "head1.nii.gz")
+    labels = (stored.get_fdata() > 100).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(labels, stored.affine), mixed / "head1_dseg.nii.gz")
+    with pytest.raises(EvaluationError, match=r"head1_dseg\.nii\.gz cannot be evaluated: .*as a label map does"):
+        evaluate(folders[0], mixed, result[1], small_network(), SETTINGS)
+
+
 def test_empty_missing_and_damaged_inputs_are_named(result, tmp_path, folders):
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match="holds no image"):
