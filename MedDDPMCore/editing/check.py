@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,7 +65,8 @@ def check_edit(
     mri: (z, y, x), any range. mask: the labels that the result is to have, where the MRI lies; a mask of a lesion alone
     gets the head that is seen in the MRI (see `anatomy.completed`), an empty one is a head without lesions. Masks with
     other voxels than the MRI's are resampled to them, and the notes say so. mapping: label names to the values that the
-    masks use, where these are not the model's own.
+    masks use, where these are not the model's own. Where the mask has 0 in place of a lesion of the source, or in a
+    hole of the head under the edit mask, that is taken for head, and the notes say so.
     The region to make anew is edit_mask (non-zero voxels), or what lies around the difference between `source` (the
     labels as they are in the MRI) and mask, or, without either, around mask's lesions.
     VolumeError for an image of several channels, or a mask that lies elsewhere; LabelError for masks that do not fit;
@@ -86,6 +87,7 @@ def check_edit(
         except LabelError as error:
             raise LabelError(f"The source mask: {error.message}", error.hint) from error
         before = lesions_only(source_labels.array, spec.labels)
+    labels = _closed(labels, before, edit_mask, spec.labels, notes)
     report.warnings.extend(astray(labels, source_labels, spec.labels))
     report.warnings.extend(filter(None, [doubt_image(mri)]))
     return CheckedEdit(
@@ -98,6 +100,33 @@ def check_edit(
         options=options,
         notes=tuple(notes),
     )
+
+
+def _closed(
+    labels: Volume, before: np.ndarray, edit_mask: Volume | None, scheme: LabelScheme, notes: list[str]
+) -> Volume:
+    """The labels with head where they are 0 in place of a lesion in `before` (z, y, x), or in a hole that the head
+    encloses and the edit mask covers. The notes say how much that is."""
+    lesion = (before != 0) & (labels.array == 0)
+    hole = np.zeros_like(lesion) if edit_mask is None else _holes(labels.array != 0, edit_mask.array != 0) & ~lesion
+    head = scheme.required[0]
+    for where, place in ((lesion, "where the source mask has a lesion"), (hole, "in a hole under the edit mask")):
+        if where.any():
+            size = labels.geometry.in_ml(int(np.count_nonzero(where)))
+            notes.append(f"The mask is 0 {place} ({size}): that is taken for {head}.")
+            labels = replace(labels, array=np.where(where, np.uint8(scheme.values[head]), labels.array))
+    return labels
+
+
+def _holes(head: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where what is wanted lies outside a head, but is enclosed by it on all sides; all (z, y, x) bool."""
+    import SimpleITK as sitk
+
+    outside = wanted & ~head
+    if not outside.any():
+        return outside
+    filled = sitk.BinaryFillhole(sitk.GetImageFromArray(head.astype(np.uint8)), False, 1)
+    return outside & (sitk.GetArrayFromImage(filled) != 0)
 
 
 def lesions_only(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:

@@ -123,6 +123,27 @@ def test_a_lesion_mask_without_a_head_gets_the_mris(model, case):
     assert np.array_equal(removal.region, plan.region)
 
 
+def test_a_lesion_that_left_a_hole_in_the_new_mask_is_made_anew_as_head(model, case):
+    mri, mask = case
+    erased = Volume(np.where(mask.array == 2, 0, 1 * (mask.array > 0)).astype(np.uint8), mask.geometry)
+    painted_over = Volume((mask.array > 0).astype(np.uint8), mask.geometry)
+    plan, [result] = edited(model, mri, erased, source=mask)
+    wanted, [same] = edited(model, mri, painted_over, source=mask)
+    assert np.array_equal(plan.region, wanted.region) and plan.region[mask.array == 2].all()
+    assert np.array_equal(result.volume.array, same.volume.array)
+    assert any("0 where the source mask has a lesion" in note and "taken for head" in note for note in plan.notes)
+    assert not any("taken for" in note for note in wanted.notes)
+
+
+def test_a_hole_of_the_head_under_the_edit_mask_is_made_anew_and_the_air_around_the_head_is_not(model, case):
+    mri, mask = case
+    erased = Volume(np.where(mask.array == 2, 0, 1 * (mask.array > 0)).astype(np.uint8), mask.geometry)
+    around = Volume((world(mask.geometry)[..., 0] > 5).astype(np.uint8), mask.geometry)
+    plan = planned(model, mri, erased, edit_mask=around)
+    assert np.array_equal(plan.region, (around.array > 0) & (mask.array > 0)) and plan.region[mask.array == 2].all()
+    assert any("0 in a hole under the edit mask" in note and "taken for head" in note for note in plan.notes)
+
+
 @pytest.mark.parametrize(("gain", "offset"), [(0.01, 0.0), (7.0, 0.0), (1.0, 900.0)])
 def test_the_scanners_range_does_not_matter(model, case, gain, offset):
     mri, mask = case
