@@ -20,13 +20,12 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """ "auto" is the CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named one
-    is not there.
+    """ "auto" is the usable CUDA GPU with the most free memory, else Apple's, else the CPU. ResourceError where a named
+    one is not there or cannot be used.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            free = [torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())]
-            return torch.device("cuda", free.index(max(free)))
+        if usable := _usable_gpus():
+            return torch.device("cuda", max(usable, key=lambda i: usable[i][0]))
         return torch.device("mps") if _mps_works() else torch.device("cpu")
     try:
         device = torch.device(name)
@@ -37,6 +36,22 @@ def pick_device(name: str = "auto") -> torch.device:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ResourceError(f"The device {shown(name)!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
     return device
+
+
+def _usable_gpus() -> dict[int, tuple[int, int]]:
+    """Free and total memory, in bytes, of each CUDA GPU that takes this process, by its number."""
+    numbers = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    found = {i: _free_of(i) for i in numbers}
+    return {i: memory for i, memory in found.items() if memory is not None}
+
+
+def _free_of(i: int) -> tuple[int, int] | None:
+    """Free and total memory of a CUDA GPU; None where others have filled it or have it for themselves alone."""
+    try:
+        return torch.cuda.mem_get_info(i)
+    except RuntimeError as error:
+        logging.warning("The GPU cuda:%d is left out: %s", i, str(error).partition("\n")[0])
+        return None
 
 
 def own_gpu(device: torch.device) -> torch.device:
@@ -82,11 +97,10 @@ def _mps_works() -> bool:
 
 def describe_devices() -> list[dict]:
     """Every usable device: id, name, free and total memory in bytes (0 where unknown)."""
-    devices = []
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            free, total = torch.cuda.mem_get_info(i)
-            devices.append({"id": f"cuda:{i}", "name": torch.cuda.get_device_name(i), "free": free, "total": total})
+    devices = [
+        {"id": f"cuda:{i}", "name": torch.cuda.get_device_name(i), "free": free, "total": total}
+        for i, (free, total) in _usable_gpus().items()
+    ]
     if _mps_works():
         devices.append({"id": "mps", "name": "Apple GPU", "free": 0, "total": 0})
     return [*devices, {"id": "cpu", "name": f"CPU, {torch.get_num_threads()} threads", "free": 0, "total": 0}]

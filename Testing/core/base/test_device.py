@@ -62,3 +62,50 @@ def test_apples_gpu_is_not_even_tried_before_torch_2_3(apple, monkeypatch):
     apple()
     monkeypatch.setattr(torch, "__version__", "2.2.2")
     assert device.pick_device().type == "cpu"
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """A torch that claims to have the CUDA GPUs of a list: their free bytes, or None for one that takes no process."""
+
+    def mem_get_info(i):
+        if have[i] is None:
+            raise RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`")
+        return have[i], 100
+
+    have = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(have))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(have))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", mem_get_info)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda i: f"GPU {i}")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    device._mps_works.cache_clear()
+    yield have
+    device._mps_works.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "have, picked, usable",
+    [
+        ([20, 80, 40], "cuda:1", ["cuda:0", "cuda:1", "cuda:2"]),
+        ([None, 20, 80], "cuda:2", ["cuda:1", "cuda:2"]),
+        ([80, None], "cuda:0", ["cuda:0"]),
+        ([None, None], "cpu", []),
+    ],
+)
+def test_a_gpu_that_is_full_or_taken_is_left_out_and_hinders_no_other_device(gpus, caplog, have, picked, usable):
+    gpus.extend(have)
+    assert str(pick_device()) == picked
+    assert [found["id"] for found in describe_devices()] == [*usable, "cpu"]
+    assert all((f"cuda:{i} is left out: CUDA error: out of memory" in caplog.text) == (have[i] is None) for i in (0, 1))
+
+
+def test_a_full_gpu_that_was_asked_for_is_said_by_its_name(gpus, monkeypatch):
+    def full(*_size, **_device):
+        raise RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`")
+
+    gpus.append(None)
+    monkeypatch.setattr(torch, "empty", full)
+    with pytest.raises(ResourceError, match="'cuda:0' cannot be used: CUDA error: out of memory[.]") as refused:
+        pick_device("cuda:0")
+    assert refused.value.hint == "Choose auto or cpu."
