@@ -39,7 +39,7 @@ _PATIENCE = 0.3
 _LONGEST_NAME = 40
 """Characters of a target's name that its part's name repeats: file systems take 255 bytes."""
 _FORGOTTEN_SECONDS = 24 * 3600
-"""A part of another computer that was last written to so long ago belongs to nobody."""
+"""What was last written to so long ago, and cannot be told whose it is, belongs to nobody."""
 _REPLACE_TRIES = 40 if os.name == "nt" else 1
 _REPLACE_PAUSE = 0.05
 
@@ -234,6 +234,15 @@ def sweep(folder: str | Path) -> None:
                 let_go(path, handle)
 
 
+def is_forgotten(*paths: Path) -> bool:
+    """Whether these files and folders, and all within, have not been written to for a day; no if one is not there."""
+    try:
+        newest = max(found.lstat().st_mtime for path in paths for found in (path, *path.rglob("*")))
+    except OSError:
+        return False
+    return time.time() - newest > _FORGOTTEN_SECONDS
+
+
 def _lock_of(target: Path) -> Path:
     return target.with_name(f".{target.name[-_LONGEST_NAME:]}{_LOCK}")
 
@@ -246,11 +255,7 @@ def _sweep_once(folder: str) -> None:
 def _is_dead(part: Path, host: str, pid: int, run: str) -> bool:
     if host == _here():
         return run != _RUN if pid == os.getpid() else not _is_running(pid)
-    try:
-        newest = max(path.lstat().st_mtime for path in (part, *part.rglob("*")))
-    except OSError:
-        return False
-    return time.time() - newest > _FORGOTTEN_SECONDS
+    return is_forgotten(part)
 
 
 def _is_running(pid: int) -> bool:

@@ -19,18 +19,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-"""What file systems say that know none: there, nobody is kept out."""
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""What file systems say that know none: there, nobody is kept out. macOS has two numbers for the last, Linux one."""
 _PLACE = 1 << 30
 """The byte that Windows locks, which nobody can then read: one behind all that is written."""
 _PAUSE = 0.01
 
 
-def take(path: Path, patience: float = 0) -> int | None:
+def take(path: Path, patience: float = 0, surely: bool = False) -> int | None:
     """A handle on the lock; None where someone else, or another part of this process, holds it for longer than
-    `patience` seconds. OSError where the file cannot be made."""
+    `patience` seconds. OSError where the file cannot be made.
+
+    surely: None, too, where the file system knows no locks, so that nobody can tell whether someone holds it."""
     end = time.monotonic() + patience
-    while (handle := _take_now(path)) is None and time.monotonic() < end:
+    while (handle := _take_now(path, surely)) is None and time.monotonic() < end:
         time.sleep(_PAUSE)
     return handle
 
@@ -92,7 +94,7 @@ def holder(path: Path) -> str:
         return ""
 
 
-def _take_now(path: Path) -> int | None:
+def _take_now(path: Path, surely: bool = False) -> int | None:
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -101,7 +103,7 @@ def _take_now(path: Path) -> int | None:
                 return None
             raise
         try:
-            if not _lock(handle):
+            if not _lock(handle, surely):
                 os.close(handle)
                 return None
             status = os.fstat(handle)
@@ -114,8 +116,8 @@ def _take_now(path: Path) -> int | None:
         os.close(handle)  # whoever held it has removed it meanwhile
 
 
-def _lock(handle: int) -> bool:
-    """Whether the lock could be had, without waiting."""
+def _lock(handle: int, surely: bool) -> bool:
+    """Whether the lock could be had, without waiting; where there are none, whether it need not be sure."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -128,8 +130,9 @@ def _lock(handle: int) -> bool:
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                return False
-            raise
+        if error.errno in _NO_LOCKS:
+            return not surely
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return False
+        raise
     return True

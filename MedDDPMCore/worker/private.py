@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base.files import writing
+from ..base.files import is_forgotten, writing
 from ..base.locks import let_go, take, wait_for
 
 _BEGINNING = "medddpm-private-"
@@ -39,13 +39,15 @@ def private_folder() -> Iterator[Path]:
 
 
 def sweep(place: Path) -> None:
-    """Removes the private folders of this user, in a folder, whose processes are gone."""
+    """Removes the private folders of this user, in a folder, whose processes are gone; where there are no locks to tell
+    that by, those that have not been written to for a day."""
     for lock in place.glob(f"{_BEGINNING}*{_LOCK}"):
         with contextlib.suppress(OSError):
             if hasattr(os, "getuid") and lock.lstat().st_uid != os.getuid():
                 continue
-            if (handle := take(lock)) is not None:
-                shutil.rmtree(lock.with_name(lock.name.removesuffix(_LOCK)), ignore_errors=True)
+            folder = lock.with_name(lock.name.removesuffix(_LOCK))
+            if (handle := take(lock, surely=not is_forgotten(lock, folder))) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
                 let_go(lock, handle)
 
 

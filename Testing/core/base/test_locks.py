@@ -1,5 +1,6 @@
 """One process at a time writes into a folder; the second is told who has it, and a lock dies with its process."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from MedDDPMCore.base.errors import BusyError, ResourceError
 from MedDDPMCore.base.files import only_writer, sweep
+from MedDDPMCore.base.locks import let_go, take
 
 LOCK = ".folder.medddpm-lock"
 HOLD = """
@@ -137,3 +139,32 @@ def test_a_user_without_a_name_can_hold_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(getpass, "getuser", nobody)
     with only_writer(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text())["user"] == str(os.getuid())
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("number", [45, 77, 78, 102])
+def test_files_are_written_to_macos_shares_that_know_no_locks_and_no_lock_stays(tmp_path, number):
+    code = """
+import errno, fcntl, sys
+errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP = 45, 77, 78, 102
+def flock(*_arguments):
+    raise OSError(int(sys.argv[2]), "Operation not supported")
+fcntl.flock = flock
+from MedDDPMCore.base.files import only_writer, together
+with only_writer(sys.argv[1]), together(sys.argv[1], "record.json") as part:
+    (part / "record.json").write_text("{}")
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(number)], capture_output=True, text=True)
+    assert os.listdir(tmp_path) == ["record.json"], done.stderr
+
+
+@pytest.mark.posix
+def test_a_lock_is_not_taken_surely_where_the_file_system_knows_none(tmp_path, monkeypatch):
+    def flock(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    assert take(tmp_path / "lock", surely=True) is None
+    handle = take(tmp_path / "lock")
+    let_go(tmp_path / "lock", handle)
+    assert os.listdir(tmp_path) == []
