@@ -48,6 +48,12 @@ def random_image(seed=0):
     return np.random.default_rng(seed).uniform(0, 1, phantom.SHAPE).astype(np.float32)
 
 
+def bounds_of(node):
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    return bounds
+
+
 @pytest.mark.parametrize("left_handed", [True, False])
 @pytest.mark.parametrize("extension", [".nii.gz", ".nii"])
 def test_a_result_lies_on_the_mask_voxel_for_voxel(tmp_path, left_handed, extension):
@@ -70,10 +76,36 @@ def test_a_result_follows_the_transform_of_the_mask(tmp_path):
     mri.SetAndObserveTransformNodeID(shift.GetID())
     path = written(tmp_path, random_image(), phantom.oblique())
     (node,) = added([results.ResultFile(path, 1)], grids.geometry_of_volume(mri), "S synthetic", {})
-    first, second = [0.0] * 6, [0.0] * 6
-    node.GetRASBounds(first)
-    mri.GetRASBounds(second)
-    assert first == pytest.approx(second)
+    assert bounds_of(node) == pytest.approx(bounds_of(mri))
+
+
+def test_samples_follow_the_transform_of_the_mask_from_the_first_to_the_last(tmp_path):
+    mri = phantom.volume()
+    mri.SetAndObserveTransformNodeID(phantom.transform(phantom.oblique()).GetID())
+    files = [
+        results.ResultFile(written(tmp_path, random_image(s), phantom.oblique(), f"{s}{name}.nii.gz"), s, name)
+        for s in range(3)
+        for name in ("T1", "T2")
+    ]
+    shown = added(files, grids.geometry_of_volume(mri), "S synthetic", {})
+    browser = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
+    for number in range(3):
+        browser.SetSelectedItemNumber(number)
+        assert [node.GetTransformNodeID() for node in shown] == [mri.GetTransformNodeID()] * 2
+        assert [bounds_of(node) for node in shown] == [pytest.approx(bounds_of(mri))] * 2
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_results_on_a_grid_of_their_own_follow_the_transform_of_the_mask(tmp_path, samples):
+    """That of the model reaches beyond the mask, here by a voxel on each side of the third axis."""
+    matrix, shift = phantom.oblique(), phantom.transform(phantom.oblique())
+    matrix[:3, 3] -= matrix[:3, 2]
+    array = np.pad(random_image(), ((1, 1), (0, 0), (0, 0)))
+    files = [results.ResultFile(written(tmp_path, array, matrix, f"{n}.nii.gz"), n) for n in range(samples)]
+    [node] = added(files, None, "S synthetic", {}, shift.GetID())
+    same = phantom.volume(matrix, array.shape, "same")
+    same.SetAndObserveTransformNodeID(shift.GetID())
+    assert bounds_of(node) == pytest.approx(bounds_of(same), abs=1e-3)
 
 
 @pytest.mark.parametrize("spoil", ["shifted", "other size"])

@@ -118,9 +118,16 @@ def is_synthetic(node) -> bool:
 
 
 def add_results(
-    scene, files: list[ResultFile], geometry: NodeGrid | None, title: str, extra: dict[str, str]
+    scene,
+    files: list[ResultFile],
+    geometry: NodeGrid | None,
+    title: str,
+    extra: dict[str, str],
+    transform_id: str | None = None,
 ) -> Generator[None, None, list]:
     """Put the results into the scene in pieces, yielding between them; returns the volumes to show, one a modality.
+
+    transform_id: what the mask lies under, for results of any grid; `geometry`, if one is given, says it of itself.
 
     Whoever leaves it before its end, by `close()` or an error, finds the scene as it was.
 
@@ -129,6 +136,7 @@ def add_results(
     """
     modalities = list(dict.fromkeys(file.modality for file in files))
     shown, sequences, made, complete = [], [], [], False
+    transform_id = transform_id if geometry is None else geometry.transform_id
     try:
         for modality in modalities:
             of_modality = sorted((f for f in files if f.modality == modality), key=lambda f: f.seed)
@@ -137,7 +145,7 @@ def add_results(
             for file in of_modality:
                 image = yield from nifti.read_in_pieces(file.path)
                 name = result_name(title, 1, label)
-                volumes.append(_add_volume(scene, file, image, geometry, name, extra))
+                volumes.append(_add_volume(scene, file, image, geometry, name, extra, transform_id))
                 made.append(volumes[-1])
                 yield
             if len(volumes) == 1:
@@ -151,7 +159,7 @@ def add_results(
         if not complete:
             remove(scene, made)
     if sequences:
-        shown = _browse(scene, sequences)
+        shown = _browse(scene, sequences, transform_id)
     if len(shown) > 1:
         _add_folder(scene, shown, result_name(title, len({f.seed for f in files})))
     return shown
@@ -202,8 +210,9 @@ def remove(scene, nodes: list) -> None:
                 scene.RemoveNode(gone)
 
 
-def _add_volume(scene, file: ResultFile, image: nifti.Image, geometry, name: str, extra: dict[str, str]):
+def _add_volume(scene, file: ResultFile, image: nifti.Image, geometry, name: str, extra: dict[str, str], transform_id):
     node = slicer.vtkMRMLScalarVolumeNode()
+    node.SetAndObserveTransformNodeID(transform_id)
     set_image(node, image, geometry)
     node.SetName(scene.GenerateUniqueName(name) if scene.GetFirstNodeByName(name) else name)
     scene.AddNode(node)
@@ -224,8 +233,11 @@ def _add_sequence(scene, volumes: list, seeds: list[int], name: str):
     return sequence
 
 
-def _browse(scene, sequences: list) -> list:
-    """One browser over all sequences; its proxy volumes, showing the first sample."""
+def _browse(scene, sequences: list, transform_id: str | None) -> list:
+    """One browser over all sequences; its proxy volumes, under a transform, showing the first sample.
+
+    What a sequence keeps of a volume does not say which transform it lay under.
+    """
     browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{sequences[0].GetName()} browser")
     browser.SetAndObserveMasterSequenceNodeID(sequences[0].GetID())
     for sequence in sequences[1:]:
@@ -236,6 +248,7 @@ def _browse(scene, sequences: list) -> list:
     for sequence in sequences:
         proxy = browser.GetProxyNode(sequence)
         proxy.SetName(sequence.GetName())
+        proxy.SetAndObserveTransformNodeID(transform_id)
         set_window(proxy)
         proxies.append(proxy)
     return proxies

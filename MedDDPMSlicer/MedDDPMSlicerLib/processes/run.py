@@ -279,7 +279,7 @@ class SynthesisRun:
         name = f"{self._mri_name or self._name} {'edited' if settings.edit is not None else 'synthetic'}"
         extra = {"segmentation": self._name, drawn.KEY: self._drawn}
         extra |= {"mri": self._mri_name} if settings.edit is not None else {}
-        made = yield from results.add_results(self._scene, files, self._target(), name, extra)
+        made = yield from results.add_results(self._scene, files, self._target(), name, extra, self._transform_id())
         if settings.edit is not None and self._source() is not None:
             for volume in made:
                 results.share_window(volume, self._source())
