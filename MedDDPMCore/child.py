@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 
+from .base.standard_input import load_before_reading
 from .cli import main
 
 
@@ -22,5 +23,6 @@ def _interrupt_when_asked() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have had it ignored
+    load_before_reading()
     threading.Thread(target=_interrupt_when_asked, daemon=True).start()
     sys.exit(main())

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from ..base.errors import MedDDPMError
 from ..base.interrupts import ended_in_order
+from ..base.standard_input import load_before_reading
 from .lines import Unheard, lines_of
 from .server import Worker, as_text
 
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     reader, writer = _standard_streams()
+    load_before_reading()
     try:
         if args.on:
             from . import near, ssh

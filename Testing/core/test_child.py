@@ -24,6 +24,26 @@ cli.main = main
 runpy.run_module("MedDDPMCore.child", run_name="__main__")
 """
 
+NOTED = """
+import os, runpy, sys, time, types
+import MedDDPMCore.cli as cli
+from MedDDPMCore.base import standard_input
+standard_input.os = types.SimpleNamespace(name=sys.argv[1])
+read = os.read
+loaded = []
+def noted(descriptor, count):
+    loaded.append("numpy" in sys.modules)
+    return read(descriptor, count)
+os.read = noted
+def main():
+    while not loaded:
+        time.sleep(0.01)
+    print(*loaded)
+cli.main = main
+runpy.run_module("MedDDPMCore.child", run_name="__main__")
+"""
+"""A child on a system of that name that says whether numpy was loaded when it first read."""
+
 
 @pytest.fixture
 def child():
@@ -54,3 +74,13 @@ def test_its_words_and_exit_code_are_those_of_the_command_line():
     ) as process:  # fmt: skip
         words = process.stderr.read()
     assert process.returncode == 1 and words.startswith("medddpm: ") and "mask.nii.gz" in words
+
+
+@pytest.mark.parametrize("system, loaded", [("nt", "True"), ("posix", "False")])
+def test_on_windows_numpy_is_loaded_before_standard_input_is_read(system, loaded):
+    with subprocess.Popen(
+        [sys.executable, "-c", NOTED, system], cwd=Path(__file__).resolve().parents[2], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout.read() == f"{loaded}\n"
+    assert process.returncode == 0

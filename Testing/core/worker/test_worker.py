@@ -1,5 +1,7 @@
 """The worker as a GUI meets it: a real process, JSON lines in and out."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,22 @@ from MedDDPMCore.models.bundle import load_bundle, save_bundle
 from MedDDPMCore.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[3]
+
+NOTED = """
+import argparse, sys, types
+from MedDDPMCore.base import standard_input
+from MedDDPMCore.worker import start
+standard_input.os = types.SimpleNamespace(name=sys.argv[1])
+lines_of = start.lines_of
+def noted(stream):
+    print("numpy" in sys.modules, file=sys.stderr)
+    yield from lines_of(stream)
+start.lines_of = noted
+parser = argparse.ArgumentParser()
+start.add_arguments(parser)
+sys.exit(start.run(parser.parse_args([])))
+"""
+"""A worker on a system of that name that says, when it first reads, whether numpy is loaded."""
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +271,12 @@ def test_what_the_mask_reader_warns_of_is_told_with_the_result(worker, request_o
     event = worker.hear("done", "error")
     assert event["event"] == "done", event
     assert any("sform and the qform" in warning and "30 mm" in warning for warning in event["warnings"])
+
+
+@pytest.mark.parametrize("system, loaded", [("nt", "True"), ("posix", "False")])
+def test_on_windows_numpy_is_loaded_before_the_input_is_read(system, loaded):
+    done = subprocess.run(
+        [sys.executable, "-c", NOTED, system], cwd=ROOT, input='{"request": "shutdown"}\n', capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == (f"{loaded}\n", 0)
