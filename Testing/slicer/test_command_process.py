@@ -3,7 +3,7 @@
 import sys
 import time
 
-import project  # noqa: F401
+import project
 import pytest
 from MedDDPMSlicerLib.processes.command_process import CommandProcess
 from subprocess_transport import SubprocessTransport
@@ -53,6 +53,8 @@ def test_commands_run_one_after_the_other_and_their_lines_are_heard():
         ("Traceback\nmedddpm: The mask is empty. Paint one.\nsomething else\n", "The mask is empty. Paint one."),
         ("Traceback\nKilled by a library\n", "exit code 3. Killed by a library"),
         ("", "exit code 3."),
+        ("medddpm: warning: The mask is large.\n", "exit code 3."),
+        ("medddpm: The disk is full.\nmedddpm: RuntimeWarning: overflow\n", "The disk is full."),
     ],
 )
 def test_a_failure_is_told_in_the_commands_own_words_and_nothing_follows(words, problem):
@@ -76,7 +78,28 @@ def test_one_that_does_not_stop_is_killed(monkeypatch):
     session.wait(lambda: session.lines)
     session.process.stop()
     session.wait(lambda: session.ends)
-    assert session.ends == [""] and not session.process.is_running
+    assert session.ends == ["it had to be killed: what was not yet saved is lost."] and not session.process.is_running
+    session.process.start(["command"])
+    session.transport.kill()
+    assert session.ends[1:] == ["it crashed or was killed."]
+
+
+def test_a_stop_that_fails_is_told_in_the_commands_own_words():
+    failing = 'sys.stderr.write("medddpm: The disk is full.\\n"); sys.stderr.flush(); os._exit(1)'
+    session = Session(seconds=600, program=PROGRAM.replace("os._exit(130)", failing))
+    session.wait(lambda: session.lines == ["one", "two"])
+    session.process.stop()
+    session.wait(lambda: session.ends)
+    assert session.ends == ["The disk is full."] and not session.process.is_stopping
+
+
+def test_a_command_that_is_stopped_before_it_has_begun_is_no_failure():
+    ends, transport = [], SubprocessTransport()
+    process = CommandProcess(transport, sys.executable, str(project.CORE_FOLDER), lambda _line: None, ends.append)
+    process.start(["models"])
+    process.stop()
+    transport.wait(60_000)
+    assert ends == [""]
 
 
 def test_close_lets_it_end_in_good_order_without_a_word(tmp_path):

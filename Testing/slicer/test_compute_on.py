@@ -106,6 +106,18 @@ def test_the_test_button_says_what_is_wrong(window, far):
     window.wait(lambda: "Connected to far" in window.advanced.hostText.text)
 
 
+def test_a_name_that_is_none_is_said_by_test_and_by_synthesize(window):
+    drawn_head(window)
+    choose(window, "user @host")
+    window.click(window.advanced.hostButton)
+    window.wait(lambda: "is not the name of a computer" in window.advanced.hostText.text)
+    window.wait(lambda: window.advanced.hostButton.enabled)
+    window.click(window.synthesize_button)
+    window.wait(lambda: not window.run.is_active)
+    assert "'user @host' is not the name of a computer. Write user@host, as for ssh." in window.error_text
+    assert "memory" not in window.error_text
+
+
 def test_waiting_in_a_queue_is_shown_and_can_be_cancelled(window, far, tmp_path):
     queue = queue_in(tmp_path)
     drawn_head(window)

@@ -165,6 +165,59 @@ def test_a_missing_package_is_named():
     assert "torch_that_is_missing" in error["message"] and "Setup" in error["hint"]
 
 
+@pytest.mark.parametrize(
+    "host, launch, words",
+    [
+        ("user @host", "", "is not the name of a computer. Write user@host"),
+        ("host", "srun --comment 'x", "cannot be read: No closing quotation"),
+    ],
+)
+def test_a_worker_that_cannot_begin_says_why_with_a_request_and_without(host, launch, words):
+    session = Session()
+    session.transport = SubprocessTransport()
+    session.process = SynthesisProcess(
+        session.transport, session.events.append, sys.executable, str(project.CORE_FOLDER)
+    )
+    session.process.compute_on(host, launch)
+    for begin, has_request in (
+        (lambda: session.process.ask("synthesize", model="quick"), True),
+        (session.process.start, False),
+    ):
+        session.events.clear()
+        begin()
+        session.wait("stopped", seconds=60)
+        [error] = [event for event in session.events if event["event"] == "error"]
+        assert words in error["message"] and error["hint"] == "" and (error["id"] is not None) == has_request
+
+
+LATER_WORDLESS = """
+import pathlib, sys
+mark = pathlib.Path(sys.argv[1])
+if not mark.exists():
+    mark.touch()
+    sys.exit("medddpm: The temporary folder cannot be written.\\nNo module named x")
+sys.stderr.write("medddpm: warning: The clock is slow.\\n")
+sys.exit(3)
+"""
+
+
+def test_what_an_earlier_worker_said_is_not_quoted_of_a_later_one(tmp_path):
+    session = Session([sys.executable, "-c", LATER_WORDLESS, str(tmp_path / "mark")])
+    session.process.start()
+    session.wait("stopped")
+    session.process.start()
+    session.wait("stopped", count=2)
+    first, second = (event for event in session.events if event["event"] == "error")
+    assert "package x is missing" in first["message"] and "ended unexpectedly (exit code 3)" in second["message"]
+
+
+def test_a_worker_that_was_refused_is_told_of_once():
+    session = Session([sys.executable, "-u", FAKE, "2"])
+    session.process.start()
+    session.wait("stopped")
+    assert session.names() == ["error", "stopped"] and "version 2" in session.events[0]["message"]
+
+
 def test_kill_ends_the_process_says_nothing_more_and_the_next_run_works():
     session = Session()
     session.process.ask("synthesize", model="slow")

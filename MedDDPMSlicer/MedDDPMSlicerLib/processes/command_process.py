@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from .synthesis_process import LineReader
+from slicer.i18n import tr as _
+
+from .synthesis_process import OWN_WORDS, LineReader, is_warning
 
 NOT_STARTED = "it could not be started"
 """How a transport describes the end of a program that never began."""
 STOP_GRACE_MS = 60_000
 CLOSE_GRACE_MS = 20_000
 """How long Slicer waits at its end for what is being completed."""
-_OWN_WORDS = "medddpm: "
+_WELL = "exit code 0"
+_INTERRUPTED = "exit code 130"
+_INTERRUPTED_EARLY = "KeyboardInterrupt"
+"""The last line of one that was asked to stop before it had begun."""
 
 
 class CommandProcess:
     """Owns one process at a time. CHILD: what stands before each command's arguments.
 
     on_line(text): each line that is written, but for the errors. on_end(problem): the last command has ended; "" means
-    that all went well or that it was asked to stop, else what the command said of its failure.
+    that all went well or that it stopped in good order, as asked; else what the command said of its failure.
     """
 
     CHILD: tuple[str, ...] = ("-u", "-X", "utf8", "-m", "MedDDPMCore.child")
@@ -33,7 +38,7 @@ class CommandProcess:
         transport.on_output, transport.on_error_output, transport.on_end = self._output, self._errors, self._ended
         self._todo: list[list[str]] = []
         self._stops = 0
-        self.is_stopping = False
+        self.is_stopping = self._was_killed = False
         self._begin()
 
     @property
@@ -42,7 +47,7 @@ class CommandProcess:
 
     def start(self, *commands: list[str]) -> None:
         """Run commands (each a list of arguments) one after the other, until one fails."""
-        self._todo, self.is_stopping = list(commands), False
+        self._todo, self.is_stopping, self._was_killed = list(commands), False, False
         self._next()
 
     def stop(self) -> None:
@@ -71,6 +76,7 @@ class CommandProcess:
 
     def _kill_if_still(self, stop: int) -> None:
         if self.is_stopping and stop == self._stops and self.is_running:
+            self._was_killed = True
             self._transport.kill()
 
     def _output(self, data: bytes) -> None:
@@ -83,16 +89,22 @@ class CommandProcess:
 
     def _ended(self, description: str) -> None:
         stopped, self.is_stopping = self.is_stopping, False
-        fine = description == "exit code 0"
-        if fine and self._todo and not stopped:
+        if description == _WELL and self._todo and not stopped:
             self._next()
             return
         self._todo = []
-        self._on_end("" if fine or stopped else self._problem(description))
+        fine = description == _WELL or (stopped and self._has_obeyed(description))
+        self._on_end("" if fine else self._problem(description))
+
+    def _has_obeyed(self, description: str) -> bool:
+        return description == _INTERRUPTED or (bool(self._said) and self._said[-1] == _INTERRUPTED_EARLY)
 
     def _problem(self, description: str) -> str:
         """The command's own words; else how it ended and what was last heard of it."""
-        own = [line for line in self._said if line.startswith(_OWN_WORDS)]
+        if self._was_killed:
+            return _("it had to be killed: what was not yet saved is lost.")
+        said = [line for line in self._said if not is_warning(line)]
+        own = [line for line in said if line.startswith(OWN_WORDS)]
         if own:
-            return own[-1].removeprefix(_OWN_WORDS)
-        return f"{description}. {self._said[-1] if self._said else ''}".strip()
+            return own[-1].removeprefix(OWN_WORDS)
+        return f"{description}. {said[-1] if said else ''}".strip()

@@ -10,16 +10,25 @@ on_end has been called, wait() then or when the time is over.
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 
 from slicer.i18n import tr as _
 
+OWN_WORDS = "medddpm: "
+"""How a line begins in which a process says why it ends."""
 PROTOCOL = 1
 CANCEL_GRACE_MS = 1200
 _HELLO = "hello"
 _LONGEST_LINE = 1_000_000
 _LOG_LINES = 400
+_LAST_LINES = 20
 _WORKER = ["-u", "-X", "utf8", "-m", "MedDDPMCore.worker"]
+
+
+def is_warning(line: str) -> bool:
+    """Whether a line says what a process noticed and went on from: no end is explained by it."""
+    return re.match(rf"{OWN_WORDS}(warning|\w*Warning): ", line) is not None
 
 
 class LineReader:
@@ -40,8 +49,8 @@ class SynthesisProcess:
     """Owns one worker. `on_event` receives the protocol's events as dictionaries with the key "event".
 
     Besides the worker's own events it sends "error" (code "worker") when the worker dies or cannot start, "cancelled"
-    also when a worker had to be killed for it, and "stopped" whenever the process has ended. An "error" without an id
-    is one of a worker that was started without a request. One request at a time.
+    also when a worker had to be killed for it, and "stopped" whenever the process has ended. An "error" whose id is
+    None is one of a worker that was started without a request and does not come to be ready. One request at a time.
     """
 
     def __init__(self, transport, on_event, python: str, folder: str):
@@ -57,6 +66,8 @@ class SynthesisProcess:
     def _reset(self) -> None:
         self.ready = None
         self._lines, self._error_lines = LineReader(), LineReader()
+        self._said: deque[str] = deque(maxlen=_LAST_LINES)
+        self._has_failed = False
         self._waiting: dict | None = None
         self._current: str | None = None
         self._cancelling = False
@@ -210,37 +221,38 @@ class SynthesisProcess:
 
     def _errors(self, data: bytes) -> None:
         for line in self._error_lines.feed(data):
+            self._said.append(line)
             self._note(line)
 
     def _ended(self, description: str) -> None:
         self._note(f"the worker ended: {description}")
         identity = self._current or (self._waiting or {}).get("id")
-        cancelled = self._cancelling
+        cancelled, death = self._cancelling, self._death(description)
+        is_to_be_told = identity is not None or (self.ready is None and not self._has_failed)
         self._reset()
         if cancelled:
             self._emit({"event": "cancelled", "id": identity})
-        elif identity is not None:
-            self._emit({"event": "error", "id": identity, **self._death(description)})
+        elif is_to_be_told:
+            self._emit({"event": "error", "id": identity, **death})
         self._emit({"event": "stopped"})
 
     def _death(self, description: str) -> dict:
-        tail = [line for line in self.log if "No module named" in line]
-        if tail:
-            missing = tail[-1].split("No module named")[-1].strip()
-            return {
-                "code": "worker",
-                "message": _("The worker could not start: the package {name} is missing.").format(name=missing),
-                "hint": _("Open Setup and install what is needed."),
-            }
-        return {
-            "code": "worker",
-            "message": _("The worker process ended unexpectedly ({how}).").format(how=description),
-            "hint": _("Press Synthesize to try again. If memory is short, close other programs."),
-        }
+        """Why this worker ended, by what it said itself."""
+        missing = [line.split("No module named")[-1].strip() for line in self._said if "No module named" in line]
+        own = [line for line in self._said if line.startswith(OWN_WORDS) and not is_warning(line)]
+        if missing:
+            message = _("The worker could not start: the package {name} is missing.").format(name=missing[-1])
+            hint = _("Open Setup and install what is needed.")
+        elif own:
+            message, hint = own[-1].removeprefix(OWN_WORDS), ""
+        else:
+            message = _("The worker process ended unexpectedly ({how}).").format(how=description)
+            hint = _("Press Synthesize to try again. If memory is short, close other programs.")
+        return {"code": "worker", "message": message, "hint": hint}
 
     def _fail(self, message: str, hint: str, code: str = "worker") -> None:
         identity = self._current or (self._waiting or {}).get("id")
-        self._waiting = self._current = None
+        self._waiting, self._current, self._has_failed = None, None, True
         self._emit({"event": "error", "id": identity, "code": code, "message": message, "hint": hint})
 
     def _emit(self, event: dict) -> None:
