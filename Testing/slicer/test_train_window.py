@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,30 @@ def test_training_is_started_stopped_and_resumed_by_clicks(window, images, recip
     window.host.process_events()
     window.click(window.advanced.importButton)
     assert window.parameters.model == str(run / "model")
+
+
+def test_images_that_are_added_after_an_aborted_start_are_trained_on(window, images, recipe, tmp_path):
+    box, run, process = window.train, tmp_path / "run", window.widget.panels["train"].process
+    window.parameters.trainingData, window.parameters.trainingRun = str(images), str(run)
+    window.parameters.trainingSteps, window.parameters.trainingBatch = STEPS, 1
+    window.widget.panels["train"].widget.collapsed = False
+    window.host.process_events()
+    window.click(box.trainButton)
+    window.wait(lambda: "loss" in box.trainStatus.text or not process.is_running)
+    process._transport.kill()
+    assert "crashed or was killed" in box.trainStatus.text and not (run / "stage-0.pt").exists()
+    for ending in (".nii.gz", "_mask.nii.gz"):
+        shutil.copy(images / f"head3{ending}", images / f"head4{ending}")
+    window.click(box.trainButton)
+    window.wait(lambda: "loss" in box.trainStatus.text or not process.is_running)
+    window.click(box.stopButton)
+    window.wait(lambda: not process.is_running)
+    assert "The training ended." in box.trainStatus.text and (run / "stage-0.pt").is_file()
+    described = json.loads((run / "dataset" / "dataset.json").read_text(encoding="utf-8"))
+    assert [case["id"] for case in described["cases"]] == [f"head{number}" for number in range(5)]
+    (images / "head4.nii.gz").unlink()
+    window.click(box.trainButton)
+    assert "begun with other images. Choose a new output folder." in box.trainStatus.text and not process.is_running
 
 
 def test_leaving_slicer_lets_a_training_save_its_checkpoint(window, images, recipe, tmp_path, monkeypatch):

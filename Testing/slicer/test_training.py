@@ -1,6 +1,7 @@
 """Training in the background: its log, its plot, stop and resume, and the commands that are run."""
 
 import json
+import os
 import sys
 import time
 
@@ -10,8 +11,10 @@ import pytest
 pytest.importorskip("slicer")
 import slicer
 from MedDDPMSlicerLib.mrml import loss_plot
-from MedDDPMSlicerLib.processes import training
+from MedDDPMSlicerLib.processes import packed, training
 from subprocess_transport import SubprocessTransport
+
+from MedDDPMCore.base.errors import MedDDPMError
 
 TRAINER = """
 import json, os, sys, threading, time
@@ -60,7 +63,7 @@ def test_stop_saves_and_is_no_failure_and_then_it_can_be_resumed(tmp_path):
     trained.process.stop()
     assert trained.process.is_stopping
     trained.wait(lambda: trained.problems)
-    assert trained.problems == [""] and training.has_checkpoint(tmp_path)
+    assert trained.problems == [""] and packed.has_checkpoint(tmp_path)
 
 
 def test_a_failure_ends_with_its_last_words(tmp_path):
@@ -73,7 +76,7 @@ def test_close_saves_a_checkpoint_and_says_nothing(tmp_path):
     trained = Trained(tmp_path, 10_000, 0)
     trained.wait(lambda: trained.entries)
     trained.process.close()
-    assert trained.problems == [] and not trained.process.is_running and training.has_checkpoint(tmp_path)
+    assert trained.problems == [] and not trained.process.is_running and packed.has_checkpoint(tmp_path)
 
 
 def test_images_are_packed_first_unless_they_are(tmp_path):
@@ -87,6 +90,124 @@ def test_images_are_packed_first_unless_they_are(tmp_path):
     (data / "dataset.json").write_text("{}", encoding="utf-8")
     todo = training.commands(data, run, 50, 4, "default")
     assert todo == [["train", str(run / training.CONFIGURATION), str(data), str(run), "--start-from", "default"]]
+
+
+class Images:
+    """A folder of images, a run folder, and what a click on Train would run; `pack` does what `prepare` does."""
+
+    def __init__(self, folder):
+        self.data, self.run = folder / "data", folder / "run"
+        self.data.mkdir()
+        for name in "ab":
+            self.write(name)
+
+    def write(self, name, content="voxels"):
+        (self.data / f"{name}.nii.gz").write_text(content, encoding="utf-8")
+
+    def pack(self, cases="ab"):
+        write = {"cases": [{"id": name} for name in cases]}
+        for name in packed._SET:
+            (self.run / "dataset" / name).write_text(json.dumps(write), encoding="utf-8")
+
+    def begin(self):
+        """What a training leaves before its first checkpoint."""
+        for name in packed._BEGINNING:
+            (self.run / name).write_text("{}", encoding="utf-8")
+
+    def begun(self):
+        return [name for name in packed._BEGINNING if (self.run / name).exists()]
+
+    def save(self):
+        (self.run / "stage-0.pt").touch()
+
+    def click(self, data=None):
+        return [command[0] for command in training.commands(data or self.data, self.run, 50, 4, "")]
+
+    def add(self):
+        self.write("c")
+
+    def replace(self):
+        self.write("b", "other voxels")
+
+    def touch(self):
+        os.utime(self.data / "b.nii.gz", (1, 1))
+
+    def remove(self):
+        (self.data / "b.nii.gz").unlink()
+
+    def move(self):
+        self.data = self.data.rename(self.data.with_name("moved"))
+
+
+@pytest.fixture
+def images(tmp_path):
+    images = Images(tmp_path)
+    assert images.click() == ["prepare", "train"]
+    images.pack()
+    return images
+
+
+def test_images_that_were_packed_are_not_packed_again(images):
+    assert images.click() == ["train"]
+    (images.data / "notes.txt").touch()
+    (images.data / ".DS_Store").touch()
+    images.save()
+    assert images.click() == ["train"]
+
+
+@pytest.mark.parametrize("change", [Images.add, Images.replace, Images.touch, Images.remove, Images.move])
+def test_other_images_are_packed_anew_before_the_first_checkpoint_and_refused_after_it(images, change):
+    images.begin()
+    kept = images.run / "dataset" / "mine.txt"
+    kept.touch()
+    change(images)
+    assert images.click() == ["prepare", "train"]
+    assert images.begun() == [] and list(kept.parent.iterdir()) == [kept]
+    images.pack()
+    assert images.click() == ["train"]
+    images.begin()
+    images.save()
+    images.write("d")
+    with pytest.raises(MedDDPMError, match="was begun with other images. Choose a new output folder."):
+        images.click()
+    assert images.begun() and (kept.parent / "dataset.json").exists()
+
+
+def test_images_that_were_changed_while_they_were_packed_are_packed_anew(images):
+    (images.run / "dataset" / "dataset.json").unlink()
+    assert images.click() == ["prepare", "train"]
+    images.write("a", "other voxels")
+    images.pack()
+    assert images.click() == ["prepare", "train"]
+
+
+def test_a_set_of_an_earlier_version_is_packed_anew_unless_a_checkpoint_was_trained_on_it(images):
+    (images.run / packed.NOTE).unlink()
+    images.save()
+    assert images.click() == ["train"] and not (images.run / packed.NOTE).exists()
+    (images.run / "stage-0.pt").unlink()
+    images.begin()
+    assert images.click() == ["prepare", "train"] and images.begun() == []
+
+
+def test_a_set_of_an_earlier_version_is_no_set_of_newer_images_or_of_other_cases(images, tmp_path):
+    (images.run / packed.NOTE).unlink()
+    images.save()
+    (tmp_path / "other").mkdir()
+    with pytest.raises(MedDDPMError, match="begun with other images"):
+        images.click(tmp_path / "other")
+    os.utime(images.data / "a.nii.gz", (time.time() + 60,) * 2)
+    with pytest.raises(MedDDPMError, match="begun with other images"):
+        images.click()
+
+
+def test_a_set_that_was_not_packed_here_is_neither_used_nor_removed(tmp_path):
+    images = Images(tmp_path)
+    (images.run / "dataset").mkdir(parents=True)
+    images.pack()
+    with pytest.raises(MedDDPMError, match="was not packed here. Choose that folder as the images"):
+        images.click()
+    assert images.click(images.run / "dataset") == ["train"] and (images.run / "dataset" / "images.npy").exists()
 
 
 def test_a_log_that_is_being_written_is_read_line_by_line(tmp_path):

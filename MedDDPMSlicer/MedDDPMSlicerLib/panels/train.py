@@ -12,7 +12,7 @@ from MedDDPMCore.base.errors import MedDDPMError
 
 from .. import paths
 from ..mrml.loss_plot import LossPlot
-from ..processes import training
+from ..processes import packed, training
 from ..processes.qt_transport import QtTransport
 from .panel import Panel, Window
 
@@ -47,7 +47,7 @@ class TrainPanel(Panel):
         running = self.process.is_running
         ready = bool(parameters.trainingData.strip()) and bool(parameters.trainingRun.strip())
         self.ui.trainButton.text = (
-            _("Resume") if ready and training.has_checkpoint(Path(parameters.trainingRun)) else _("Train")
+            _("Resume") if ready and packed.has_checkpoint(Path(parameters.trainingRun)) else _("Train")
         )
         self.ui.trainButton.enabled = ready and not running and self.window.can_synthesize
         self.ui.stopButton.enabled = running and not self.process.is_stopping

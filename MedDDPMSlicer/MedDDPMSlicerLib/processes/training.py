@@ -9,19 +9,14 @@ from MedDDPMCore.base.files import make_folder, write_json
 
 from .. import model_info, paths
 from ..mrml.loss_plot import read_log
+from . import packed
 from .command_process import CommandProcess
-
-CONFIGURATION = "slicer-training.json"
+from .packed import CONFIGURATION
 
 
 def recipe() -> Path:
     """The training configuration that comes with the extension."""
     return paths.core_folder() / "Resources" / "training" / "default.json"
-
-
-def has_checkpoint(run: Path) -> bool:
-    """Whether a run folder holds something to resume from."""
-    return any(run.glob("stage-*.pt"))
 
 
 def made_model(run: Path) -> Path | None:
@@ -41,18 +36,19 @@ def write_configuration(run: Path, steps: int, batch: int) -> Path:
 
 
 def commands(data: Path, run: Path, steps: int, batch: int, start_from: str) -> list[list[str]]:
-    """What to run, one after the other: pack the images unless the folder is a packed training set, then train.
+    """What to run, one after the other: pack the images unless the folder is a packed training set or the run folder
+    holds that of these images, then train. Errors as of `packed.is_there` and `packed.make_way`.
 
     start_from: a model's name or folder to fine-tune, or "".
     """
-    configuration = str(write_configuration(run, steps, batch))
-    packed, todo = data, []
-    if not (data / "dataset.json").is_file():
-        packed = run / "dataset"
-        if not (packed / "dataset.json").is_file():
-            todo.append(["prepare", str(data), str(packed), "--config", configuration])
+    is_a_set = (data / packed.DESCRIPTION).is_file()
+    is_packed = is_a_set or packed.is_there(data, run)
+    if not is_packed:
+        packed.make_way(data, run)
+    configuration, folder = str(write_configuration(run, steps, batch)), data if is_a_set else packed.folder_of(run)
+    todo = [] if is_packed else [["prepare", str(data), str(folder), "--config", configuration]]
     tune = ["--start-from", start_from] if start_from else []
-    return [*todo, ["train", configuration, str(packed), str(run), *tune]]
+    return [*todo, ["train", configuration, str(folder), str(run), *tune]]
 
 
 def percent(run: Path | None, last: dict) -> int:
