@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections.abc import Mapping
 
 LOST = "\ufffd"
 """What stands for a byte of a file's name that is no letter."""
@@ -99,3 +100,12 @@ def shown(path: object, most: int = 200) -> str:
     letters = readable(str(path))
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in letters)
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
+
+
+def reasons(told: Mapping[str, str], most: int = 5, longest: int = 200) -> str:
+    """Names, each with what is told of it, in one line; of more than `most` the rest are counted."""
+    parts = []
+    for name, why in list(told.items())[:most]:
+        text = " ".join(f"{name}: {why}".split()).rstrip(".")
+        parts.append(text if len(text) <= longest else f"{text[:longest]} …")
+    return "; ".join([*parts, f"and {len(told) - most} more"] if len(told) > most else parts)

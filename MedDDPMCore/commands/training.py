@@ -92,7 +92,20 @@ def prepare(args: argparse.Namespace) -> int:
 
         report = pack(cases, args.out, options, progress)
     print(f"{report.text()}{args.out}")
-    return EXIT_ERROR if report.failed and not args.skip_failed else 0
+    if report.failed and not args.skip_failed:
+        _refuse_lost({name: report.left_out[name] for name in report.failed}, len(cases), args.out)
+    return 0
+
+
+def _refuse_lost(lost: dict[str, str], total: int, out: str) -> None:
+    """TrainingError that says which cases could not be packed, and why."""
+    from ..base.errors import TrainingError, reasons, shown
+
+    raise TrainingError(
+        f"{len(lost)} of {total} images could not be packed: {reasons(lost)}.",
+        f"Mend or remove them and pack into a new folder; or go on without them, with {shown(out)} as it is (with "
+        "--skip-failed that is no error).",
+    )
 
 
 def _check_cases(args: argparse.Namespace, cases: list[Case], options: PrepareOptions) -> int:

@@ -141,6 +141,25 @@ def test_images_that_are_added_after_an_aborted_start_are_trained_on(window, ima
     assert "begun with other images. Choose a new output folder." in box.trainStatus.text and not process.is_running
 
 
+def test_an_image_that_cannot_be_packed_is_told_of_at_each_click_until_it_is_removed(window, images, recipe, tmp_path):
+    box, run, process = window.train, tmp_path / "run", window.widget.panels["train"].process
+    (images / "broken.nii.gz").write_bytes(b"no image")
+    window.parameters.trainingData, window.parameters.trainingRun = str(images), str(run)
+    window.parameters.trainingSteps, window.parameters.trainingBatch = 1, 1
+    window.widget.panels["train"].widget.collapsed = False
+    window.host.process_events()
+    for _click in range(2):
+        window.click(box.trainButton)
+        window.wait(lambda: not process.is_running)
+        assert "these images could not be packed: broken: " in box.trainStatus.text
+        assert box.trainStatus.text.endswith("remove them from the folder, then press Train again.")
+        assert "exit code" not in box.trainStatus.text and not (run / "stage-0.jsonl").exists()
+    (images / "broken.nii.gz").unlink()
+    window.click(box.trainButton)
+    window.wait(lambda: not process.is_running)
+    assert "The training ended." in box.trainStatus.text and (run / "model").is_dir()
+
+
 def test_leaving_slicer_lets_a_training_save_its_checkpoint(window, images, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("MedDDPMSlicerLib.processes.command_process.CLOSE_GRACE_MS", int(1000 * PATIENCE))
     run, process = tmp_path / "run", window.widget.panels["train"].process

@@ -37,6 +37,7 @@ class CommandProcess:
         self._on_line, self._on_end = on_line, on_end
         transport.on_output, transport.on_error_output, transport.on_end = self._output, self._errors, self._ended
         self._todo: list[list[str]] = []
+        self._command: list[str] = []
         self._stops = 0
         self.is_stopping = self._was_killed = False
         self._begin()
@@ -72,7 +73,8 @@ class CommandProcess:
 
     def _next(self) -> None:
         self._begin()
-        self._transport.start(self._python, [*self.CHILD, *self._todo.pop(0)], self._core_folder)
+        self._command = self._todo.pop(0)
+        self._transport.start(self._python, [*self.CHILD, *self._command], self._core_folder)
 
     def _kill_if_still(self, stop: int) -> None:
         if self.is_stopping and stop == self._stops and self.is_running:

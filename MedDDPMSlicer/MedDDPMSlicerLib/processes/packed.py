@@ -38,7 +38,8 @@ def folder_of(run: Path) -> Path:
 
 
 def is_there(data: Path, run: Path) -> bool:
-    """Whether a run folder holds the packed set of a folder of images; TrainingError where a checkpoint was trained on
+    """Whether a run folder holds the packed set of a folder of images, without one that could not be packed; a set
+    that a checkpoint was trained on is held as it is. TrainingError where a checkpoint was trained on
     others, or a set lies there that was not packed for this run."""
     images, known, packed = images_of(data), _noted(run), _is_packed(run)
     if has_checkpoint(run):
@@ -54,7 +55,12 @@ def is_there(data: Path, run: Path) -> bool:
             _("{folder} holds a training set that was not packed here.").format(folder=shown(folder_of(run))),
             _("Choose that folder as the images, or choose a new output folder."),
         )
-    return packed and images == known
+    return packed and images == known and not left_out(run)
+
+
+def left_out(run: Path) -> dict[str, str]:
+    """The images that could not be packed into a run's set, each with the reason."""
+    return (_read(folder_of(run) / DESCRIPTION) or {}).get("left_out") or {}
 
 
 def make_way(data: Path, run: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from slicer.i18n import tr as _
+
+from MedDDPMCore.base.errors import reasons
 from MedDDPMCore.base.files import make_folder, write_json
 
 from .. import model_info, paths
@@ -95,3 +98,12 @@ class TrainingProcess(CommandProcess):
 
     def _hear(self, line: str) -> None:
         self.heard = line
+
+    def _problem(self, description: str) -> str:
+        lost = packed.left_out(self.run) if self.run is not None and self._command[0] == "prepare" else {}
+        if not lost:
+            return super()._problem(description)
+        return _(
+            "these images could not be packed: {reasons}. Mend their files or remove them from the folder, then press "
+            "Train again."
+        ).format(reasons=reasons(lost))

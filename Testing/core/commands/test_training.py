@@ -34,11 +34,22 @@ def images(tmp_path):
 def test_a_case_that_is_lost_ends_prepare_with_an_error_unless_that_was_asked_for(images, tmp_path, capsys):
     arguments = ["prepare", str(images), str(tmp_path / "set"), "--model", str(tmp_path / "model")]
     assert main(arguments) == 1
-    printed = capsys.readouterr().out
-    assert "2 cases packed" in printed and "c: " in printed and "datalad get" in printed
+    told = capsys.readouterr()
+    assert "2 cases packed" in told.out and "c: " in told.out and "datalad get" in told.out
+    [line] = [line for line in told.err.splitlines() if line.startswith("medddpm: ")]
+    assert line.startswith("medddpm: 1 of 3 images could not be packed: c: ") and "--skip-failed" in line
+    for name in "defghi":
+        (images / f"{name}.nii.gz").write_bytes(b"no image")
+    arguments[2] += "-1"
+    assert main(arguments) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "7 of 9 images" in line and "; and 2 more. Mend or remove them" in line and "h: " not in line
+    for name in "defghi":
+        (images / f"{name}.nii.gz").unlink()
     arguments[2] += "-2"
     assert main([*arguments, "--skip-failed"]) == 0
-    assert "datalad get" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "datalad get" in told.out and "could not be packed" not in told.err
     (images / "c.nii.gz").unlink()
     arguments[2] += "-3"
     assert main(arguments) == 0
