@@ -13,8 +13,9 @@ from pathlib import Path
 from ..base.errors import MedDDPMError
 from .channel import LineError
 
-PROGRAM = 'env PATH="$PATH:$HOME/.local/bin:$HOME/.medddpm/venv/bin" medddpm'
-"""What starts the command line there, unless the user says otherwise: also where `install_command` puts it."""
+PROGRAM = """sh -c 'PATH="$PATH:$HOME/.local/bin:$HOME/.medddpm/venv/bin" exec medddpm "$@"' medddpm"""
+"""What starts the command line there, unless the user says otherwise: also where `install_command` puts it. sh reads
+it, as csh and its kind take a colon behind a variable for a modifier of it."""
 _OPTIONS = ("BatchMode=yes", "ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4",
             "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "PermitLocalCommand=no", "RequestTTY=no",
             "RemoteCommand=none", "Compression=no", "EscapeChar=none")  # fmt: skip

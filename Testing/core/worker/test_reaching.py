@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 import psutil
@@ -127,6 +128,25 @@ def test_a_queue_that_refuses_is_quoted(talk, tmp_path):
     script.chmod(0o755)
     error = spoken(talk("--launch", str(script)), {"request": "hello"})
     assert "queue of far refused: invalid partition specified: gpus" in error["message"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "csh", "tcsh", "fish"])
+def test_any_login_shell_starts_medddpm_where_it_was_installed_for_the_user(tmp_path, monkeypatch, shell):
+    from MedDDPMCore.worker.ssh import Host, start
+
+    if (login_shell := shutil.which(shell)) is None:
+        pytest.skip(f"{shell} is not installed")
+    ssh, program = tmp_path / "ssh", tmp_path / "home" / ".medddpm" / "venv" / "bin" / "medddpm"
+    program.parent.mkdir(parents=True)
+    ssh.write_text(f'#!/bin/sh\nfor command; do :; done\nexec {login_shell} -c "$command"\n')  # as sshd does there
+    program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    for path in (ssh, program):
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with start(Host("far", launch="srun --comment 'two words'")) as process:
+        output, errors = process.communicate()
+    assert output.decode().splitlines() == ["worker", "--carried", "--launch", "srun --comment 'two words'"], errors
 
 
 @pytest.mark.parametrize("name", ["-oProxyCommand=touch /tmp/x", "two words", ""])
