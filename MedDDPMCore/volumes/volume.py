@@ -117,7 +117,7 @@ def where_labels(array: np.ndarray, values: Iterable[int]) -> np.ndarray:
     return result
 
 
-def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
+def resample_labels(volume: Volume, geometry: Geometry, every_piece: bool = False) -> Volume:
     """The labels (z, y, x) on another geometry, each target voxel taking the label that covers most of it.
 
     Each label's coverage is averaged over the target voxel (antialiased where voxels grow, linear where they shrink)
@@ -126,6 +126,8 @@ def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     holds of the label as a whole; where tiny pieces share a voxel, the rarest label keeps it and the others go beside
     it). Outside the mask's field of view is background, 0. A 512^3 mask of 0.5 mm takes 1 CPU second and 0.5 GB beside
     the mask itself to 2 mm, 6 seconds and 0.75 GB to 0.9 mm.
+
+    every_piece: that pieces of the commonest label are kept, too, which takes some 100 bytes for each of its voxels.
     """
     if volume.array.ndim != 3:
         raise VolumeError(f"Labels must be a single (z, y, x) array, not {volume.array.shape}.")
@@ -158,7 +160,7 @@ def resample_labels(volume: Volume, geometry: Geometry) -> Volume:
     winner[uncovered > best + _TIE] = 0
     taken: set[int] = set()
     for label in labels:
-        if label != labels[-1] or not (winner == label).any():
+        if every_piece or label != labels[-1] or not (winner == label).any():
             _rescue(winner, source == label, label, part_to_source, window, taken)
     return resampled
 

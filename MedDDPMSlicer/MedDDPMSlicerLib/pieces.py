@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent import futures
 
 import numpy as np
 
 from MedDDPMCore.base.errors import MedDDPMError
 
 SLAB_BYTES = 1 << 21
+_TURN_SECONDS = 0.02
 ERRORS = (MedDDPMError, OSError, KeyError, TypeError, ValueError)
 
 
@@ -16,6 +18,21 @@ def slabs(array: np.ndarray) -> list[slice]:
     """The first axis cut so that a piece takes some milliseconds to look at."""
     step = max(1, SLAB_BYTES // max(1, array[0].nbytes))
     return [slice(start, min(start + step, len(array))) for start in range(0, len(array), step)]
+
+
+def in_background(function: Callable) -> Generator:
+    """What a function returns that cannot be cut into pieces and touches nothing of Slicer's: done in a thread.
+
+    Whoever closes it before its end does not wait for the thread.
+    """
+    pool = futures.ThreadPoolExecutor(1)
+    try:
+        doing = pool.submit(function)
+        while not futures.wait([doing], _TURN_SECONDS).done:
+            yield
+        return doing.result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 def finished(work: Generator):

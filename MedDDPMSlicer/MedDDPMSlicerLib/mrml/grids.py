@@ -11,6 +11,8 @@ from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import VolumeError
 
+_EQUAL = 1e-3  # by how much of it a voxel may be longer than another and counts as no longer
+
 
 @dataclass(frozen=True)
 class NodeGrid:
@@ -64,9 +66,45 @@ def geometry_of_segmentation(segmentation_node) -> NodeGrid:
             ),
             _("Choose the MRI it was drawn on, or paint something in it first."),
         )
-    ijk_to_ras, extent = image_to_world(image), image.GetExtent()
-    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(extent[0::2], float)
-    return NodeGrid(tuple(image.GetDimensions()), ijk_to_ras, segmentation_node.GetTransformNodeID())
+    return NodeGrid(tuple(image.GetDimensions()), first_to_world(image), segmentation_node.GetTransformNodeID())
+
+
+def finer_grid(segmentation_node, ids: list[str], target):
+    """The grid of the segments' own voxels, as an image without any, where one of them could lie between the target's.
+
+    None where each of them has the centre of a voxel of the target in it, or where nothing of them is in view. It
+    reaches as far as both segments and target, and as far beyond as filters look.
+    """
+    own, names = slicer.vtkOrientedImageData(), vtk.vtkStringArray()
+    for segment_id in ids:
+        names.InsertNextValue(segment_id)
+    segmentation = segmentation_node.GetSegmentation()
+    mode = slicer.vtkSegmentation.EXTENT_UNION_OF_SEGMENTS
+    if not ids or not segmentation.SetImageGeometryFromCommonLabelmapGeometry(own, names, mode):
+        return None
+    to_own = np.linalg.inv(image_to_world(own)) @ image_to_world(target)
+    reach = np.abs(to_own[:3, :3]).sum(axis=1)
+    if reach.max() <= 1 + _EQUAL:
+        return None
+    first, last = (np.array(target.GetExtent(), float)[start::2] for start in (0, 1))
+    middle = to_own[:3, :3] @ (first + last) / 2 + to_own[:3, 3]
+    half = np.abs(to_own[:3, :3]) @ (last - first + 1) / 2
+    extent, border = np.array(own.GetExtent()), 2 + np.ceil(2 * reach)
+    low = np.maximum(extent[::2], np.floor(middle - half))
+    high = np.minimum(extent[1::2], np.ceil(middle + half))
+    if (low > high).any():
+        return None
+    own.SetExtent(*(int(n) for pair in zip(low - border, high + border, strict=True) for n in pair))
+    return own
+
+
+def divided(geometry: NodeGrid, longest_mm: float) -> NodeGrid:
+    """A grid of the same box whose voxels are parts of the given ones, none of them longer than so much."""
+    parts = np.ceil(np.linalg.norm(geometry.ijk_to_ras[:3, :3], axis=0) / longest_mm - _EQUAL).clip(1)
+    to_given = np.diag([*(1 / parts), 1.0])
+    to_given[:3, 3] = (1 / parts - 1) / 2
+    dimensions = tuple(int(n * size) for n, size in zip(parts, geometry.dimensions, strict=True))
+    return NodeGrid(dimensions, geometry.ijk_to_ras @ to_given, geometry.transform_id)
 
 
 def _array(matrix) -> np.ndarray:
@@ -96,6 +134,13 @@ def between(segmentation_node, geometry: NodeGrid) -> np.ndarray:
             _("Harden the transform first (Transforms module)."),
         )
     return _array(linear.GetMatrix()) @ geometry.ijk_to_ras
+
+
+def first_to_world(image) -> np.ndarray:
+    """Indices counted from an image's first voxel to millimetres."""
+    matrix = image_to_world(image)
+    matrix[:3, 3] += matrix[:3, :3] @ np.array(image.GetExtent()[0::2], float)
+    return matrix
 
 
 def image_to_world(image) -> np.ndarray:

@@ -167,7 +167,7 @@ def apply(lesions: Lesions, tool: Callable, save_for_undo: Callable[[], None]) -
         return " ".join([_("Nothing changed."), *notes])
     save_for_undo()
     left = (before > HEAD) & (after == HEAD)
-    head = scene.merged(lesions.node, [(lesions.head_segment, 1)], lesions.geometry) > 0
+    head = scene.merged(lesions.node, [(lesions.head_segment, 1)], lesions.geometry, every_piece=False) > 0
     hole = left & ~head
     if hole.any():
         _write(lesions, lesions.head_segment, head | hole)

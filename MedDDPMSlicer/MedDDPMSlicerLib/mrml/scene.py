@@ -14,10 +14,19 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from MedDDPMCore.base.errors import LabelError
 from MedDDPMCore.volumes.names import label_of
 
-from ..pieces import SLAB_BYTES, finished, slabs
+from ..pieces import SLAB_BYTES, finished, in_background, slabs
 from ..roles import Role
 from . import choices
-from .grids import NodeGrid, between, geometry_of_segmentation, geometry_of_volume, image_to_world, oriented
+from .grids import (
+    NodeGrid,
+    between,
+    finer_grid,
+    first_to_world,
+    geometry_of_segmentation,
+    geometry_of_volume,
+    image_to_world,
+    oriented,
+)
 from .nrrd import write_array
 from .surfaces import is_made_of_voxels, with_voxels
 
@@ -155,7 +164,8 @@ def build_mask(
 ) -> Mask:
     """The segments as one label array on the volume's grid (or the segmentation's own); the segments stay as they are.
 
-    Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were.
+    Where segments overlap the role of the higher rank wins, and the mask says how many voxels that were. A lesion that
+    lies in the volume keeps a voxel, however coarse those are.
     """
     return finished(mask_in_pieces(segmentation_node, roles, segments, volume_node))
 
@@ -187,14 +197,24 @@ def mask_on(
     yield
     present = [(role, ids) for role, ids in filled if ids]
     pairs = [(segment_id, role.value) for role, ids in present for segment_id in ids]
-    node = yield from with_voxels(segmentation_node, [segment_id for segment_id, _value in pairs], geometry)
-    mask = Mask(np.zeros(geometry.dimensions[::-1], np.uint8), geometry, {role.label: 0 for role in roles})
-    for slab in slabs(mask.array):
-        part = _planes(target, slab)
-        mask.array[slab] = _merge(node, pairs, part)
+    ids = [segment_id for segment_id, _value in pairs]
+    node = yield from with_voxels(segmentation_node, ids, geometry)
+    own = finer_grid(node, ids, target)
+    grid, overlaps = target if own is None else own, {}
+    array = np.zeros(grid.GetDimensions()[::-1], np.uint8)
+    for slab in slabs(array):
+        part = _planes(grid, slab)
+        array[slab] = _merge(node, pairs, part)
+        _note_overlaps(overlaps, array[slab], node, present, part)
+        yield
+    if own is not None:
+        array = yield from _brought(array, own, target)
+        share = abs(np.linalg.det(image_to_world(own)) / np.linalg.det(image_to_world(target)))
+        overlaps = {pair: round(count * share) for pair, count in overlaps.items() if round(count * share)}
+    mask = Mask(array, geometry, {role.label: 0 for role in roles}, overlaps)
+    for slab in slabs(array):
         for role in roles:
-            mask.counts[role.label] += int(np.count_nonzero(mask.array[slab] == role.value))
-        _note_overlaps(mask, slab, node, present, part)
+            mask.counts[role.label] += int(np.count_nonzero(array[slab] == role.value))
         yield
     return mask
 
@@ -204,19 +224,38 @@ def write_mask(mask: Mask, path: str) -> Generator[None, None, None]:
     return write_array(mask.array, mask.geometry, path)
 
 
-def merged(node, pairs: list[tuple[str, int]], geometry: NodeGrid) -> np.ndarray:
-    """Segments (id, value) as one array (k, j, i), uint8, on a grid, the later over the earlier."""
-    return finished(merged_in_pieces(node, pairs, geometry))
+def merged(node, pairs: list[tuple[str, int]], geometry: NodeGrid, every_piece: bool = True) -> np.ndarray:
+    """Segments (id, value) as one array (k, j, i), uint8, on a grid, the later over the earlier.
+
+    every_piece: that the smallest piece in view keeps a voxel; of heads not, as that takes memory.
+    """
+    return finished(merged_in_pieces(node, pairs, geometry, every_piece))
 
 
-def merged_in_pieces(node, pairs: list[tuple[str, int]], geometry: NodeGrid) -> Generator[None, None, np.ndarray]:
+def merged_in_pieces(
+    node, pairs: list[tuple[str, int]], geometry: NodeGrid, every_piece: bool = True
+) -> Generator[None, None, np.ndarray]:
     """As `merged`, yielding between slabs."""
-    voxels = yield from with_voxels(node, [segment_id for segment_id, _value in pairs], geometry)
-    target, array = oriented(geometry, between(node, geometry)), np.zeros(geometry.dimensions[::-1], np.uint8)
+    ids, target = [segment_id for segment_id, _value in pairs], oriented(geometry, between(node, geometry))
+    voxels = yield from with_voxels(node, ids, geometry)
+    own = finer_grid(voxels, ids, target)
+    grid = target if own is None else own
+    array = np.zeros(grid.GetDimensions()[::-1], np.uint8)
     for slab in slabs(array):
-        array[slab] = _merge(voxels, pairs, _planes(target, slab))
+        array[slab] = _merge(voxels, pairs, _planes(grid, slab))
         yield
-    return array
+    return array if own is None else (yield from _brought(array, own, target, every_piece))
+
+
+def _brought(array: np.ndarray, own, target, every_piece: bool = False) -> Generator[None, None, np.ndarray]:
+    """Labels on the grid of one image on the coarser one of another, as the core brings a mask to the grid of a model:
+    lesions that lie between its voxels do not vanish."""
+    from MedDDPMCore.volumes.geometry import Geometry
+    from MedDDPMCore.volumes.volume import Volume, resample_labels
+
+    here, there = (Geometry.from_affine_ras(first_to_world(i), i.GetDimensions()[::-1]) for i in (own, target))
+    resampled = yield from in_background(lambda: resample_labels(Volume(array, here), there, every_piece))
+    return resampled.array
 
 
 def set_segment_array(segmentation_node, segment_id: str, array: np.ndarray, geometry: NodeGrid) -> None:
@@ -307,9 +346,8 @@ def _part(image, box: tuple[slice, slice, slice]):
     return part
 
 
-def _note_overlaps(mask: Mask, slab: slice, node, filled: list[tuple[Role, list[str]]], target) -> None:
+def _note_overlaps(overlaps: dict, array: np.ndarray, node, filled: list[tuple[Role, list[str]]], target) -> None:
     """Count, in a slab, inside each winner's bounding box only, the voxels that a lower role had claimed too."""
-    array = mask.array[slab]
     for index, (winner, _segments) in enumerate(filled):
         box = _bounding_box(array == winner.value) if index else None
         if box is None:
@@ -321,7 +359,7 @@ def _note_overlaps(mask: Mask, slab: slice, node, filled: list[tuple[Role, list[
             count = int(np.count_nonzero(claimed & won))
             if count:
                 pair = loser.title, winner.title
-                mask.overlaps[pair] = mask.overlaps.get(pair, 0) + count
+                overlaps[pair] = overlaps.get(pair, 0) + count
 
 
 def _bounding_box(hit: np.ndarray) -> tuple[slice, slice, slice] | None:

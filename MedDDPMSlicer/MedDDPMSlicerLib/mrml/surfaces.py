@@ -16,9 +16,10 @@ from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to
 
 from MedDDPMCore.base.errors import LabelError
 
-from .grids import NodeGrid, between, image_to_world, oriented
+from .grids import NodeGrid, between, divided, image_to_world, oriented
 
 BINARY_LABELMAP = "Binary labelmap"
+_LONGEST_MM = 2.0
 _PLANES, _MANY = 8, 200_000  # planes of voxels, points or triangles in a piece
 
 
@@ -37,15 +38,17 @@ def require_voxels(segmentation_node) -> None:
 
 def with_voxels(segmentation_node, ids: Iterable[str], geometry: NodeGrid) -> Generator[None, None, object]:
     """The node itself if it is made of voxels; else a node outside the scene that holds these segments as voxels of the
-    grid, made in pieces. Its segments have the ids of the originals."""
+    grid, made in pieces; where those are long, of parts of them, as small lesions lie between their centres. Its
+    segments have the ids of the originals."""
     if is_made_of_voxels(segmentation_node):
         return segmentation_node
-    copy, to_local = slicer.vtkMRMLSegmentationNode(), between(segmentation_node, geometry)
+    grid = divided(geometry, _LONGEST_MM)
+    copy, to_local = slicer.vtkMRMLSegmentationNode(), between(segmentation_node, grid)
     copy.SetName(segmentation_node.GetName())
     copy.GetSegmentation().SetSourceRepresentationName(BINARY_LABELMAP)
     for segment_id in ids:
         surface = segmentation_node.GetClosedSurfaceInternalRepresentation(segment_id)
-        image = yield from _voxels(surface, oriented(geometry, to_local))
+        image = yield from _voxels(surface, oriented(grid, to_local))
         segment = slicer.vtkSegment()
         segment.SetLabelValue(1)
         segment.AddRepresentation(BINARY_LABELMAP, image)

@@ -151,7 +151,8 @@ def measure(mrml_scene, samples: SampleNodes, segmentation, lesion_ids: list[str
     if not painted:
         raise LabelError(_("There is no lesion to measure."), _("Paint one, or add one with the lesion tools."))
     grid = grids.geometry_of_volume(samples.shown)
-    head, lesion = (scene.merged(segmentation, [(s, 1) for s in ids], grid) > 0 for ids in (head_ids, painted))
+    head = scene.merged(segmentation, [(s, 1) for s in head_ids], grid, every_piece=False) > 0
+    lesion = scene.merged(segmentation, [(s, 1) for s in painted], grid) > 0
     if not lesion.any():
         raise LabelError(
             _("The lesion lies outside the synthetic image."), _("Choose the segmentation it was made from.")
@@ -168,7 +169,7 @@ def measure(mrml_scene, samples: SampleNodes, segmentation, lesion_ids: list[str
             lesion = scene.merged(segmentation, [(s, 1) for s in painted], grid) > 0
         else:
             lesion = scene.merged(known, [(s, 1) for s in scene.segments_of(known)], grid) > 0
-        head = scene.merged(segmentation, [(s, 1) for s in head_ids], grid) > 0
+        head = scene.merged(segmentation, [(s, 1) for s in head_ids], grid, every_piece=False) > 0
         figures = _figures([patient], head | lesion, lesion, _spacing(patient)) if lesion.any() else None
         if figures is not None:
             rows.append(("MRI", "", *figures[0]))

@@ -171,6 +171,14 @@ def test_each_of_several_tiny_labels_keeps_a_voxel():
     assert {3, 4, 5, 6} <= set(np.unique(result.array))
 
 
+def test_small_pieces_of_the_only_label_are_kept_when_asked_for():
+    mask = Volume(np.zeros((60, 60, 60), np.uint8), box((1, 1, 1), (60, 60, 60)))
+    mask.array[10:30, 10:30, 10:30] = mask.array[45, 45, 45] = 1
+    target = box((6, 6, 6), (60, 60, 60))
+    added = resample_labels(mask, target, every_piece=True).array != resample_labels(mask, target).array
+    assert np.argwhere(added).tolist() == [[7, 7, 7]]
+
+
 def test_a_label_outside_the_field_of_view_is_not_drawn_in():
     mask = head(box((1, 1, 1), (60, 60, 60)), radius=0)
     mask.array[2:6, 2:6, 2:6] = 7
