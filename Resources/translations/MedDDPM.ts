@@ -2550,6 +2550,14 @@
   </message>
  </context>
  <context>
+  <name>processes.command_process</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/command_process.py" />
+   <source>it had to be killed: what was not yet saved is lost.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
   <name>processes.dependencies</name>
   <message>
    <location filename="MedDDPMSlicerLib/processes/dependencies.py" />
@@ -2679,6 +2687,29 @@
   </message>
  </context>
  <context>
+  <name>processes.packed</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/packed.py" />
+   <source>Choose that folder as the images, or choose a new output folder.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/packed.py" />
+   <source>Choose a new output folder.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/packed.py" />
+   <source>{folder} holds a training set that was not packed here.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/packed.py" />
+   <source>The training in {folder} was begun with other images.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
   <name>processes.run</name>
   <message>
    <location filename="MedDDPMSlicerLib/processes/run.py" />
@@ -2755,7 +2786,7 @@
   <name>processes.synthesis_process</name>
   <message>
    <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
-   <source>Press Synthesize to try again. If memory is short, close other programs.</source>
+   <source>Open Setup and install what is needed.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2765,12 +2796,12 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
-   <source>Open Setup and install what is needed.</source>
+   <source>Press Synthesize to try again. If memory is short, close other programs.</source>
    <translation type="unfinished" />
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
-   <source>The worker process ended unexpectedly ({how}).</source>
+   <source>The worker could not start: the package {name} is missing.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -2780,7 +2811,7 @@
   </message>
   <message>
    <location filename="MedDDPMSlicerLib/processes/synthesis_process.py" />
-   <source>The worker could not start: the package {name} is missing.</source>
+   <source>The worker process ended unexpectedly ({how}).</source>
    <translation type="unfinished" />
   </message>
  </context>
@@ -2794,6 +2825,14 @@
   <message>
    <location filename="MedDDPMSlicerLib/processes/temporary.py" />
    <source>The temporary folder could not be written to: {error}.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+ <context>
+  <name>processes.training</name>
+  <message>
+   <location filename="MedDDPMSlicerLib/processes/training.py" />
+   <source>these images could not be packed: {reasons}. Mend their files or remove them from the folder, then press Train again.</source>
    <translation type="unfinished" />
   </message>
  </context>

@@ -1,7 +1,6 @@
 """The training set that is packed into a run folder: of which images it was made, and whether they still are those.
 
-A note beside the set says what it was made of. A set without a note, as earlier versions made them, is packed anew;
-but once a checkpoint was trained on it, it is taken unless the images show that they are others.
+A note beside the set says what it was made of.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from MedDDPMCore.base.errors import TrainingError, shown
 from MedDDPMCore.base.files import only_writer, write_json, writing
 from MedDDPMCore.volumes.files import ENDINGS
 
-CONFIGURATION = "slicer-training.json"
 NOTE = "slicer-images.json"
 DESCRIPTION = "dataset.json"
 _SET = (DESCRIPTION, "images.npy", "labels.npy", "brain.npy", "contact_sheet.png", "report.txt")
@@ -41,21 +39,20 @@ def is_there(data: Path, run: Path) -> bool:
     """Whether a run folder holds the packed set of a folder of images, without one that could not be packed; a set
     that a checkpoint was trained on is held as it is. TrainingError where a checkpoint was trained on
     others, or a set lies there that was not packed for this run."""
-    images, known, packed = images_of(data), _noted(run), _is_packed(run)
-    if has_checkpoint(run):
-        same = images == known if known is not None else not packed or _may_be_made_of(images, run)
-        if not same:
-            raise TrainingError(
-                _("The training in {folder} was begun with other images.").format(folder=shown(run)),
-                _("Choose a new output folder."),
-            )
-        return packed
-    if packed and known is None and not _was_begun_here(run):
+    known, is_packed = _read(run / NOTE), (folder_of(run) / DESCRIPTION).is_file()
+    if is_packed and known is None:
         raise TrainingError(
             _("{folder} holds a training set that was not packed here.").format(folder=shown(folder_of(run))),
             _("Choose that folder as the images, or choose a new output folder."),
         )
-    return packed and images == known and not left_out(run)
+    if not has_checkpoint(run):
+        return is_packed and images_of(data) == known and not left_out(run)
+    if known is not None and images_of(data) != known:
+        raise TrainingError(
+            _("The training in {folder} was begun with other images.").format(folder=shown(run)),
+            _("Choose a new output folder."),
+        )
+    return is_packed
 
 
 def left_out(run: Path) -> dict[str, str]:
@@ -67,21 +64,21 @@ def make_way(data: Path, run: Path) -> None:
     """Note of which images the run's set is about to be packed, after the set of others is gone, and what a training
     that has no checkpoint yet had found out of it. BusyError while another process works there."""
     with only_writer(run), only_writer(folder_of(run)), writing(run):
-        if _noted(run) is not None or _was_begun_here(run):
-            begun = [] if has_checkpoint(run) else [*run.glob("stage-*.jsonl"), *(run / name for name in _BEGINNING)]
+        if (run / NOTE).exists() and not has_checkpoint(run):
+            begun = [*run.glob("stage-*.jsonl"), *(run / name for name in _BEGINNING)]
             for path in (*(folder_of(run) / name for name in _SET), *begun):
                 path.unlink(missing_ok=True)
         write_json(run / NOTE, images_of(data))
 
 
 def images_of(data: Path) -> dict:
-    """A folder, and the volumes in it and below, each with its size and time of change (ns)."""
+    """The volumes in a folder and below, by their paths in it, each with its size and time of change (ns)."""
     files = {}
     for root, folders, names in os.walk(data):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(root, name) for name in names if _is_image(name)):
             files[path.relative_to(data).as_posix()] = _state(path)
-    return {"folder": str(data.resolve()), "files": files}
+    return files
 
 
 def _is_image(name: str) -> bool:
@@ -96,30 +93,8 @@ def _state(path: Path) -> list[int]:
     return []
 
 
-def _noted(run: Path) -> dict | None:
-    return _read(run / NOTE)
-
-
 def _read(path: Path) -> dict | None:
     with contextlib.suppress(OSError, ValueError):
         values = json.loads(path.read_text(encoding="utf-8"))
         return values if isinstance(values, dict) else None
     return None
-
-
-def _is_packed(run: Path) -> bool:
-    return (folder_of(run) / DESCRIPTION).is_file()
-
-
-def _was_begun_here(run: Path) -> bool:
-    return (run / CONFIGURATION).is_file()
-
-
-def _may_be_made_of(images: dict, run: Path) -> bool:
-    """Whether a set without a note can be of these images: none is newer, and each of its cases has one."""
-    path = folder_of(run) / DESCRIPTION
-    made = path.stat().st_mtime_ns
-    names = [name.replace("/", "_") for name in images["files"]]
-    cases = [str(case["id"]) for case in (_read(path) or {}).get("cases", ())]
-    is_newer = any(state and state[1] > made for state in images["files"].values())
-    return not is_newer and all(any(case in name for name in names) for case in cases)

@@ -14,7 +14,8 @@ from .. import model_info, paths
 from ..mrml.loss_plot import read_log
 from . import packed
 from .command_process import CommandProcess
-from .packed import CONFIGURATION
+
+CONFIGURATION = "slicer-training.json"
 
 
 def recipe() -> Path:
