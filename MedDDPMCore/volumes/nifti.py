@@ -13,9 +13,12 @@ from MedDDPMCore.volumes.voxels import Voxels, arranged, in_mm, spatial_axes, wa
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
+    from nibabel.filebasedimages import FileBasedImage
 
 _SAME = 0.01
 """Share by which voxel sizes that a header states twice may differ."""
+_LONGEST = 1.0005
+"""Length of a quaternion's stored part that still is a unit quaternion, less its rounding."""
 
 
 def read(path: Path, file_size: int, labels: bool) -> Voxels:
@@ -23,7 +26,7 @@ def read(path: Path, file_size: int, labels: bool) -> Voxels:
     import nibabel as nib
 
     with decoding(path):
-        image = nib.load(path)
+        image = _loaded(path)
         if not isinstance(image, nib.Nifti1Pair):
             raise ValueError("it is not a volume as NIfTI defines it")
         shape, dtype = image.shape, image.get_data_dtype()
@@ -41,12 +44,28 @@ def read(path: Path, file_size: int, labels: bool) -> Voxels:
     return Voxels(arranged(array, axes, channel), Geometry.from_affine_ras(affine, triple(size[::-1])))
 
 
+def _loaded(path: Path) -> FileBasedImage:
+    """The image as nibabel opens it, and also where its only orientation is a quaternion that nibabel refuses."""
+    import nibabel as nib
+
+    try:
+        return nib.load(path)
+    except ValueError:
+        for kind in (nib.Nifti1Pair, nib.Nifti1Image, nib.Nifti2Pair, nib.Nifti2Image):
+            if kind.path_maybe_image(path)[0]:
+                base = kind.header_class
+                header = type("Header", (base,), {"get_best_affine": base.get_base_affine})
+                image: type[nib.Nifti1Pair] = type("Image", (kind,), {"header_class": header})
+                return image.from_filename(path)
+        raise
+
+
 def _affine_ras(header: Nifti1Header, path: Path, size: np.ndarray) -> np.ndarray:
     """Index to RAS mm: the sform, else the qform, else the voxel sizes. What contradicts it is warned of."""
     unit = in_mm(header.get_xyzt_units()[0])
     to_mm = np.diag([unit, unit, unit, 1.0])
-    qform = header.get_qform() if header["qform_code"] > 0 else None
     sform = header.get_sform() if header["sform_code"] > 0 else None
+    qform = _qform(header, path, needed=sform is None or not _usable(sform))
     if sform is not None and not _usable(sform) and qform is not None:
         warn(f"The sform of {path} is unusable (its axes do not span the space); the qform is used.")
         sform = None
@@ -66,6 +85,29 @@ def _affine_ras(header: Nifti1Header, path: Path, size: np.ndarray) -> np.ndarra
             f"mm. The sform is used; over the whole image the two differ by {far:.0f} mm."
         )
     return to_mm @ sform
+
+
+def _qform(header: Nifti1Header, path: Path, needed: bool) -> np.ndarray | None:
+    """Index to RAS in the header's unit by its quaternion, which is taken as a unit one where rounding made it longer.
+
+    None where there is none, or where it cannot be read and is not needed, which is warned of; needed, nibabel's error.
+    """
+    from nibabel.spatialimages import HeaderDataError
+
+    if header["qform_code"] <= 0:
+        return None
+    header, parts = header.copy(), ("quatern_b", "quatern_c", "quatern_d")
+    length = float(np.linalg.norm([float(header[part]) for part in parts]))
+    if 1 < length <= _LONGEST:
+        for part in parts:
+            header[part] = float(header[part]) / length
+    try:
+        return header.get_qform()
+    except (ValueError, HeaderDataError) as error:
+        if needed:
+            raise
+        warn(f"The qform of {path} cannot be read ({error}); the sform is used.")
+        return None
 
 
 def _warn_of_difference(path: Path, sform: np.ndarray, qform: np.ndarray, size: np.ndarray) -> None:

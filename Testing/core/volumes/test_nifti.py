@@ -46,6 +46,13 @@ def save_forms(path: Path, sform: np.ndarray, qform: np.ndarray, pixdim=None, co
     nib.save(image, path)
 
 
+def put_field(path: Path, field: str, value: float) -> None:
+    content = bytearray(path.read_bytes())
+    dtype, start = nib.Nifti1Header.template_dtype.fields[field]
+    content[start : start + dtype.itemsize] = np.array(value, dtype).tobytes()
+    path.write_bytes(content)
+
+
 def test_forms_that_disagree_are_warned_of_with_their_distance_and_angle(tmp_path):
     turned = np.eye(4)
     turned[:3, :3] = rotation((0, 0, 25))
@@ -82,6 +89,36 @@ def test_an_unusable_sform_gives_way_to_the_qform_with_a_warning(tmp_path):
         assert Volume.read(tmp_path / "a.nii").geometry.spacing == pytest.approx((1, 2, 3))
 
 
+@pytest.mark.parametrize("codes", [(2, 1), (0, 1)])
+def test_a_quaternion_that_rounding_made_too_long_is_a_unit_one(tmp_path, codes):
+    affine = np.diag([1.0, -2, -3, 1])
+    save_forms(tmp_path / "a.nii", affine, affine, codes=codes)
+    put_field(tmp_path / "a.nii", "quatern_b", 1 + 1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = Volume.read(tmp_path / "a.nii")
+    np.testing.assert_allclose(read.geometry.affine_ras, affine, atol=1e-6)
+    assert np.array_equal(read.array, integers((30, 40, 50)).T)
+
+
+def test_a_turn_of_nearly_half_a_circle_is_read_as_the_quaternion_says(tmp_path):
+    affine = np.eye(4)
+    affine[:3, :3] = rotation((178.5, 0, 0))
+    save_forms(tmp_path / "a.nii", affine, affine, codes=(0, 1))
+    np.testing.assert_allclose(Volume.read(tmp_path / "a.nii").geometry.affine_ras, affine, atol=1e-5)
+
+
+def test_a_qform_that_cannot_be_read_gives_way_to_a_sform_with_a_warning_and_is_refused_alone(tmp_path):
+    affine = np.diag([1.0, -2, -3, 1])
+    save_forms(tmp_path / "a.nii", affine, affine)
+    put_field(tmp_path / "a.nii", "quatern_b", 1.3)
+    with pytest.warns(UserWarning, match="qform of .* cannot be read.* the sform is used"):
+        assert np.allclose(Volume.read(tmp_path / "a.nii").geometry.affine_ras, affine)
+    put_field(tmp_path / "a.nii", "sform_code", 0)
+    with pytest.raises(VolumeError, match="cannot be read"):
+        Volume.read(tmp_path / "a.nii")
+
+
 @pytest.mark.parametrize("step", [1e-9, 0.0001, 1e3, 1e6])
 def test_voxels_too_small_or_too_large_for_any_patient_are_refused(tmp_path, step):
     nib.save(nib.Nifti1Image(integers(), np.diag([1, 1, step, 1])), tmp_path / "a.nii")
@@ -111,10 +148,7 @@ def test_a_file_without_a_voxel_is_refused(tmp_path, shape):
 @pytest.mark.parametrize("field, value", [("xyzt_units", 7), ("datatype", 9999), ("vox_offset", float("nan"))])
 def test_header_fields_of_no_meaning_are_the_files_error(tmp_path, field, value):
     nib.save(nib.Nifti1Image(integers(), np.eye(4)), tmp_path / "a.nii")
-    content = bytearray((tmp_path / "a.nii").read_bytes())
-    dtype, start = nib.Nifti1Header.template_dtype.fields[field]
-    content[start : start + dtype.itemsize] = np.array(value, dtype).tobytes()
-    (tmp_path / "a.nii").write_bytes(content)
+    put_field(tmp_path / "a.nii", field, value)
     with pytest.raises(VolumeError, match="cannot be read"):
         Volume.read(tmp_path / "a.nii")
 
