@@ -17,7 +17,7 @@ from ..volumes.volume import Volume, resample_image
 from .check import CheckedEdit, EditOptions, lesions_only
 from .intensity import Levels, levels
 from .match import contrast
-from .region import changed_region, pushed, weights
+from .region import changed_region, pushed, reached, weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,10 @@ class EditPlan:
 
 
 def plan_edit(model: Model, edit: CheckedEdit) -> EditPlan:
-    """Makes an edit ready. LabelError where there is nothing to edit, VolumeError for an image without contrast."""
+    """Makes an edit ready; what the model's grid does not reach stays the patient's, of which a warning tells.
+
+    LabelError where there is nothing to edit, VolumeError for an image without contrast.
+    """
     mri, edit_mask, options, scheme = edit.mri, edit.edit_mask, edit.options, model.spec.labels
     notes = list(edit.notes)
     plan = model.fitted(model.on_grid(edit.labels, edit.report))
@@ -59,7 +62,15 @@ def plan_edit(model: Model, edit: CheckedEdit) -> EditPlan:
     head, after = labels != 0, lesions_only(labels, scheme)
     # beside an edit mask, what has changed is known only where there is a source
     changed = (before != after) & (edit_mask is None or edit.has_source)
-    region = _region(changed, head, edit_mask, mri, options, notes)
+    wanted = _region(changed, head, edit_mask, mri, options, notes)
+    region = reached(wanted, mri.geometry, plan.grid)
+    if left_out := int(wanted.sum() - region.sum()):
+        plan = plan.warned(
+            [
+                f"{mri.geometry.in_ml(left_out)} of the region to edit lies outside the model's field of view: "
+                "there the MRI stays as it is."
+            ]
+        )
     bent, base = None, mri
     if options.mass_effect:
         new = Volume(np.where((before == 0) & region, after, 0).astype(np.uint8), mri.geometry)
@@ -112,8 +123,6 @@ def _known(
     known[plan.labels == 0] = AIR
     on_model_grid = resample_image(Volume(region.astype(np.float32), image.geometry), plan.grid, 0.0)
     unknown = np.clip(2 * on_model_grid.array, 0, 1)
-    if not unknown.any():
-        raise LabelError("The region to edit lies outside the model's field of view.", "Edit nearer to the brain.")
     made_ml = float(region.sum()) * image.geometry.voxel_ml
     notes.append(f"{made_ml:.1f} ml of the image are made anew; all else is the patient's own.")
     return intensities, KnownRegion(

@@ -49,6 +49,25 @@ def changed_region(
     return region & head
 
 
+def reached(region: np.ndarray, geometry: Geometry, grid: Geometry) -> np.ndarray:
+    """The part of a region (z, y, x) bool, of geometry's voxels, whose voxels have their middle in a voxel of the grid.
+    LabelError if there is none."""
+    window = bounding_box(region)
+    first = np.array([side.start for side in window[::-1]])
+    corner, *ends = grid.to_index(geometry.to_world(first + np.vstack([np.zeros(3), np.eye(3)])))
+    z, y, x = np.ogrid[tuple(slice(side.stop - side.start) for side in window)]
+    inside = region[window].copy()
+    for axis, n in enumerate(grid.size):
+        along_x, along_y, along_z = (end[axis] - corner[axis] for end in ends)
+        index = corner[axis] + along_x * x + along_y * y + along_z * z
+        inside &= np.abs(index - (n - 1) / 2) < n / 2 - 1e-6
+    if not inside.any():
+        raise LabelError("The region to edit lies outside the model's field of view.", "Edit nearer to the brain.")
+    result = np.zeros(region.shape, bool)
+    result[window] = inside
+    return result
+
+
 def weights(region: np.ndarray, geometry: Geometry, blend_mm: float = BLEND_MM) -> np.ndarray:
     """How much of each voxel (z, y, x) is to be the made image: 0 outside the region, rising smoothly to 1 over
     blend_mm of depth, or over half its greatest depth where it is thinner; float32."""

@@ -17,6 +17,7 @@ from MedDDPMCore.editing.run import run_edit
 from MedDDPMCore.lesions import tools
 from MedDDPMCore.lesions.library import simulated_shape
 from MedDDPMCore.synthesis.synthesize import Settings, load_model
+from MedDDPMCore.volumes.grid import ModelGrid
 from MedDDPMCore.volumes.volume import Geometry, Volume
 
 UPRIGHT = np.diag([-1.0, -1.0, 1.0])
@@ -121,6 +122,21 @@ def test_a_lesion_mask_without_a_head_gets_the_mris(model, case):
     assert plan.region.sum() == pytest.approx(planned(model, mri, mask).region.sum(), rel=0.1)
     removal = planned(model, mri, Volume(only.array * 0, mask.geometry), source=only)
     assert np.array_equal(removal.region, plan.region)
+
+
+def test_beyond_the_models_field_of_view_the_image_stays_the_patients_and_that_is_said(tmp_path, case):
+    mri, mask = case
+    grid = ModelGrid((16, 16, 8), (8.0, 8.0, 8.0))
+    narrow = load_model(write_model(tmp_path / "narrow", grid=grid), "cpu", "float32")
+    everywhere = Volume((mask.array > 0).astype(np.uint8), mask.geometry)
+    plan, [result] = edited(narrow, mri, mask, edit_mask=everywhere)
+    index = plan.plan.grid.to_index(world(mri.geometry))
+    seen = ((index > -0.5 + 1e-6) & (index < np.array(plan.plan.grid.size) - 0.5 - 1e-6)).all(axis=-1)
+    assert np.array_equal(plan.region, (mask.array > 0) & seen)
+    assert np.array_equal(result.volume.array[~seen], mri.array[~seen]) and (mask.array[~seen] > 0).any()
+    left_out = mri.geometry.in_ml(int(((mask.array > 0) & ~seen).sum()))
+    assert any(w.startswith(left_out) and "field of view: there the MRI stays" in w for w in plan.warnings)
+    assert any(note.startswith(f"{plan.region.sum() * mri.geometry.voxel_ml:.1f} ml") for note in plan.notes)
 
 
 def test_a_lesion_that_left_a_hole_in_the_new_mask_is_made_anew_as_head(model, case):
