@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
@@ -144,13 +144,14 @@ class ExportProcess(CommandProcess):
         super().__init__(transport, python, core_folder, self._hear, lambda problem: self._over(problem, on_end))
         self._temporary, self._on_change = temporary, on_change
         self.folder: Path | None = None
+        self._folders = contextlib.ExitStack()
         self.percent, self.text = 0, ""
         self.notes: deque[str] = deque(maxlen=20)
 
     def prepare(self) -> Path:
         """A new folder for what the command is to read."""
         self.discard()
-        self.folder = temporary.new_folder("MedDDPM-export-", self._temporary)
+        self.folder = temporary.new_folder("MedDDPM-export-", self._temporary, self._folders)
         return self.folder
 
     def export(self, arguments: list[str]) -> None:
@@ -164,9 +165,8 @@ class ExportProcess(CommandProcess):
 
     def discard(self) -> None:
         """Remove what was prepared."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder = None
+        self.folder = None
+        self._folders.close()
 
     def _hear(self, line: str) -> None:
         if line.startswith("{"):

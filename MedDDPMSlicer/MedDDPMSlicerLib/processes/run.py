@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +80,7 @@ class SynthesisRun:
         self.report = ""
         self._settings: RunSettings | None = None
         self._folder: Path | None = None
+        self._folders = contextlib.ExitStack()
         self._preview = None
         self._layers: dict = {}
         self.outlines = views.Outlines(mrml_scene)
@@ -100,7 +101,7 @@ class SynthesisRun:
         temporary folder."""
         pieces = scene.mask_in_pieces(settings.segmentation, settings.roles, settings.segments, settings.mri)
         next(pieces)  # what is wrong with the segments is raised here
-        self._folder = temporary.new_folder("MedDDPM-", self._temporary_folder)
+        self._folder = temporary.new_folder("MedDDPM-", self._temporary_folder, self._folders)
         self._settings, self._name, self._reason, self.report = settings, settings.segmentation.GetName(), "", ""
         self.contrasts = []
         self._mri_name = settings.mri.GetName() if settings.mri is not None else ""
@@ -357,9 +358,8 @@ class SynthesisRun:
             self._observer = None
 
     def _clean_folder(self) -> None:
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._folder = None
+        self._folders.close()
 
 
 def _sentence(text: object) -> str:

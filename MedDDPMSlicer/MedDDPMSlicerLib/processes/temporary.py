@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
 from slicer.i18n import tr as _
 
 from MedDDPMCore.base.errors import ResourceError
+from MedDDPMCore.worker.private import folder_within
 
 
-def new_folder(prefix: str, parent: str | None) -> Path:
-    """A new folder. ResourceError where there can be none."""
+def new_folder(prefix: str, parent: str | None, stack: contextlib.ExitStack) -> Path:
+    """A new folder, which is gone once the stack is closed; what a killed Slicer left there is removed first.
+    ResourceError where there can be none."""
     try:
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        return stack.enter_context(folder_within(Path(parent or tempfile.gettempdir()), prefix))
     except OSError as error:
         raise unwritable(error) from error
 
