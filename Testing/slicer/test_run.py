@@ -303,13 +303,11 @@ def test_the_models_own_grid_can_be_asked_for(window):
 @pytest.mark.parametrize("grid, samples", [("mask", 2), ("model", 1), ("model", 2)])
 def test_images_of_a_mask_under_a_transform_lie_under_it_too(window, grid, samples):
     mri, node, ids = drawn_head(window)
-    shift = phantom.transform(phantom.oblique())
-    for moved in (mri, node):
-        moved.SetAndObserveTransformNodeID(shift.GetID())
+    shift = phantom.transform(phantom.oblique()).GetID()
+    mri.SetAndObserveTransformNodeID(shift), node.SetAndObserveTransformNodeID(shift)
     window.parameters.grid, window.parameters.samples = grid, samples
-    result = window.synthesize()
-    window.parameters.grid = "mask"
-    assert window.error_text == "" and result.GetTransformNodeID() == shift.GetID()
+    result, window.parameters.grid = window.synthesize(), "mask"
+    assert window.error_text == "" and result.GetTransformNodeID() == shift
 
 
 @pytest.mark.parametrize(
