@@ -143,6 +143,12 @@ def test_smoothing_keeps_the_volume_and_takes_off_a_spike(mask):
     assert edited.mask.array[z, y, x - reach] == 1
 
 
+def test_a_lesion_smoothed_by_more_than_its_own_size_stays_in_its_place():
+    edited = tools.smooth(head(box((1.5, 1.5, 1.5), EXTENT)), 22)
+    np.testing.assert_allclose(centre_of_mass(edited.mask, 2), (20, 10, 15), atol=0.75)
+    assert edited.after_ml == pytest.approx(edited.before_ml)
+
+
 def test_what_would_leave_the_head_is_cut_off_and_said(mask):
     edited = tools.move(mask, (42, 0, 0))
     assert edited.clipped_ml > 0.1
