@@ -36,11 +36,11 @@ def standard_head(volume: Volume, grid: ModelGrid, mask: Volume | None = None) -
     mask: its head mask, where there is one already. Intensities become -1..1 as `anatomy.intensity.ROBUST` says; what
     lies outside the head is -1. Raises VolumeError or EvaluationError for an image that shows no head, or a label map.
     """
+    mask = head_mask(volume) if mask is None else mask
     if doubted := doubt_image(volume):
         raise EvaluationError(
             doubted, "Keep masks in a folder of their own, or say what the images' names end with, such as _T1."
         )
-    mask = head_mask(volume) if mask is None else mask
     geometry = grid.geometry_for(mask, (1,))
     image = resample_image(volume, geometry).array
     head = resample_labels(mask, geometry).array > 0
